@@ -1,0 +1,162 @@
+"""What agents may see, and the protocol they speak.
+
+An agent meets a task through four things only: `TaskSpec` (spaces and the public catalogue), batches of
+observations, batches of infos, and `Sessions` (which session each row of a batch belongs to). It never holds
+the environment, the world or hidden user state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+
+Batch = Mapping[str, NDArray[Any]]
+"""Arrays whose first axis is the row of the batch: observations or infos of b sessions."""
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """What is public about the items: names, categories and what the training users' log says of them.
+
+    `category_indptr` (int64, n_items + 1) and `category_ids` (int32) are a compressed sparse row matrix: item
+    i has the categories `category_ids[category_indptr[i]:category_indptr[i + 1]]`, always at least one.
+    `popularity` (int64, n_items) counts the training users' logged interactions; `mean_reward` (float32,
+    n_items) is their mean logged reward, shrunk towards the overall mean by ten pseudo-observations.
+    """
+
+    titles: Sequence[str]
+    category_names: Sequence[str]
+    category_indptr: NDArray[np.int64]
+    category_ids: NDArray[np.int32]
+    popularity: NDArray[np.int64]
+    mean_reward: NDArray[np.float32]
+
+    @property
+    def num_items(self) -> int:
+        """Number of items; actions of a single-item environment are 0..num_items-1."""
+        return len(self.popularity)
+
+    def categories(self, item: int) -> NDArray[np.int32]:
+        """Ids of the categories of one item, in the catalogue's order (the main category first)."""
+        return self.category_ids[self.category_indptr[item] : self.category_indptr[item + 1]]
+
+    def category_matrix(self) -> NDArray[np.float32]:
+        """Dense float32 (n_items, n_categories) membership matrix of zeros and ones."""
+        dense = np.zeros((self.num_items, len(self.category_names)), np.float32)
+        rows = np.repeat(np.arange(self.num_items), np.diff(self.category_indptr))
+        dense[rows, self.category_ids] = 1.0
+        return dense
+
+
+@dataclass(frozen=True, eq=False)
+class TaskSpec:
+    """A task as its agents see it: one environment id with its options, without its hidden parts.
+
+    `observation_space` and `action_space` are those of a single session; `horizon` is the step cap;
+    `reward_range` the smallest and largest reward of one step; `protocol` is FB, NX_0 or NX_k;
+    `domain` names what is recommended ("games", "books", "movies", ...), for prompts and pages.
+    """
+
+    env_id: str
+    observation_space: spaces.Dict
+    action_space: spaces.Space[Any]
+    catalogue: Catalogue
+    horizon: int
+    protocol: str
+    reward_range: tuple[float, float]
+    domain: str
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much interaction a training run may use: sessions that end, and steps. None is no limit."""
+
+    episodes: int | None = None
+    steps: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Sessions:
+    """Which sessions the rows of a batch belong to.
+
+    lanes: int64 (b,), the slot of the agent's per-lane memory, 0..num_lanes-1; a lane is reused when its
+        session has ended. keys: uint64 (b,), the agent's own randomness, one key an episode, unrelated to the
+        environment's seeds; draw with `rng` from (key, step). steps: int64 (b,), 0 at a session's start.
+    """
+
+    lanes: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+    steps: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Feedback:
+    """What followed a batch of actions, row by row as in the `Sessions` that they were asked for."""
+
+    actions: NDArray[Any]
+    rewards: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    observations: Batch
+    infos: Batch
+
+
+class TrainingEnvs(Protocol):
+    """The metered door to training users: makes vector environments and counts what they are used for."""
+
+    task: TaskSpec
+    budget: Budget
+
+    def make(self, num_envs: int) -> VectorEnv[Any, Any, Any]:
+        """A vector environment on the train split, autoreset mode SAME_STEP (`infos["final_obs"]` a dict of
+        batched arrays, valid where `infos["_final_obs"]`). Its `step` raises `BudgetExceededError` once the
+        budget is spent. An episode is charged when it ends; sessions still open then are lost."""
+
+    def remaining(self) -> Budget:
+        """What is left; 0 episodes or 0 steps left means that training is over."""
+
+    def spent(self) -> bool:
+        """Whether nothing is left of the budget."""
+
+
+class Agent:
+    """A batched policy. Subclass it, override `act`, and whatever else the agent needs.
+
+    The constructor takes the agent's parameters as keyword arguments, each with a default and JSON-serialisable.
+    The same seed, keys and observations must give the same actions, whatever the lane order or batch size.
+    """
+
+    privileged: ClassVar[bool] = False
+    """True for analysis agents such as the oracle, which also get `infos["privileged"]`."""
+    trains: ClassVar[bool] = False
+    """True if `train` must run before `act`."""
+
+    def train(self, envs: TrainingEnvs, seed: int) -> None:
+        """Learn from at most `envs.budget`. Called before `reset`, and only if `trains`."""
+
+    def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
+        """Get ready to serve up to `num_lanes` concurrent sessions of `task`; forget earlier sessions."""
+
+    def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[Any]:
+        """One action a row: int64 (b,) for single-item tasks."""
+        raise NotImplementedError
+
+    def observe(self, sessions: Sessions, feedback: Feedback) -> None:
+        """See what followed the last `act` (same rows)."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """JSON-serialisable facts for the board after a run: usage of language models, learning curve, notes."""
+        return {}
+
+    def save(self, path: Path) -> None:
+        """Write what was learned into the folder `path` (JSON, safetensors, Parquet or text; never a pickle)."""
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote."""

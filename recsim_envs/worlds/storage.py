@@ -1,0 +1,121 @@
+"""How a world lies on disk: `world.json` beside plain `.npy` arrays, hashed, memory-mapped, never pickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim_envs.errors import WorldError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def home() -> Path:
+    """Folder of generated worlds and of the registry: `$LONGREC_HOME`, else the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("LONGREC_HOME")
+    return Path(chosen).expanduser() if chosen else user_cache_path("longrec")
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A scratch folder that becomes `target` when the block succeeds and vanishes when it does not.
+
+    An existing `target` is replaced in two renames, never merged. Raises `WorldError` where nothing can be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise WorldError(f"cannot write to {target.parent}: {error.strerror}; choose another folder") from error
+    try:
+        yield scratch
+        scratch.chmod(0o755)  # mkdtemp makes folders private; a world is meant to be shared
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+            os.replace(target, old / "world")
+            os.replace(scratch, target)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(scratch, target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def array_digest(array: NDArray[Any]) -> str:
+    """SHA-256 over the bytes of one array in C order, little-endian."""
+    contiguous = np.ascontiguousarray(array)
+    if contiguous.dtype.byteorder == ">":
+        contiguous = contiguous.astype(contiguous.dtype.newbyteorder("<"))
+    return hashlib.sha256(contiguous.reshape(-1).view(np.uint8).data).hexdigest()
+
+
+def manifest(arrays: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, Any]]:
+    """For each array its dtype, shape and digest, as `world.json` records them."""
+    return {
+        name: {"dtype": array.dtype.str, "shape": list(array.shape), "sha256": array_digest(array)}
+        for name, array in sorted(arrays.items())
+    }
+
+
+def content_hash(*parts: Any) -> str:
+    """SHA-256 of the canonical JSON of `parts`."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def read_array(path: Path, expected: Mapping[str, Any], *, verify: bool) -> NDArray[Any]:
+    """Memory-map one array of a world and hold it against its entry in `world.json`."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise WorldError(f"{path} is missing; rebuild the world or copy the whole folder again") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise WorldError(f"{path} is truncated or no .npy array ({error}); copy the folder again") from error
+    found = (array.dtype.str, list(array.shape))
+    if found != (expected["dtype"], expected["shape"]):
+        raise WorldError(
+            f"{path}: world.json promises {expected['dtype']} {expected['shape']}, the file holds "
+            f"{found[0]} {found[1]}; rebuild the world"
+        )
+    if verify and array_digest(array) != expected["sha256"]:
+        raise WorldError(f"{path}: content differs from its hash in world.json; copy the folder again or rebuild it")
+    return array
+
+
+class StringColumn:
+    """A sequence of strings in two arrays (UTF-8 bytes, int64 offsets), so that ten million titles stay on disk."""
+
+    def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
+        self.data, self.offsets = data, offsets
+
+    @classmethod
+    def of(cls, strings: list[str]) -> StringColumn:
+        """Pack a list of strings."""
+        encoded = [s.encode() for s in strings]
+        offsets = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum([len(e) for e in encoded], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> str:
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes().decode()
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[i] for i in range(len(self)))
