@@ -1,0 +1,40 @@
+"""Environment families: one folder each, with its kernel and its simulator."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from recsim_envs.errors import ConfigurationError
+from recsim_envs.families.base import Simulator
+
+FAMILIES = {"departure": "recsim_envs.families.departure.simulator:DepartureSimulator"}
+
+
+def make_family(family: str, num_lanes: int, **options: Any) -> Simulator:
+    """Build a simulator by family name or by `module:Class`, with the family's options.
+
+    Raises `ConfigurationError` naming the family or the option that does not exist.
+    """
+    module, _, name = FAMILIES.get(family, family).partition(":")
+    if not name:
+        raise ConfigurationError(f"family {family!r} does not exist; use one of {sorted(FAMILIES)} or 'module:Class'")
+    try:
+        simulator = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"family {family!r} cannot be imported: {error}") from error
+    _check_options(simulator, family, options)
+    built: Simulator = simulator(num_lanes, **options)
+    return built
+
+
+def _check_options(simulator: type[Simulator], family: str, options: dict[str, Any]) -> None:
+    import difflib
+    import inspect
+
+    known = [p.name for p in inspect.signature(simulator).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            close = difflib.get_close_matches(option, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"options are {', '.join(known)}"
+            raise ConfigurationError(f"family {family!r} has no option {option!r}; {hint}")

@@ -16,16 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim_envs.errors import WorldError
+from recsim_envs.worlds.home import home as home
 
 Arrays = dict[str, NDArray[Any]]
-
-
-def home() -> Path:
-    """Folder of generated worlds and of the registry: `$LONGREC_HOME`, else the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    chosen = os.environ.get("LONGREC_HOME")
-    return Path(chosen).expanduser() if chosen else user_cache_path("longrec")
 
 
 @contextmanager

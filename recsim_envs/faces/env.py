@@ -1,0 +1,100 @@
+"""`SimulatorEnv`: a simulator with one lane behind `gymnasium.Env`."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim_envs.errors import ConfigurationError, EpisodeError, InvalidActionError
+from recsim_envs.faces.seeding import checked_seed, episode_seeds
+from recsim_envs.families import make_family
+from recsim_envs.spec import TaskSpec
+
+_LANE = np.zeros(1, np.int64)
+
+
+class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
+    """One user at a time.
+
+    `reset(seed=s)` starts episode 0 of seed s, each further `reset()` the next one; the same s gives the same
+    episodes as the lane of a vector environment with that seed. Other arguments are the family's options.
+    """
+
+    metadata = {"render_modes": ["ansi"], "render_fps": 1}
+
+    def __init__(self, *, family: str, render_mode: str | None = None, **options: Any) -> None:
+        if render_mode not in (None, "ansi"):
+            raise ConfigurationError(f"render_mode {render_mode!r} does not exist; use 'ansi' or None")
+        self.simulator = make_family(family, 1, **options)
+        self.observation_space = self.simulator.task.observation_space
+        self.action_space = self.simulator.task.action_space
+        self.render_mode = render_mode
+        self._seed: NDArray[np.uint64] | None = None
+        self._episode = np.zeros(1, np.int64)
+        self._action = np.zeros(1, np.int64)
+        self._over = True
+
+    @property
+    def task(self) -> TaskSpec:
+        """What agents may see of this environment."""
+        task = self.simulator.task
+        return replace(task, env_id=self.spec.id) if self.spec and not task.env_id else task
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Start the next session; no option exists."""
+        if options:
+            raise ConfigurationError(f"reset knows no option {next(iter(options))!r}")
+        super().reset(seed=None if seed is None else checked_seed(seed))
+        if seed is not None or self._seed is None:
+            self._seed = np.array([secrets.randbits(63) if seed is None else seed], np.uint64)
+            self._episode[0] = 0
+        else:
+            self._episode += 1
+        self.simulator.begin(_LANE, episode_seeds(self._seed, self._episode))
+        self._over = False
+        return self._observation(), self._info()
+
+    def step(self, action: Any) -> tuple[dict[str, NDArray[Any]], float, bool, bool, dict[str, Any]]:
+        """Show one item. Raises `EpisodeError` outside a session and `InvalidActionError` for what is no item."""
+        if self._over:
+            raise EpisodeError("step was called outside a session; call reset() first")
+        if type(action) is not int:
+            action = _as_integer(action)
+        if not -(2**63) <= action < 2**63:
+            raise InvalidActionError(f"action {action} is out of range")
+        self._action[0] = action
+        rewards, terminated, truncated = self.simulator.step(self._action)
+        over = bool(terminated[0]), bool(truncated[0])
+        self._over = over[0] or over[1]
+        return self._observation(), float(rewards[0]), *over, self._info()
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are allowed now: bool (n,), as sb3-contrib's MaskablePPO asks for it."""
+        masks = self.simulator.infos().get("action_mask")
+        if masks is None:
+            return np.ones(int(self.action_space.n), np.bool_)  # type: ignore[attr-defined]
+        return masks[0].astype(np.bool_)
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """The session as text, in render mode "ansi"."""
+        return self.simulator.render_ansi(0) if self.render_mode == "ansi" else None
+
+    def _observation(self) -> dict[str, NDArray[Any]]:
+        return {key: batch[0] for key, batch in self.simulator.observe().items()}
+
+    def _info(self) -> dict[str, Any]:
+        return {key: batch[0] for key, batch in self.simulator.infos().items()}
+
+
+def _as_integer(action: Any) -> int:
+    array = np.asarray(action)
+    if array.shape not in ((), (1,)) or array.dtype.kind not in "iu":
+        raise InvalidActionError(f"action must be one integer (an item id), got {action!r}")
+    return int(array.reshape(()))

@@ -1,0 +1,139 @@
+"""`SimulatorVectorEnv`: a simulator with B lanes behind `gymnasium.vector.VectorEnv`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from recsim_envs.errors import ConfigurationError, EpisodeError
+from recsim_envs.faces.seeding import checked_seeds, episode_seeds, lane_seeds
+from recsim_envs.families import make_family
+from recsim_envs.spec import TaskSpec
+
+Observations = dict[str, NDArray[Any]]
+
+
+class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
+    """B users at a time, natively vectorised; lane i equals a scalar environment reset with the seed of lane i.
+
+    `reset(seed=int)` gives lane i the seed `lane_seeds(seed, B)[i]`, `reset(seed=[...])` one seed each.
+    `autoreset_mode` is Gymnasium's, as enum or value: "NextStep" (default), "SameStep", "Disabled". In mode
+    SameStep the ended sessions' last observations and infos are `infos["final_obs"]` and
+    `infos["final_info"]`, dicts of batched arrays, valid in the rows where `infos["_final_obs"]` is True. In
+    mode Disabled, ended lanes are started anew by `reset(options={"reset_mask": bool (B,)})`, and stepping an
+    ended lane raises `EpisodeError`. Other arguments are the family's options.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        family: str,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        **options: Any,
+    ) -> None:
+        if render_mode not in (None, "ansi"):
+            raise ConfigurationError(f"render_mode {render_mode!r} does not exist; use 'ansi' or None")
+        try:
+            self.autoreset_mode = AutoresetMode(autoreset_mode)
+        except ValueError:
+            values = ", ".join(repr(mode.value) for mode in AutoresetMode)
+            raise ConfigurationError(f"autoreset_mode {autoreset_mode!r} does not exist; use {values}") from None
+        self.simulator = make_family(family, num_envs, **options)
+        self.metadata = {"render_modes": ["ansi"], "render_fps": 1, "autoreset_mode": self.autoreset_mode}
+        self.num_envs, self.render_mode = num_envs, render_mode
+        self.single_observation_space = self.simulator.task.observation_space
+        self.single_action_space = self.simulator.task.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._seeds: NDArray[np.uint64] | None = None
+        self._episodes = np.zeros(num_envs, np.int64)
+        self._ended = np.ones(num_envs, np.bool_)
+
+    @property
+    def task(self) -> TaskSpec:
+        """What agents may see of this environment."""
+        task = self.simulator.task
+        return replace(task, env_id=self.spec.id) if self.spec and not task.env_id else task
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observations, dict[str, Any]]:
+        """Start sessions in all lanes, or in those of `options["reset_mask"]`."""
+        mask = self._reset_mask(options)
+        chosen = np.flatnonzero(mask)
+        if seed is not None or self._seeds is None:
+            fresh = lane_seeds(seed, self.num_envs) if seed is None or isinstance(seed, int | np.integer) else (
+                checked_seeds(seed, self.num_envs)
+            )  # fmt: skip
+            super().reset(seed=int(fresh[0]) if seed is not None else None)
+            self._seeds = fresh if self._seeds is None else np.where(mask, fresh, self._seeds)
+            self._episodes[chosen] = 0
+        else:
+            self._episodes[chosen] += 1
+        self._begin(chosen)
+        return self.simulator.observe(), self.simulator.infos()
+
+    def _reset_mask(self, options: dict[str, Any] | None) -> NDArray[np.bool_]:
+        if unknown := sorted(set(options or {}) - {"reset_mask"}):
+            raise ConfigurationError(f"reset knows no option {unknown[0]!r}; it knows 'reset_mask'")
+        if not options:
+            return np.ones(self.num_envs, np.bool_)
+        mask = np.asarray(options["reset_mask"])
+        if mask.dtype != np.bool_ or mask.shape != (self.num_envs,) or not mask.any():
+            raise ConfigurationError(f"reset_mask must be {self.num_envs} booleans, at least one of them True")
+        if self._seeds is None and not mask.all():
+            raise EpisodeError("the first reset starts every lane; call reset() without reset_mask")
+        return mask
+
+    def _begin(self, lanes: NDArray[np.int64]) -> None:
+        assert self._seeds is not None
+        self.simulator.begin(lanes, episode_seeds(self._seeds[lanes], self._episodes[lanes]))
+        self._ended[lanes] = False
+
+    def step(
+        self, actions: NDArray[Any]
+    ) -> tuple[Observations, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Show one item a lane; `actions` are integers (B,)."""
+        if self._seeds is None:
+            raise EpisodeError("step was called before reset; call reset() first")
+        before = np.flatnonzero(self._ended)
+        if len(before) and self.autoreset_mode is AutoresetMode.DISABLED:
+            raise EpisodeError(
+                f"lanes {before[:5].tolist()} have ended; start them with reset(options={{'reset_mask': ...}})"
+            )
+        rewards, terminated, truncated = self.simulator.step(actions)
+        if len(before):  # NEXT_STEP: this step of the ended lanes is their reset
+            self._restart(before)
+            terminated[before] = truncated[before] = False
+        self._ended = terminated | truncated
+        final: dict[str, Any] = {}
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
+            final = {"final_obs": self.simulator.observe(), "final_info": self.simulator.infos()}
+            final |= {f"_{key}": self._ended.copy() for key in final}
+            self._restart(np.flatnonzero(self._ended))
+        return self.simulator.observe(), rewards, terminated, truncated, self.simulator.infos() | final
+
+    def _restart(self, lanes: NDArray[np.int64]) -> None:
+        self._episodes[lanes] += 1
+        self._begin(lanes)
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are allowed now: bool (B, n)."""
+        masks = self.simulator.infos().get("action_mask")
+        if masks is None:
+            return np.ones((self.num_envs, int(self.single_action_space.n)), np.bool_)  # type: ignore[attr-defined]
+        return masks.astype(np.bool_)
+
+    def render(self) -> tuple[str, ...] | None:
+        """Each lane as text, in render mode "ansi"."""
+        if self.render_mode != "ansi":
+            return None
+        return tuple(self.simulator.render_ansi(lane) for lane in range(self.num_envs))

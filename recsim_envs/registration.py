@@ -1,0 +1,84 @@
+"""From ids to environments: what is registered, and how to register more."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+
+from recsim_envs.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from recsim_envs.families.base import Simulator
+    from recsim_envs.worlds.world import World
+
+NAMESPACE = "longrec/"
+PLUGIN_GROUP = "recsim_envs.plugins"
+_ENTRY_POINT = "recsim_envs.faces.env:SimulatorEnv"
+_VECTOR_ENTRY_POINT = "recsim_envs.faces.vector:SimulatorVectorEnv"
+
+
+def register(
+    env_id: str, *, world: str | Path | World | None = None, family: str = "departure", **options: Any
+) -> None:
+    """Register an environment under `env_id`, such as "mine/Shop-v0".
+
+    `world` is a world folder, the name of a built-in world or a `World`; `family` the name of a family, or
+    "module:Class" of your own `Simulator`; `options` become the defaults of `gymnasium.make`. An id that is
+    registered already is replaced without a warning only if nothing changes; Gymnasium warns otherwise.
+    """
+    kwargs: dict[str, Any] = {"family": family, **options}
+    if world is not None:
+        kwargs["world"] = str(world) if isinstance(world, Path) else world
+    known = gymnasium.registry.get(env_id)
+    if known is not None and known.kwargs == kwargs:
+        return
+    gymnasium.register(env_id, entry_point=_ENTRY_POINT, vector_entry_point=_VECTOR_ENTRY_POINT, kwargs=kwargs)
+
+
+def registered_ids() -> list[str]:
+    """All ids that stand on a longrec simulator, sorted."""
+    return sorted(i for i, spec in gymnasium.registry.items() if spec.entry_point == _ENTRY_POINT)
+
+
+def make_simulator(env_id: str, num_lanes: int, **options: Any) -> Simulator:
+    """The bare simulator of a registered id, for harnesses, log generation and replay.
+
+    Takes the options of `gymnasium.make`. Raises `ConfigurationError` for an id that is not ours, with the
+    nearest that is.
+    """
+    from recsim_envs.families import make_family
+
+    spec = gymnasium.registry.get(env_id)
+    if spec is None or spec.entry_point != _ENTRY_POINT:
+        raise ConfigurationError(f"environment {env_id!r} is not registered{_suggestion(env_id)}")
+    return make_family(num_lanes=num_lanes, **(spec.kwargs | {"env_id": env_id} | options))
+
+
+def _suggestion(env_id: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(env_id, registered_ids(), 3, cutoff=0.4)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; registered are {', '.join(registered_ids())}"
+
+
+def register_builtin() -> None:
+    """Register our own ids, the worlds that the user has built, and those of installed plug-ins.
+
+    A plug-in is a function without arguments in the entry-point group `recsim_envs.plugins` that calls
+    `recsim_envs.register`. One that fails is warned about and left out.
+    """
+    from recsim_envs.worlds.registry import registered_worlds
+
+    register(NAMESPACE + "Games-v0", world="games")
+    register(NAMESPACE + "Books-v0", world="books")
+    for env_id, path in registered_worlds().items():
+        register(env_id, world=path)
+    for plugin in entry_points(group=PLUGIN_GROUP):
+        try:
+            plugin.load()()
+        except Exception as error:  # whatever somebody's package does, ours must still import
+            warnings.warn(f"plug-in {plugin.name!r} ({plugin.value}) was left out: {error!r}", stacklevel=2)

@@ -1,0 +1,57 @@
+"""`PrivilegedInfo`: hidden state in `info["privileged"]`, for analysis and oracles only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import VectorEnv, VectorWrapper
+
+from recsim_envs.errors import ConfigurationError
+
+
+class PrivilegedInfo(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.RecordConstructorArgs):
+    """Add `info["privileged"]`, the simulator's hidden state, to every reset and step of a scalar environment.
+
+    What learns or acts on it is no longer a recommender; the harness gives it to agents that declare
+    themselves `privileged` and shows that on the board.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        gymnasium.utils.RecordConstructorArgs.__init__(self)
+        super().__init__(env)
+        self._simulator = _simulator_of(env.unwrapped)
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """Reset the environment and add the hidden state."""
+        observation, info = self.env.reset(**kwargs)
+        return observation, info | {"privileged": self._simulator.hidden()}
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step the environment and add the hidden state."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return observation, reward, terminated, truncated, info | {"privileged": self._simulator.hidden()}
+
+
+class VectorPrivilegedInfo(VectorWrapper):
+    """The same for a vector environment; the arrays in it have one row a lane."""
+
+    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        super().__init__(env)
+        self._simulator = _simulator_of(env.unwrapped)
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """Reset the environment and add the hidden state."""
+        observations, infos = self.env.reset(**kwargs)
+        return observations, infos | {"privileged": self._simulator.hidden()}
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step the environment and add the hidden state."""
+        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        return observations, rewards, terminated, truncated, infos | {"privileged": self._simulator.hidden()}
+
+
+def _simulator_of(env: Any) -> Any:
+    if not hasattr(env, "simulator"):
+        raise ConfigurationError(f"{env} is no longrec environment: it has no simulator to look into")
+    return env.simulator

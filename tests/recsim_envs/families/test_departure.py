@@ -1,0 +1,181 @@
+"""The departure kernel against its plain-Python reference, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsim_envs import rng
+from recsim_envs.errors import ConfigurationError, InvalidActionError, WorldError
+from recsim_envs.families import make_family
+from tests.recsim_envs.families.reference import ReferenceSession
+from tests.worlds import tiny_factor_world, tiny_world
+
+WORLDS = {"table": tiny_world(), "factors": tiny_factor_world()}
+OPTIONS = st.fixed_dictionaries(
+    {
+        "window": st.integers(1, 14),
+        "threshold": st.sampled_from([0.0, 0.8, 1.5, 2.5]),
+        "r_min": st.sampled_from([0.0, 1.5, 2.0, 3.0]),
+        "horizon": st.integers(1, 25),
+        "protocol": st.sampled_from(["FB", "NX_0", "NX_3", "NX_10"]),
+    }
+)
+
+
+def start(simulator, seeds):
+    simulator.begin(np.arange(simulator.num_lanes), np.asarray(seeds, np.uint64))
+
+
+def references(simulator, world, options):
+    vectors = world.arrays["vectors"].astype(np.float64).tolist()
+    tables = world.user_rewards(simulator.user_ids()).astype(np.float64)
+    return [ReferenceSession(table.__getitem__, vectors, **options) for table in tables]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(WORLDS)), OPTIONS, st.integers(0, 2**63), st.sampled_from([3, 30]))
+def test_kernel_equals_the_reference(name, options, seed, pool):
+    world, lanes = WORLDS[name], 6
+    simulator = make_family("departure", lanes, world=world, split="all", **options)
+    start(simulator, rng.bits_array(seed, np.arange(lanes), 1))
+    expected = references(simulator, world, options)
+    allowed = pool if options["protocol"] == "FB" else 30  # a small pool makes repeats common
+    for t in range(simulator.horizon + 2):
+        over, actions = simulator.over, rng.below_array(allowed, seed, t, 2, np.arange(lanes))
+        if options["protocol"] != "FB":
+            order = np.argsort(rng.bits_array(seed, t, 3, np.arange(30)))
+            masks = simulator.infos()["action_mask"]
+            actions = np.array([next(i for i in order if mask[i]) if mask.any() else 0 for mask in masks])
+        rewards, terminated, truncated = simulator.step(actions)
+        for b in range(lanes):
+            if over[b]:
+                assert rewards[b] == 0.0
+                assert bool(terminated[b]) == (expected[b].cause != "horizon")
+                continue
+            assert (rewards[b], terminated[b], truncated[b]) == expected[b].step(int(actions[b]))
+            assert simulator.causes()[b] == expected[b].cause
+    assert simulator.over.all()
+
+
+def test_observation_shows_the_log_then_the_session():
+    world = WORLDS["table"]
+    simulator = make_family("departure", 8, world=world, split="all", threshold=0.0, r_min=0.0)
+    start(simulator, np.arange(8))
+    first = simulator.observe()
+    indptr, items, rewards = (world.arrays[f"log_{n}"] for n in ("indptr", "items", "rewards"))
+    for b, user in enumerate(simulator.user_ids()):
+        log = slice(max(indptr[user], indptr[user + 1] - 10), indptr[user + 1])
+        seen = first["history_items"][b] >= 0
+        assert first["history_items"][b][seen].tolist() == items[log].tolist()
+        assert first["history_rewards"][b][seen].tolist() == rewards[log].tolist()
+        assert not np.any(first["history_rewards"][b][~seen])
+    assert np.all(first["session_items"] == -1)
+    shown = [(np.arange(8) + t) % 30 for t in range(12)]
+    for actions in shown:
+        simulator.step(actions)
+    later = simulator.observe()
+    assert np.array_equal(later["session_items"], np.stack(shown[-10:], 1))
+    paid = np.take_along_axis(world.user_rewards(simulator.user_ids()), later["session_items"].astype(int), 1)
+    assert np.array_equal(later["session_rewards"], paid)
+    assert later["length"].tolist() == [[12]] * 8
+    assert simulator.task.observation_space["length"].contains(later["length"][0])
+
+
+def test_splits_are_disjoint_and_all_of_them_are_drawn():
+    world = WORLDS["table"]
+    seen = {}
+    for split in ("train", "test"):
+        simulator = make_family("departure", 500, world=world, split=split)
+        start(simulator, np.arange(500))
+        seen[split] = set(simulator.user_ids().tolist())
+        assert seen[split] == set(world.users(split).tolist())
+    assert not seen["train"] & seen["test"]
+
+
+def test_a_session_does_not_depend_on_its_lane_or_its_neighbours():
+    world = WORLDS["factors"]
+    wide = make_family("departure", 50, world=world)
+    narrow = make_family("departure", 2, world=world)
+    start(wide, np.arange(50))
+    start(narrow, [41, 7])
+    for t in range(20):
+        actions = (np.arange(50) * 7 + t * 3) % 30
+        a, b = wide.step(actions), narrow.step(actions[[41, 7]])
+        assert np.array_equal(a.rewards[[41, 7]], b.rewards)
+        assert np.array_equal(a.terminated[[41, 7]], b.terminated)
+        for key, values in narrow.observe().items():
+            assert np.array_equal(wide.observe()[key][[41, 7]], values)
+
+
+def test_arrays_are_fresh():
+    simulator = make_family("departure", 3, world=WORLDS["table"])
+    start(simulator, [1, 2, 3])
+    before = simulator.observe()
+    kept = {key: value.copy() for key, value in before.items()}
+    simulator.step(np.array([1, 2, 3]))
+    assert all(np.array_equal(before[key], kept[key]) for key in kept)
+
+
+@pytest.mark.parametrize("bad", [[30, 0], [0, -1], [2**40, 0]])
+def test_an_action_out_of_range_moves_nothing(bad):
+    simulator = make_family("departure", 2, world=WORLDS["table"])
+    start(simulator, [1, 2])
+    before = simulator.observe()
+    with pytest.raises(InvalidActionError, match=r"lane [01], step 0: action .* out of range; items are 0\.\.29"):
+        simulator.step(np.array(bad))
+    assert all(np.array_equal(before[k], v) for k, v in simulator.observe().items())
+
+
+@pytest.mark.parametrize("bad", [np.zeros(2), np.zeros(3, int), np.zeros((2, 1), int), np.zeros(2, bool), ["a", "b"]])
+def test_actions_of_the_wrong_kind_are_refused(bad):
+    simulator = make_family("departure", 2, world=WORLDS["table"])
+    start(simulator, [1, 2])
+    with pytest.raises(InvalidActionError, match="actions must be 2 integers"):
+        simulator.step(bad)
+
+
+def test_a_forbidden_repeat_names_the_way_out():
+    simulator = make_family("departure", 1, world=WORLDS["table"], protocol="NX_5")
+    start(simulator, [1])
+    simulator.step(np.array([4]))
+    assert simulator.infos()["action_mask"][0].tolist() == [int(i != 4) for i in range(30)]
+    with pytest.raises(InvalidActionError, match="item 4 was already shown and protocol NX_5 forbids repeats"):
+        simulator.step(np.array([4]))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("protocol", "NX", "use 'FB', 'NX_0' or 'NX_k'"),
+        ("protocol", "NX_31", "needs 31 different items"),
+        ("window", 0, "window must be an integer of at least 1"),
+        ("window", 2.5, "window must be an integer"),
+        ("horizon", True, "horizon must be an integer"),
+        ("threshold", float("nan"), "threshold must be a finite number"),
+        ("r_min", "2", "r_min must be a finite number"),
+        ("treshold", 1.0, "did you mean 'threshold'"),
+    ],
+)
+def test_options_without_meaning_are_refused(option, value, words):
+    with pytest.raises(ConfigurationError, match=words):
+        make_family("departure", 1, world=WORLDS["table"], **{option: value})
+
+
+def test_unknown_split_and_family():
+    with pytest.raises(WorldError, match="use 'train', 'test' or 'all'"):
+        make_family("departure", 1, world=WORLDS["table"], split="dev")
+    with pytest.raises(ConfigurationError, match="family 'departures' does not exist"):
+        make_family("departures", 1)
+
+
+def test_text_rendering_tells_history_session_and_end():
+    simulator = make_family("departure", 1, world=WORLDS["table"], threshold=1.5)
+    start(simulator, [3])
+    simulator.step(np.array([5]))
+    simulator.step(np.array([5]))
+    text = simulator.render_ansi(0)
+    assert "step 2 of 20, ended: repeat" in text
+    assert "Item 5  [blue]" in text.partition("Session:")[2]
