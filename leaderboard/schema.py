@@ -1,0 +1,267 @@
+"""The one source of truth for what is stored: suites, submissions, trace columns and rows of the board.
+
+Everything here is read from files that strangers send, so every model forbids unknown fields, is immutable, and
+bounds the size of every string, sequence and number. Paths and code are never stored, only names and hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION: Final = 1
+
+MAX_JSON: Final = 65_536  # bytes of canonical JSON that one free-form field may hold
+MAX_EPISODES: Final = 100_000  # of one task and training seed
+
+Track = Literal["zero-shot", "scarce", "online"]
+Badge = Literal["reported", "replayed"]
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: the text that hashes are taken over. NaN and infinity are refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def json_hash(value: Any) -> str:
+    """SHA-256, in hexadecimal, of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def _small_json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        size = len(canonical_json(value).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"must be JSON of finite numbers, strings, lists and objects ({error})") from None
+    if size > MAX_JSON:
+        raise ValueError(f"holds {size} bytes of JSON; at most {MAX_JSON} are allowed")
+    return value
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
+"""A name that is safe in file names and addresses: letters, digits and . _ + -, at most 80."""
+EnvId = Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]{1,60}/)?[A-Za-z0-9_.-]{1,80}-v[0-9]{1,4}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Line = Annotated[str, Field(max_length=500)]
+Text = Annotated[str, Field(max_length=4_000)]
+Json = Annotated[dict[str, Any], AfterValidator(_small_json)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+TrainingSeed = Annotated[int, Field(ge=0, lt=2**31)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Stored(BaseModel):
+    """Base of everything that is read from or written to a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SpentBudget(Stored):
+    """Interaction with training users: episodes that ended, and steps. As a limit, None is no limit."""
+
+    episodes: Count | None = None
+    steps: Count | None = None
+
+
+TRACKS: Final[dict[str, SpentBudget]] = {
+    "zero-shot": SpentBudget(episodes=0, steps=0),
+    "scarce": SpentBudget(episodes=100),
+    "online": SpentBudget(steps=1_000_000),
+}
+"""What each track allows an agent to use for one task and training seed."""
+
+
+class Task(Stored):
+    """One environment of a suite. `options` are keywords of `gymnasium.make`, without `split`: it is always "test"."""
+
+    env_id: EnvId
+    options: Json = Field(default_factory=dict)
+    episodes: int = Field(ge=1, le=MAX_EPISODES, description="test episodes for each training seed: a fixed quota")
+
+    @model_validator(mode="after")
+    def _no_split(self) -> Task:
+        if "split" in self.options:
+            raise ValueError("options must not set split: agents train on 'train' and are tested on 'test'")
+        return self
+
+
+class Suite(Stored):
+    """A fixed list of tasks, training seeds and a budget. Results are compared only inside one suite hash."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: Name
+    track: Track = "scarce"
+    training_seeds: tuple[TrainingSeed, ...] = Field(min_length=1, max_length=64)
+    tasks: tuple[Task, ...] = Field(min_length=1, max_length=256)
+    description: Text = ""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Suite:
+        if len(set(self.training_seeds)) != len(self.training_seeds):
+            raise ValueError("training_seeds holds a seed twice")
+        labels = [canonical_json([t.env_id, t.options]) for t in self.tasks]
+        if len(set(labels)) != len(labels):
+            raise ValueError("tasks holds the same environment with the same options twice")
+        return self
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of everything but the description."""
+        return json_hash(self.model_dump(mode="json", exclude={"description"}))
+
+    @property
+    def budget(self) -> SpentBudget:
+        """What an agent may use for one task and training seed."""
+        return TRACKS[self.track]
+
+
+class AgentRecord(Stored):
+    """Which agent ran: enough to run it again and to see whether its code is still the same."""
+
+    name: Name
+    entry_point: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]{0,200}:[A-Za-z_][\w.]{0,100}$")]
+    source_sha256: Sha256 = Field(description="of the Python sources of the agent's top-level package or module")
+    parameters: Json = Field(default_factory=dict, description="the constructor's keywords that differ from defaults")
+    privileged: bool = Field(description="whether it reads hidden state, as the oracle does")
+    trains: bool
+
+
+class World(Stored):
+    """The data that one task ran on."""
+
+    name: Line
+    sha256: Sha256
+
+
+class Cell(Stored):
+    """One task under one training seed: what training used, how long both took, and what the agent tells."""
+
+    task: int = Field(ge=0, lt=256)
+    training_seed: TrainingSeed
+    spent: SpentBudget = Field(description="metered by the harness, not told by the agent")
+    train_seconds: Seconds
+    test_seconds: Seconds
+    facts: Json = Field(default_factory=dict, description="Agent.describe(): usage, learning curve, notes")
+
+
+class Machine(Stored):
+    """Where it ran."""
+
+    system: Line
+    processor: Line
+    cores: int = Field(ge=1, le=1_000_000)
+    python: Line
+
+
+class Disclosure(Stored):
+    """What the submitter says about how the agent came to be. `hidden_state` is filled in by the harness."""
+
+    hidden_state: bool = False
+    trained_on_test: bool = False
+    tuning: Text = ""
+
+
+class Submission(Stored):
+    """`submission.json`. Its actions are in `traces.parquet` beside it; every figure is recomputed from those."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    created: datetime
+    agent: AgentRecord
+    suite: Suite
+    suite_hash: Sha256
+    declared: SpentBudget = Field(description="the track's budget for each task and training seed")
+    worlds: tuple[World, ...] = Field(min_length=1, max_length=256, description="one for each task of the suite")
+    cells: tuple[Cell, ...] = Field(min_length=1, max_length=16_384)
+    traces_sha256: Sha256
+    command: tuple[Line, ...] = Field(max_length=64)
+    packages: dict[Name, Line] = Field(max_length=64)
+    commit: Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")] = Field(description="empty outside a git checkout")
+    dirty: bool
+    machine: Machine
+    wall_seconds: Seconds
+    disclosure: Disclosure = Disclosure()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Submission:
+        if self.suite_hash != self.suite.hash:
+            raise ValueError("suite_hash is not the hash of suite")
+        if self.declared != self.suite.budget:
+            raise ValueError(f"declared is not the budget of track {self.suite.track}")
+        if len(self.worlds) != len(self.suite.tasks):
+            raise ValueError("worlds must name one world for each task of the suite")
+        wanted = [(t, s) for t in range(len(self.suite.tasks)) for s in self.suite.training_seeds]
+        if [(c.task, c.training_seed) for c in self.cells] != wanted:
+            raise ValueError("cells must be one for each task and training seed, in the suite's order")
+        return self
+
+
+TRACE_COLUMNS: Final[dict[str, str]] = {
+    "task": "uint16",  # index into suite.tasks
+    "training_seed": "uint32",
+    "episode": "uint32",  # 0..quota-1
+    "episode_seed": "uint64",  # a function of suite, environment and episode: the same for all agents
+    "actions": "list<int32>",  # one a step, the leaving step included
+    "rewards": "list<float32>",  # as claimed; the leaving step earned nothing
+    "tags": "list<uint16>",  # hash of (episode seed, step, action, reward), so that an edit is found with its step
+    "end": "string",  # why the session ended, in the words of the simulator
+}
+"""Columns of `traces.parquet`: one row an episode, sorted by task, training seed (suite order) and episode."""
+
+
+class Estimate(Stored):
+    """A figure with its 95 % interval. Without an interval, `note` says why there is none."""
+
+    value: Finite
+    low: Finite | None = None
+    high: Finite | None = None
+    note: Line = ""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Estimate:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("low and high come together")
+        if self.low is not None and self.high is not None and not self.low <= self.high:
+            raise ValueError("low is above high")
+        return self
+
+
+class Row(Stored):
+    """One line of the board: one submission on one task. Made by `leaderboard.results.rows`.
+
+    `score` is among `metrics` only where the suite's random and oracle agents were submitted too.
+    """
+
+    agent: Name
+    parameters: Json
+    version: Line = Field(description="name of the submission's folder")
+    suite: Name
+    suite_hash: Sha256
+    track: Track
+    task: int
+    env_id: EnvId
+    options: Json
+    world: World
+    badge: Badge
+    privileged: bool
+    training_seeds: int = Field(description="how many")
+    episodes: int = Field(description="over all training seeds")
+    users: int = Field(description="distinct test users met")
+    steps: Count
+    declared: SpentBudget
+    spent: SpentBudget = Field(description="the most that any training seed used")
+    metrics: dict[Name, Estimate]
+    departures: dict[Line, Finite] = Field(description="share of episodes by cause of their end; sums to 1")
+    curve: tuple[Finite, ...] = Field(description="share of sessions still running after step 1, 2, ..., horizon")
+    wall_seconds: Seconds
+    facts: tuple[Json, ...] = Field(description="Agent.describe() of each training seed")
+    command: tuple[Line, ...]
+    commit: str
+    dirty: bool
+    created: datetime
+    disclosure: Disclosure
