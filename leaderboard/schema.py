@@ -46,6 +46,7 @@ def _small_json(value: dict[str, Any]) -> dict[str, Any]:
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
 """A name that is safe in file names and addresses: letters, digits and . _ + -, at most 80."""
 EnvId = Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]{1,60}/)?[A-Za-z0-9_.-]{1,80}-v[0-9]{1,4}$")]
+EntryPoint = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$", max_length=300)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Line = Annotated[str, Field(max_length=500)]
 Text = Annotated[str, Field(max_length=4_000)]
@@ -125,7 +126,7 @@ class AgentRecord(Stored):
     """Which agent ran: enough to run it again and to see whether its code is still the same."""
 
     name: Name
-    entry_point: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]{0,200}:[A-Za-z_][\w.]{0,100}$")]
+    entry_point: EntryPoint
     source_sha256: Sha256 = Field(description="of the Python sources of the agent's top-level package or module")
     parameters: Json = Field(default_factory=dict, description="the constructor's keywords that differ from defaults")
     privileged: bool = Field(description="whether it reads hidden state, as the oracle does")
