@@ -117,7 +117,8 @@ class TrainingEnvs(Protocol):
     def make(self, num_envs: int) -> VectorEnv[Any, Any, Any]:
         """A vector environment on the train split, autoreset mode SAME_STEP (`infos["final_obs"]` a dict of
         batched arrays, valid where `infos["_final_obs"]`). Its `step` raises `BudgetExceededError` once the
-        budget is spent. An episode is charged when it ends; sessions still open then are lost."""
+        budget is spent. An episode is charged when it ends; sessions still open then are lost.
+        """
 
     def remaining(self) -> Budget:
         """What is left; 0 episodes or 0 steps left means that training is over."""

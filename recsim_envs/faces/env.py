@@ -31,7 +31,7 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
         if render_mode not in (None, "ansi"):
             raise ConfigurationError(f"render_mode {render_mode!r} does not exist; use 'ansi' or None")
         self.simulator = make_family(family, 1, **options)
-        self.observation_space = self.simulator.task.observation_space
+        self.observation_space = self.simulator.task.observation_space  # type: ignore[assignment]
         self.action_space = self.simulator.task.action_space
         self.render_mode = render_mode
         self._seed: NDArray[np.uint64] | None = None
@@ -67,19 +67,20 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
             raise EpisodeError("step was called outside a session; call reset() first")
         if type(action) is not int:
             action = _as_integer(action)
-        if not -(2**63) <= action < 2**63:
-            raise InvalidActionError(f"action {action} is out of range")
-        self._action[0] = action
+        try:
+            self._action[0] = action
+        except OverflowError:
+            raise InvalidActionError(f"action {action} is out of range") from None
         rewards, terminated, truncated = self.simulator.step(self._action)
-        over = bool(terminated[0]), bool(truncated[0])
-        self._over = over[0] or over[1]
-        return self._observation(), float(rewards[0]), *over, self._info()
+        left, capped = terminated.item(), truncated.item()
+        self._over = left or capped
+        return self._observation(), rewards.item(), left, capped, self._info()
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are allowed now: bool (n,), as sb3-contrib's MaskablePPO asks for it."""
         masks = self.simulator.infos().get("action_mask")
         if masks is None:
-            return np.ones(int(self.action_space.n), np.bool_)  # type: ignore[attr-defined]
+            return np.ones(self.task.catalogue.num_items, np.bool_)
         return masks[0].astype(np.bool_)
 
     def render(self) -> str | None:  # type: ignore[override]
@@ -90,7 +91,8 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
         return {key: batch[0] for key, batch in self.simulator.observe().items()}
 
     def _info(self) -> dict[str, Any]:
-        return {key: batch[0] for key, batch in self.simulator.infos().items()}
+        infos = self.simulator.infos()
+        return {key: batch[0] for key, batch in infos.items()} if infos else {}
 
 
 def _as_integer(action: Any) -> int:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from recsim_envs import rng
@@ -29,7 +30,15 @@ def lane_seeds(seed: int | None, num_lanes: int) -> NDArray[np.uint64]:
 
 def episode_seeds(seeds: NDArray[np.uint64], episodes: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Seed of the k-th episode of each lane seed; uint64."""
-    return rng.bits_array(seeds, episodes, rng.EPISODE)
+    out = np.empty(len(seeds), np.uint64)
+    _fill(seeds, episodes, out)
+    return out
+
+
+@njit(cache=True)
+def _fill(seeds, episodes, out):  # type: ignore[no-untyped-def]
+    for i in range(len(seeds)):
+        out[i] = rng.bits(seeds[i], episodes[i], rng.EPISODE, 0)
 
 
 def checked_seed(seed: int) -> int:

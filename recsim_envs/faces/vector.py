@@ -129,7 +129,7 @@ class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         """Which actions are allowed now: bool (B, n)."""
         masks = self.simulator.infos().get("action_mask")
         if masks is None:
-            return np.ones((self.num_envs, int(self.single_action_space.n)), np.bool_)  # type: ignore[attr-defined]
+            return np.ones((self.num_envs, self.task.catalogue.num_items), np.bool_)
         return masks.astype(np.bool_)
 
     def render(self) -> tuple[str, ...] | None:

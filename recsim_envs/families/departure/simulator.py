@@ -20,6 +20,7 @@ from recsim_envs.worlds.world import World
 MEMORY: Final = 10
 """Items of history and of the session that an observation shows: the paper's state is the last ten titles."""
 
+_INT64 = np.dtype(np.int64)
 _PROTOCOL = re.compile(r"FB|NX_(0|[1-9][0-9]{0,4})")
 
 
@@ -67,29 +68,29 @@ class DepartureSimulator(Simulator):
         self.task = self._task_spec(env_id, protocol)
 
     def _allocate(self, lanes: int) -> None:
-        self.num_lanes, arrays = lanes, self.world.arrays
-        width = max(self.window, MEMORY)
-        self._user = np.zeros(lanes, np.int32)
-        self._steps = np.zeros(lanes, np.int32)
-        self._cause = np.full(lanes, kernel.IDLE, np.int8)
+        self.num_lanes, width = lanes, max(self.window, MEMORY)
+        self._state = np.zeros((3, lanes), np.int32)
+        self._state[kernel.CAUSE] = kernel.IDLE
+        self._items = np.full((2, lanes, width), -1, np.int32)
+        self._earned = np.zeros((2, lanes, width), np.float32)
+        self._visible = self._items[:, :, -MEMORY:], self._earned[:, :, -MEMORY:], self._state[kernel.STEPS, :, None]
         self._shown = np.zeros((lanes, self.world.num_items) if self._no_repeat else (0, 0), np.bool_)
-        self._history = np.full((lanes, MEMORY), -1, np.int32), np.zeros((lanes, MEMORY), np.float32)
-        self._session = np.full((lanes, width), -1, np.int32), np.zeros((lanes, width), np.float32)
-        self._found = np.zeros(lanes, np.float32)
-        # A plain view: numba compiles one version for memory-mapped and in-memory worlds alike.
-        self._vectors = np.asarray(arrays["vectors"]).view(np.ndarray)
-        self._log = tuple(np.asarray(arrays[n]).view(np.ndarray) for n in ("log_indptr", "log_items", "log_rewards"))
-        names = ("user_factors", "item_factors", "user_bias", "item_bias")
-        self._table = np.asarray(arrays["rewards"]).view(np.ndarray) if "rewards" in arrays else None
-        self._factors = (
-            None if self._table is not None else tuple(np.asarray(arrays[n]).view(np.ndarray) for n in names)
-        )
+        # Plain views of what is memory-mapped: numba compiles one version for all worlds.
+        plain = {name: np.asarray(array).view(np.ndarray) for name, array in self.world.arrays.items()}
+        self._log = plain["log_indptr"], plain["log_items"], plain["log_rewards"]
+        rules = (plain["vectors"], self.threshold, self.r_min, self.window, self.horizon, self._leaves)
+        self._constants: tuple[Any, ...]
+        if self.world.info.reward_model == "table":
+            self._kernel, self._constants = kernel.step_table, (plain["rewards"], *rules)
+        else:
+            factors = tuple(plain[name] for name in ("user_factors", "item_factors", "user_bias", "item_bias"))
+            self._kernel, self._constants = kernel.step_factors, (factors, *self.world.info.reward_range, *rules)
 
     def _task_spec(self, env_id: str, protocol: str) -> TaskSpec:
         low, high = self.world.info.reward_range
         items = spaces.Box(-1, self.world.num_items - 1, (MEMORY,), np.int32)
         rewards = spaces.Box(min(low, 0.0), max(high, 0.0), (MEMORY,), np.float32)
-        space = {
+        space: dict[str, spaces.Space[Any]] = {
             "history_items": items,
             "history_rewards": rewards,
             "session_items": items,
@@ -110,36 +111,22 @@ class DepartureSimulator(Simulator):
     def begin(self, lanes: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
         """Start a session with episode seed `seeds[i]` in lane `lanes[i]`."""
         kernel.begin(
-            lanes, seeds, self._users, *self._log, self._user, self._steps, self._cause, self._shown,
-            self._history, self._session,
+            lanes, seeds, self._users, *self._log, self._state, self._items, self._earned, self._shown
         )  # fmt: skip
 
     def step(self, actions: NDArray[Any]) -> Step:
         """Advance by one item a lane: integers (B,), 0..n_items-1, not shown before where repeats are forbidden."""
-        actions = self._checked(actions)
-        if self._table is not None:
-            wrong = kernel.look_up(
-                actions, self._cause, self._shown, self.world.num_items, self._user, self._table, self._found
-            )
-        else:
-            low, high = self.world.info.reward_range
-            wrong = kernel.predict(
-                actions, self._cause, self._shown, self.world.num_items, self._user, self._factors, low, high,
-                self._found,
-            )  # fmt: skip
+        if type(actions) is not np.ndarray or actions.dtype is not _INT64 or actions.shape != (self.num_lanes,):
+            actions = self._checked(actions)
+        rewards, flags = np.empty(self.num_lanes), np.empty((2, self.num_lanes), np.bool_)
+        wrong = self._kernel(
+            actions, *self._constants, self._state, self._items, self._earned, self._shown, rewards, flags
+        )
         if wrong != kernel.FINE:
             raise self._refusal(wrong, int(actions[wrong]))
-        out = Step(np.empty(self.num_lanes), np.empty(self.num_lanes, np.bool_), np.empty(self.num_lanes, np.bool_))
-        kernel.advance(
-            actions, self._found, self._vectors, np.float32(self.threshold) * np.float32(self.threshold),
-            np.float32(self.r_min), self.window, self.horizon, self._leaves, self._steps, self._cause, self._shown,
-            self._session, *out,
-        )  # fmt: skip
-        return out
+        return Step(rewards, flags[0], flags[1])
 
     def _checked(self, actions: NDArray[Any]) -> NDArray[np.int64]:
-        if type(actions) is np.ndarray and actions.dtype == np.int64 and actions.shape == (self.num_lanes,):
-            return actions
         array = np.asarray(actions)
         if array.dtype.kind not in "iu" or array.shape != (self.num_lanes,):
             raise InvalidActionError(
@@ -150,7 +137,7 @@ class DepartureSimulator(Simulator):
 
     def _refusal(self, lane: int, action: int) -> InvalidActionError:
         last = self.world.num_items - 1
-        where = f"lane {lane}, step {self._steps[lane]}"
+        where = f"lane {lane}, step {self._state[kernel.STEPS, lane]}"
         if not 0 <= action <= last:
             return InvalidActionError(f"{where}: action {action} is out of range; items are 0..{last}")
         return InvalidActionError(
@@ -160,15 +147,13 @@ class DepartureSimulator(Simulator):
 
     def observe(self) -> dict[str, NDArray[Any]]:
         """Fresh arrays (B, ...) under the keys of the observation space."""
-        items, rewards = self._session
-        if items.shape[1] > MEMORY:
-            items, rewards = items[:, -MEMORY:], rewards[:, -MEMORY:]
+        items, earned, length = self._visible[0].copy(), self._visible[1].copy(), self._visible[2].copy()
         return {
-            "history_items": self._history[0].copy(),
-            "history_rewards": self._history[1].copy(),
-            "length": self._steps[:, None].copy(),
-            "session_items": items.copy(),
-            "session_rewards": rewards.copy(),
+            "history_items": items[kernel.HISTORY],
+            "history_rewards": earned[kernel.HISTORY],
+            "length": length,
+            "session_items": items[kernel.SESSION],
+            "session_rewards": earned[kernel.SESSION],
         }
 
     def infos(self) -> dict[str, NDArray[Any]]:
@@ -178,11 +163,11 @@ class DepartureSimulator(Simulator):
     @property
     def over(self) -> NDArray[np.bool_]:
         """Lanes without a running session (B,)."""
-        return self._cause != kernel.RUNNING
+        return self._state[kernel.CAUSE] != kernel.RUNNING
 
     def causes(self) -> list[str]:
         """Why each session ended: "repeat", "too-alike", "low-reward", "horizon"; "" while it runs."""
-        return [kernel.CAUSES[c] for c in self._cause]
+        return [kernel.CAUSES[c] for c in self._state[kernel.CAUSE]]
 
     def hidden(self) -> dict[str, Any]:
         """User ids (B,) beside the world and the constants that decide when they leave."""
@@ -198,7 +183,7 @@ class DepartureSimulator(Simulator):
 
     def user_ids(self) -> NDArray[np.int64]:
         """The user in each lane (B,)."""
-        return self._user.astype(np.int64)
+        return self._state[kernel.USER].astype(np.int64)
 
     def render_ansi(self, lane: int) -> str:
         """History, what was shown with its reward, and how the session stands."""
@@ -212,11 +197,12 @@ class DepartureSimulator(Simulator):
                 if item >= 0
             ]
 
-        ended = kernel.CAUSES[self._cause[lane]]
+        ended = kernel.CAUSES[self._state[kernel.CAUSE, lane]]
         state = f"ended: {ended}" if ended else "running"
-        past = lines(self._history[0][lane], self._history[1][lane])
-        session = lines(self._session[0][lane], self._session[1][lane])
-        head = f"{self.task.env_id or self.world.info.name}  step {self._steps[lane]} of {self.horizon}, {state}"
+        past = lines(self._items[kernel.HISTORY, lane], self._earned[kernel.HISTORY, lane])
+        session = lines(self._items[kernel.SESSION, lane], self._earned[kernel.SESSION, lane])
+        name, step = self.task.env_id or self.world.info.name, self._state[kernel.STEPS, lane]
+        head = f"{name}  step {step} of {self.horizon}, {state}"
         return "\n".join([head, "Before:", *past, "Session:", *session])
 
 
