@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def resolve(world: str | Path | World) -> World:
-    """A `World` from itself or from its folder."""
-    from recsim_envs.worlds.world import World
+    """A `World` from itself, from a built-in name ("games", "books"), a registered id, or its folder.
 
-    return world if isinstance(world, World) else World.load(world)
+    Loaded once a process. Raises `WorldError` for an unknown name or a damaged folder.
+    """
+    from recsim_envs.worlds.catalogue import find_world
+
+    return find_world(world)

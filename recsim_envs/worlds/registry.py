@@ -38,4 +38,6 @@ def register_world(env_id: str, path: str | Path) -> None:
             json.dump(entries, scratch, indent=1, sort_keys=True)
         os.replace(scratch.name, file)
     except OSError as error:
-        raise WorldError(f"cannot write {file}: {error.strerror}; set LONGREC_HOME to a folder you may write") from error
+        raise WorldError(
+            f"cannot write {file}: {error.strerror}; set LONGREC_HOME to a folder you may write"
+        ) from error
