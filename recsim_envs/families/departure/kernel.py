@@ -63,26 +63,20 @@ def allowed(action, lane, num_items, shown):
 
 
 @njit(cache=True, inline="always")
-def alike(vectors, i, j, squared_threshold):
-    """Whether two items are nearer than the threshold: float32 squared distance, four coordinates at a time.
+def alike(vectors, action, j0, j1, j2, j3, squared_threshold):
+    """Whether the action is nearer than the threshold to one of four items (below 0: no item).
 
-    Partial sums of squares never shrink, also in floating point, so stopping at the first that reaches the
-    threshold gives the same answer as the whole sum; most pairs are settled by the first four coordinates.
+    Each squared distance is summed in float32 from the first coordinate to the last, so its bits are fixed; the
+    four sums side by side keep the processor's vector unit busy, which one after the other does not.
     """
-    total = np.float32(0.0)
-    dim = vectors.shape[1]
-    for k in range(0, dim - 3, 4):
-        d0 = vectors[i, k] - vectors[j, k]
-        d1 = vectors[i, k + 1] - vectors[j, k + 1]
-        d2 = vectors[i, k + 2] - vectors[j, k + 2]
-        d3 = vectors[i, k + 3] - vectors[j, k + 3]
-        total += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
-        if total >= squared_threshold:
-            return False
-    for k in range(dim // 4 * 4, dim):
-        d0 = vectors[i, k] - vectors[j, k]
-        total += d0 * d0
-    return total < squared_threshold
+    s0 = s1 = s2 = s3 = np.float32(0.0)
+    i0, i1, i2, i3 = max(j0, 0), max(j1, 0), max(j2, 0), max(j3, 0)
+    for k in range(vectors.shape[1]):
+        x = vectors[action, k]
+        d0, d1, d2, d3 = x - vectors[i0, k], x - vectors[i1, k], x - vectors[i2, k], x - vectors[i3, k]
+        s0, s1, s2, s3 = s0 + d0 * d0, s1 + d1 * d1, s2 + d2 * d2, s3 + d3 * d3
+    t = squared_threshold
+    return ((j0 >= 0) & (s0 < t)) | ((j1 >= 0) & (s1 < t)) | ((j2 >= 0) & (s2 < t)) | ((j3 >= 0) & (s3 < t))
 
 
 @njit(cache=True, inline="always")
@@ -92,18 +86,17 @@ def verdict(action, reward, recent, window, vectors, squared_threshold, r_min):
     `recent` are the items shown in the session, right-aligned with -1 before the first. A repeat counts as one
     only where the distance rule is on (threshold above 0), for it is the distance 0.
     """
-    width = len(recent)
-    cause = RUNNING
+    last = len(recent) - 1
+    near = False
     if squared_threshold > 0:
-        for k in range(width - window, width):
-            item = recent[k]
-            if item == action:
+        for k in range(len(recent) - window, len(recent), 4):
+            j0, j1, j2, j3 = recent[k], recent[min(k + 1, last)], recent[min(k + 2, last)], recent[min(k + 3, last)]
+            if (j0 == action) | (j1 == action) | (j2 == action) | (j3 == action):
                 return REPEAT
-            if item >= 0 and cause == RUNNING and alike(vectors, action, item, squared_threshold):
-                cause = TOO_ALIKE
-    if cause == RUNNING and reward < r_min:
-        cause = LOW_REWARD
-    return cause
+            near |= alike(vectors, action, j0, j1, j2, j3, squared_threshold)
+    if near:
+        return TOO_ALIKE
+    return LOW_REWARD if reward < r_min else RUNNING
 
 
 @njit(cache=True)

@@ -74,6 +74,7 @@ class DepartureSimulator(Simulator):
         self._items = np.full((2, lanes, width), -1, np.int32)
         self._earned = np.zeros((2, lanes, width), np.float32)
         self._visible = self._items[:, :, -MEMORY:], self._earned[:, :, -MEMORY:], self._state[kernel.STEPS, :, None]
+        self._blank_rewards, self._blank_flags = np.zeros(lanes), np.zeros((2, lanes), np.bool_)
         self._shown = np.zeros((lanes, self.world.num_items) if self._no_repeat else (0, 0), np.bool_)
         # Plain views of what is memory-mapped: numba compiles one version for all worlds.
         plain = {name: np.asarray(array).view(np.ndarray) for name, array in self.world.arrays.items()}
@@ -118,7 +119,7 @@ class DepartureSimulator(Simulator):
         """Advance by one item a lane: integers (B,), 0..n_items-1, not shown before where repeats are forbidden."""
         if type(actions) is not np.ndarray or actions.dtype is not _INT64 or actions.shape != (self.num_lanes,):
             actions = self._checked(actions)
-        rewards, flags = np.empty(self.num_lanes), np.empty((2, self.num_lanes), np.bool_)
+        rewards, flags = self._blank_rewards.copy(), self._blank_flags.copy()
         wrong = self._kernel(
             actions, *self._constants, self._state, self._items, self._earned, self._shown, rewards, flags
         )

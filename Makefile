@@ -1,0 +1,45 @@
+# On a bare machine with Python 3.11 and make: `make demo` or `make test`.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# Two cores are shared by processes; more threads in each only get in each other's way.
+export OMP_NUM_THREADS ?= 1
+export PYTHONUNBUFFERED ?= 1
+
+.PHONY: demo test bench lint format install clean
+.DEFAULT_GOAL := help
+
+help: ## what each target does
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(INSTALLED) ## install, evaluate every agent on the small suite, verify, build the board
+	$(BIN)/longrec quickstart --out runs/quickstart
+
+test: $(INSTALLED) ## install and run the tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+bench: $(INSTALLED) ## speeds as ratios, one process, nothing else running
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-columns=median,iqr,rounds --benchmark-warmup=on -s
+
+lint: $(INSTALLED) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+install: $(INSTALLED) ## make the virtual environment
+
+# The project's own Python may be called python3; the version is checked by pip through requires-python.
+$(INSTALLED): pyproject.toml constraints.txt
+	command -v $(PYTHON) >/dev/null && $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,test]'
+	touch $@
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

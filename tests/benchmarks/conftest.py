@@ -1,0 +1,47 @@
+"""Prints what the benchmarks are for: ratios between things timed in one run, beside their targets."""
+
+from __future__ import annotations
+
+import pytest
+
+# name, numerator, denominator, target; None compares with one step a second.
+RATIOS = [
+    ("vector face, million steps a second", "test_vector[longrec/Games-v0]", None, 5e6),
+    ("vector face / vectorised CartPole-v1", "test_vector[longrec/Games-v0]", "test_vector[CartPole-v1]", 0.5),
+    ("vector face / bare gather", "test_vector[longrec/Games-v0]", "test_gather", 0.1),
+    ("scalar face / CartPole-v1, gym.make", "test_scalar[longrec/Games-v0-made]", "test_scalar[CartPole-v1-made]", 1.0),
+    (
+        "scalar face unwrapped / CartPole-v1, gym.make",
+        "test_scalar[longrec/Games-v0-unwrapped]",
+        "test_scalar[CartPole-v1-made]",
+        1.5,
+    ),
+    (
+        "scalar face / CartPole-v1, both unwrapped",
+        "test_scalar[longrec/Games-v0-unwrapped]",
+        "test_scalar[CartPole-v1-unwrapped]",
+        None,
+    ),
+    ("evaluation of random / raw stepping", "test_evaluation", "test_raw_stepping", 0.5),
+    ("replay, million steps a second", "test_replay", None, 2e6),
+    ("import gymnasium / import recsim_envs", "test_import[recsim_envs]", "test_import[gymnasium]", 0.5),
+]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    session = getattr(config, "_benchmarksession", None)
+    # Work a second at the median round of each benchmark that says how much work a round is.
+    rates = {
+        b.name: b.extra_info["steps"] / b.stats.median
+        for b in (session.benchmarks if session else [])
+        if "steps" in b.extra_info
+    }
+    if not rates:
+        return
+    terminalreporter.section("ratios in this run")
+    for name, numerator, denominator, target in RATIOS:
+        if numerator in rates and (denominator is None or denominator in rates):
+            value = rates[numerator] / (rates[denominator] if denominator else 1.0)
+            shown = f"{value / 1e6:.2f}" if denominator is None else f"{value:.2f}"
+            wanted = "" if target is None else f"target {target / 1e6 if denominator is None else target:g}"
+            terminalreporter.write_line(f"{name:48s} {shown:>8s}   {wanted}")
