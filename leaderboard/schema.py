@@ -78,6 +78,12 @@ TRACKS: Final[dict[str, SpentBudget]] = {
 """What each track allows an agent to use for one task and training seed."""
 
 
+# `family` names code to import, and a stranger's submission must not choose that.
+RESERVED_OPTIONS: Final = frozenset(
+    {"split", "family", "env_id", "num_lanes", "num_envs", "autoreset_mode", "render_mode"}
+)
+
+
 class Task(Stored):
     """One environment of a suite. `options` are keywords of `gymnasium.make`, without `split`: it is always "test"."""
 
@@ -86,9 +92,9 @@ class Task(Stored):
     episodes: int = Field(ge=1, le=MAX_EPISODES, description="test episodes for each training seed: a fixed quota")
 
     @model_validator(mode="after")
-    def _no_split(self) -> Task:
-        if "split" in self.options:
-            raise ValueError("options must not set split: agents train on 'train' and are tested on 'test'")
+    def _no_reserved_options(self) -> Task:
+        if taken := sorted(RESERVED_OPTIONS & self.options.keys()):
+            raise ValueError(f"options must not set {taken[0]}: the harness does (test users, lanes, which code runs)")
         return self
 
 
@@ -185,7 +191,7 @@ class Submission(Stored):
     commit: Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")] = Field(description="empty outside a git checkout")
     dirty: bool
     machine: Machine
-    wall_seconds: Seconds
+    wall_seconds: Seconds = Field(description="sum over the cells, each on one core")
     disclosure: Disclosure = Disclosure()
 
     @model_validator(mode="after")

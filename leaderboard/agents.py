@@ -1,0 +1,160 @@
+"""Agents by name: found through the entry-point group `longrec.agents` or as "module:Class", never imported here."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from leaderboard.schema import AgentRecord
+from leaderboard.suites import suggestion
+from recsim_envs.errors import AgentError
+from recsim_envs.spec import Agent
+
+GROUP = "longrec.agents"
+_SOURCES = {".py", ".j2", ".json", ".txt", ".md"}
+
+
+@dataclass(frozen=True)
+class AgentInfo:
+    """What `longrec agents list` shows of an agent. `fault` says why it cannot be imported, else it is empty."""
+
+    name: str
+    entry_point: str
+    summary: str = ""
+    parameters: Mapping[str, Any] | None = None
+    privileged: bool = False
+    trains: bool = False
+    fault: str = ""
+
+
+def registered_agents() -> dict[str, str]:
+    """Entry points ("module:Class") of all registered agents, by name, sorted."""
+    return {e.name: e.value for e in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+
+
+def entry_point_of(name: str) -> str:
+    """The "module:Class" behind a registered name; such a text itself is returned as it is."""
+    if ":" in name:
+        return name
+    known = registered_agents()
+    if name not in known:
+        raise AgentError(
+            f"agent {name!r} is not registered{suggestion(name, list(known))}; your own is given as module:Class"
+        )
+    return known[name]
+
+
+def load_class(name: str) -> type[Agent]:
+    """Import an agent by registered name or "module:Class". Raises `AgentError` saying what is missing."""
+    module_name, _, class_name = entry_point_of(name).partition(":")
+    if ":" in name and "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # a console script does not search the working folder
+    try:
+        found = getattr(importlib.import_module(module_name), class_name, None)
+    except ModuleNotFoundError as error:
+        raise AgentError(f"agent {name!r} needs the module {error.name!r}{_remedy(error.name, module_name)}") from error
+    except Exception as error:
+        raise AgentError(f"agent {name!r}: importing {module_name} failed: {error!r}") from error
+    if not (isinstance(found, type) and issubclass(found, Agent)):
+        raise AgentError(f"agent {name!r}: {module_name}:{class_name} is no subclass of recsim_envs.Agent")
+    return found
+
+
+def _remedy(missing: str | None, module_name: str) -> str:
+    if missing in ("torch", "stable_baselines3", "transformers", "openai", "faiss", "safetensors"):
+        return "; install it with: pip install 'longrec[all]'"
+    if missing is not None and module_name.startswith(missing):
+        return "; is the module on the path, and spelt right?"
+    return "; install it"
+
+
+def default_parameters(cls: type[Agent]) -> dict[str, Any]:
+    """The constructor's keyword parameters and their defaults."""
+    parameters = inspect.signature(cls).parameters.values()
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return {p.name: None if p.default is p.empty else p.default for p in named}
+
+
+def build_agent(name: str, parameters: Mapping[str, Any]) -> Agent:
+    """A fresh agent. Raises `AgentError` for a parameter that it does not have or does not accept."""
+    cls = load_class(name)
+    known = default_parameters(cls)
+    for key in parameters:
+        if key not in known:
+            tail = suggestion(key, list(known)) if known else "; it has no parameters"
+            raise AgentError(f"agent {name!r} has no parameter {key!r}{tail}")
+    try:
+        return cls(**parameters)
+    except Exception as error:
+        raise AgentError(f"agent {name!r} does not accept {dict(parameters)}: {error}") from error
+
+
+def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
+    """Parameters from "key=value" texts. A value is JSON where it reads as JSON, else the text itself.
+
+    >>> parse_parameters(["length=3", "backend=scripted", "tools=[]"])
+    {'length': 3, 'backend': 'scripted', 'tools': []}
+    """
+    parameters: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise AgentError(f"parameter {pair!r} is not of the form key=value")
+        if key in parameters:
+            raise AgentError(f"parameter {key!r} is given twice")
+        try:
+            parameters[key] = json.loads(value)
+        except ValueError:
+            parameters[key] = value
+    return parameters
+
+
+def describe_agent(name: str) -> AgentInfo:
+    """Facts of one agent, for lists and pages; an agent that cannot be imported is described by its fault."""
+    entry_point = entry_point_of(name)
+    try:
+        cls = load_class(name)
+    except AgentError as error:
+        return AgentInfo(name, entry_point, fault=str(error))
+    summary = (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ")
+    return AgentInfo(name, entry_point, summary, default_parameters(cls), cls.privileged, cls.trains)
+
+
+def agent_record(name: str, parameters: Mapping[str, Any]) -> AgentRecord:
+    """The record of an agent as a submission stores it. Builds the agent once, so faults show before a run."""
+    agent = build_agent(name, parameters)
+    entry_point = entry_point_of(name)
+    return AgentRecord(
+        name=entry_point.rpartition(":")[2] if ":" in name else name,
+        entry_point=entry_point,
+        source_sha256=source_hash(entry_point.partition(":")[0]),
+        parameters=dict(parameters),
+        privileged=agent.privileged,
+        trains=agent.trains,
+    )
+
+
+def source_hash(module_name: str) -> str:
+    """SHA-256 over names and contents of the source files of a module's top-level package, prompts included."""
+    top = importlib.util.find_spec(module_name.partition(".")[0])
+    if top is None or top.origin is None:
+        raise AgentError(f"the sources of module {module_name!r} cannot be found")
+    root = Path(top.origin)
+    if root.name == "__init__.py":
+        files = sorted(p for p in root.parent.rglob("*") if p.suffix in _SOURCES and "__pycache__" not in p.parts)
+    else:
+        files = [root]
+    digest = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(root.parent).as_posix()}:{len(content)}:".encode() + content)
+    return digest.hexdigest()

@@ -1,0 +1,109 @@
+"""One cell of a run: one task under one training seed, from a fresh agent to a file with its episodes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from leaderboard import seeds
+from leaderboard.agents import build_agent
+from leaderboard.evaluate.build import Plan, simulator_for, training_envs
+from leaderboard.evaluate.simulate import simulate
+from leaderboard.schema import Cell, SpentBudget, canonical_json
+from leaderboard.traces import write_trace
+from recsim_envs.errors import AgentError, LongrecError
+from recsim_envs.spec import Agent, TaskSpec
+
+T = TypeVar("T")
+
+Report = Callable[[str, int, int], None]
+"""(phase "train" or "test", episodes done, episodes to do; 0 where that is not known)."""
+
+
+@dataclass(frozen=True)
+class CellSpec:
+    """What a worker needs to run one cell; it can be sent to another process."""
+
+    plan: Plan
+    agent: str
+    task: int
+    training_seed: int
+    num_lanes: int
+    path: Path
+
+    @property
+    def label(self) -> str:
+        """For messages: agent, environment and training seed."""
+        return f"{self.plan.agent.name}, {self.plan.suite.tasks[self.task].env_id}, training seed {self.training_seed}"
+
+
+def run_cell(spec: CellSpec, report: Report) -> None:
+    """Train, test and write the cell's file atomically. Raises `AgentError` naming the cell if the agent fails."""
+    try:
+        _run(spec, report)
+    except AgentError as error:
+        raise AgentError(f"{spec.label}: {error}") from error.__cause__
+
+
+def _run(spec: CellSpec, report: Report) -> None:
+    suite, task = spec.plan.suite, spec.plan.suite.tasks[spec.task]
+    name, env_id, seed = suite.name, task.env_id, spec.training_seed
+    simulator = simulator_for(task, min(spec.num_lanes, task.episodes))
+    agent = build_agent(spec.agent, spec.plan.agent.parameters)
+    start = time.perf_counter()
+    spent = _train(spec, agent, simulator.task, report)
+    trained = time.perf_counter()
+    guarded(
+        agent, "reset", lambda: agent.reset(simulator.task, simulator.num_lanes, seeds.agent_seed(name, env_id, seed))
+    )
+    trace = simulate(
+        agent,
+        simulator,
+        seeds.episode_seeds(name, env_id, task.episodes),
+        seeds.session_keys(name, env_id, seed, task.episodes),
+        task=spec.task,
+        training_seed=seed,
+        progress=lambda done: report("test", done, task.episodes),
+    )
+    cell = Cell(
+        task=spec.task,
+        training_seed=seed,
+        spent=spent,
+        train_seconds=round(trained - start, 3),
+        test_seconds=round(time.perf_counter() - trained, 3),
+        facts=_facts(agent),
+    )
+    write_trace(spec.path, trace, {"cell": cell.model_dump_json()})
+
+
+def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> SpentBudget:
+    if not agent.trains:
+        return SpentBudget(episodes=0, steps=0)
+    allowed = spec.plan.suite.budget.episodes or 0
+    envs = training_envs(spec.plan, spec.task, spec.training_seed, task, lambda done: report("train", done, allowed))
+    seed = seeds.agent_seed(spec.plan.suite.name, task.env_id, spec.training_seed)
+    report("train", 0, allowed)
+    guarded(agent, "train", lambda: agent.train(envs, seed))
+    return SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps)
+
+
+def _facts(agent: Agent) -> dict[str, object]:
+    facts = dict(guarded(agent, "describe", agent.describe) or {})
+    try:
+        canonical_json(facts)
+    except (TypeError, ValueError) as error:
+        raise AgentError(f"{type(agent).__name__}.describe returned what is no JSON: {error}") from error
+    return facts
+
+
+def guarded(agent: Agent, method: str, call: Callable[[], T]) -> T:
+    """Call an agent's method; whatever it raises that is not ours becomes an `AgentError` naming the method."""
+    try:
+        return call()
+    except LongrecError:
+        raise
+    except Exception as error:
+        raise AgentError(f"{type(agent).__name__}.{method} failed: {error!r}") from error

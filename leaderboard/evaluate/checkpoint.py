@@ -1,0 +1,105 @@
+"""A run's folder: what is finished in it, and what the same command, given again, may reuse.
+
+run.json              the plan: agent, suite, worlds
+cells/000-1.parquet   episodes of task 0 under training seed 1, its record in the footer; written atomically
+traces.parquet        all episodes, once every cell is finished
+submission.json       written last: where it exists, the run is complete
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from leaderboard.evaluate.build import Plan
+from leaderboard.evaluate.cell import CellSpec
+from leaderboard.files import read_model, write_json
+from leaderboard.schema import Cell, Submission
+from leaderboard.traces import MAX_STEPS, Trace, read_trace
+from recsim_envs.errors import ConfigurationError, SubmissionError
+
+
+class RunFolder:
+    """The folder of one run. Opening it raises `ConfigurationError` if it holds a run of another plan."""
+
+    def __init__(self, path: Path, plan: Plan, *, fresh: bool = False) -> None:
+        self.path, self.plan = path, plan
+        if fresh and (path / "run.json").exists():
+            self._clear()
+        self._claim()
+
+    def _claim(self) -> None:
+        file = self.path / "run.json"
+        if not file.exists():
+            if self.path.is_dir() and any(self.path.iterdir()):
+                raise ConfigurationError(f"{self.path} holds other files; choose an empty or new folder")
+            write_json(file, self.plan)
+            return
+        known = read_model(file, Plan, ConfigurationError)
+        if known != self.plan:
+            raise ConfigurationError(
+                f"{self.path} holds a run with another {_difference(known, self.plan)}; pass --fresh to discard it, or "
+                "choose another folder"
+            )
+
+    def _clear(self) -> None:
+        for name in ("submission.json", "traces.parquet", "run.json"):  # incomplete first, then empty
+            (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.path / "cells", ignore_errors=True)
+
+    def submission(self) -> Submission | None:
+        """The finished submission, if there is one."""
+        file = self.path / "submission.json"
+        return read_model(file, Submission) if file.exists() else None
+
+    def specs(self, agent: str, num_lanes: int) -> list[CellSpec]:
+        """All cells of the run, in the submission's order."""
+        suite = self.plan.suite
+        return [
+            CellSpec(self.plan, agent, task, seed, num_lanes, self.path / "cells" / f"{task:03d}-{seed}.parquet")
+            for task in range(len(suite.tasks))
+            for seed in suite.training_seeds
+        ]
+
+    def discard_cells(self) -> None:
+        """Remove the cells' files once they are part of the submission."""
+        shutil.rmtree(self.path / "cells", ignore_errors=True)
+
+
+def is_finished(spec: CellSpec) -> bool:
+    """Whether a cell's file is there and whole. A damaged one is removed, and so done again."""
+    if not spec.path.exists():
+        return False
+    try:
+        load_cell(spec)
+    except SubmissionError:
+        spec.path.unlink()
+        return False
+    return True
+
+
+def load_cell(spec: CellSpec) -> tuple[Trace, Cell]:
+    """The episodes and the record of a finished cell."""
+    quota = spec.plan.suite.tasks[spec.task].episodes
+    trace, footer = read_trace(spec.path, quota, MAX_STEPS)
+    try:
+        cell = Cell.model_validate_json(footer.get("cell", ""))
+    except ValidationError as error:
+        raise SubmissionError(f"{spec.path} holds no record of its cell") from error
+    if len(trace) != quota or (cell.task, cell.training_seed) != (spec.task, spec.training_seed):
+        raise SubmissionError(f"{spec.path} holds another cell")
+    return trace, cell
+
+
+def _difference(known: Plan, plan: Plan) -> str:
+    for what, a, b in (
+        ("agent", (known.agent.name, known.agent.entry_point), (plan.agent.name, plan.agent.entry_point)),
+        ("set of parameters", known.agent.parameters, plan.agent.parameters),
+        ("suite", known.suite, plan.suite),
+        ("world", known.worlds, plan.worlds),
+    ):
+        if a != b:
+            return what
+    return "version of the agent's source code"

@@ -1,0 +1,133 @@
+"""`MeteredEnvs`: the door to training users. It counts every step and every session, so no agent overspends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from numpy.typing import NDArray
+
+from recsim_envs.errors import BudgetExceededError
+from recsim_envs.spec import Budget, TaskSpec
+from recsim_envs.wrappers import VectorPrivilegedInfo
+
+SeedOf = Callable[[int, int], int]
+"""(number of the environment, number of its reset) -> seed."""
+
+
+class MeteredEnvs:
+    """Implements `recsim_envs.spec.TrainingEnvs` for one environment id and one training run.
+
+    Seeds are the harness's: whatever seed an agent passes to `reset` is replaced by one derived for training,
+    so training sessions cannot be steered. A session is charged when it ends, or when it is abandoned after at
+    least one step by `reset` or `close`; what is still running when training is over is not charged. Sessions
+    end several at a time, so `used` may pass the budget by less than the number of lanes, and says so.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        options: Mapping[str, Any],
+        task: TaskSpec,
+        budget: Budget,
+        seed_of: SeedOf,
+        *,
+        privileged: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self.task, self.budget = task, budget
+        self.used_episodes = self.used_steps = 0
+        self._env_id, self._options = env_id, dict(options)
+        self._seed_of, self._privileged, self._progress = seed_of, privileged, progress
+        self._made: list[_MeteredVectorEnv] = []
+
+    def make(self, num_envs: int) -> VectorEnv[Any, Any, Any]:
+        """A vector environment on the train split with at most as many lanes as sessions are left to start.
+
+        Lanes of environments made earlier and not closed count as started. Raises `BudgetExceededError` if
+        nothing is left.
+        """
+        if self.spent():
+            raise BudgetExceededError(f"the training budget is spent ({self._account()}); nothing is left to make")
+        left = self.remaining().episodes
+        if left is not None:
+            num_envs = min(num_envs, max(1, left - sum(e.num_envs for e in self._made if not e.done)))
+        env = gymnasium.make_vec(
+            self._env_id,
+            num_envs=num_envs,
+            split="train",
+            autoreset_mode=AutoresetMode.SAME_STEP,
+            **self._options,
+        )
+        if self._privileged:
+            env = VectorPrivilegedInfo(env)
+        number = len(self._made)
+        self._made.append(_MeteredVectorEnv(env, self, lambda reset: self._seed_of(number, reset)))
+        return self._made[-1]
+
+    def remaining(self) -> Budget:
+        """What is left; None where there is no limit."""
+        b = self.budget
+        return Budget(
+            None if b.episodes is None else max(0, b.episodes - self.used_episodes),
+            None if b.steps is None else max(0, b.steps - self.used_steps),
+        )
+
+    def spent(self) -> bool:
+        """Whether episodes or steps have run out."""
+        left = self.remaining()
+        return left.episodes == 0 or left.steps == 0
+
+    def charge(self, episodes: int, steps: int) -> None:
+        """Count sessions and steps."""
+        self.used_episodes += episodes
+        self.used_steps += steps
+        if self._progress is not None and episodes:
+            self._progress(self.used_episodes)
+
+    def demand(self) -> None:
+        """Raise `BudgetExceededError` if nothing is left."""
+        if self.spent():
+            raise BudgetExceededError(
+                f"the training budget is spent ({self._account()}); stop when envs.spent(), or choose a larger track"
+            )
+
+    def _account(self) -> str:
+        b = self.budget
+        limits = [f"{n} {word}" for n, word in ((b.episodes, "episodes"), (b.steps, "steps")) if n is not None]
+        return f"{self.used_episodes} episodes and {self.used_steps} steps used of {' and '.join(limits)}"
+
+
+class _MeteredVectorEnv(VectorWrapper):
+    def __init__(self, env: VectorEnv[Any, Any, Any], meter: MeteredEnvs, seed_of: Callable[[int], int]) -> None:
+        super().__init__(env)
+        self._meter, self._seed_of = meter, seed_of
+        self._resets = 0
+        self._open: NDArray[np.bool_] = np.zeros(env.num_envs, np.bool_)
+        self.done = False
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        self._abandon(np.asarray((options or {}).get("reset_mask", True), np.bool_))
+        self._resets += 1
+        return self.env.reset(seed=self._seed_of(self._resets - 1), options=options)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        self._meter.demand()
+        out = self.env.step(actions)
+        ended = out[2] | out[3]
+        self._open = ~ended
+        self._meter.charge(int(ended.sum()), self.num_envs)
+        return out
+
+    def close(self, **kwargs: Any) -> None:
+        if not self.done:
+            self._abandon(np.True_)
+            self.done = True
+        super().close(**kwargs)
+
+    def _abandon(self, mask: Any) -> None:
+        self._meter.charge(int((self._open & mask).sum()), 0)
+        self._open = self._open & ~mask

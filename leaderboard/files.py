@@ -1,0 +1,89 @@
+"""Reading and writing small files safely: atomic writes, bounded reads, faults named by file and field."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from recsim_envs.errors import ConfigurationError, LongrecError, SubmissionError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_JSON_FILE = 64 * 2**20
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A scratch path that becomes `target` when the block succeeds and vanishes when it does not.
+
+    Raises `ConfigurationError` where nothing can be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write to {target.parent}: {error.strerror}; choose a folder that you may write"
+        ) from error
+    scratch = Path(name)
+    try:
+        yield scratch
+        scratch.chmod(0o644)  # mkstemp makes files private; these are meant to be shared
+        scratch.replace(target)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {target}: {error.strerror}; free some space or choose another folder"
+        ) from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write a model or plain JSON atomically, indented, with a final newline."""
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    with atomic_path(target) as scratch:
+        scratch.write_text(json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+
+
+def read_model(path: Path, model: type[Model], error: type[LongrecError] = SubmissionError) -> Model:
+    """Read a JSON file into a model. Raises `error` naming the file, the field and what is wrong with it."""
+    try:
+        if path.stat().st_size > MAX_JSON_FILE:
+            raise error(f"{path} is larger than {MAX_JSON_FILE >> 20} MiB; it is no {model.__name__.lower()} of ours")
+        return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise error(f"{path} does not exist; check the path") from None
+    except OSError as fault:
+        raise error(f"{path} cannot be read: {fault.strerror}; check the path and its permissions") from fault
+    except ValidationError as fault:
+        raise error(f"{path}: {first_fault(fault)}") from None
+
+
+def first_fault(fault: ValidationError) -> str:
+    """The first fault of a validation, as "field a.b: what is wrong (and n more)"."""
+    faults = fault.errors(include_url=False, include_input=False)
+    where = ".".join(str(part) for part in faults[0]["loc"]) or "(whole file)"
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return f"field {where}: {faults[0]['msg']}{more}"
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
+
+
+def _digest(file: Any) -> str:  # Python 3.10
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()

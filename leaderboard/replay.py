@@ -1,0 +1,252 @@
+"""`verify`: replay a submission's actions, without its agent, and hold every claim against the simulator."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leaderboard import seeds
+from leaderboard.evaluate.build import simulator_for, world_of
+from leaderboard.files import file_sha256, read_model
+from leaderboard.metrics import Outcomes
+from leaderboard.schema import Submission
+from leaderboard.traces import MAX_STEPS, Trace, read_trace
+from recsim_envs.errors import InvalidActionError, ReplayMismatchError, SubmissionError
+from recsim_envs.families.base import Simulator
+
+LANES: Final = 2048  # episodes replayed at once
+_CELLS: Final = 2**22  # of a padded (steps, lanes) array
+
+
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """A submission whose every step was replayed; `outcomes` holds one entry for each task of its suite."""
+
+    path: Path
+    submission: Submission
+    outcomes: tuple[Outcomes, ...]
+
+    @property
+    def steps(self) -> int:
+        """Steps replayed."""
+        return sum(len(o.items) for o in self.outcomes)
+
+
+def verify(path: Path, progress: Callable[[int], None] | None = None) -> Replayed:
+    """Replay a submission folder. `progress` is called with the number of episodes
+    replayed so far, after each task.
+
+    Raises `ReplayMismatchError` naming environment, episode and step where the trace is not what the simulator
+    does, `SubmissionError` for a folder that is incomplete, malformed or does not hold what its suite asks for.
+    """
+    submission = read_model(path / "submission.json", Submission)
+    simulators = _simulators(path, submission)
+    trace = _read(path, submission, simulators)
+    _check_quota(path, submission, trace)
+    outcomes, start = [], 0
+    for n, simulator in enumerate(simulators):
+        stop = start + submission.suite.tasks[n].episodes * len(submission.suite.training_seeds)
+        outcomes.append(_replay_task(submission, n, simulator, _slice(trace, start, stop)))
+        start = stop
+        if progress is not None:
+            progress(stop)
+    if file_sha256(path / "traces.parquet") != submission.traces_sha256:
+        raise SubmissionError(
+            f"{path / 'traces.parquet'} replays, but is not the file that submission.json was written for "
+            "(traces_sha256 differs); restore the original pair of files"
+        )
+    return Replayed(path, submission, tuple(outcomes))
+
+
+def _simulators(path: Path, submission: Submission) -> list[Simulator]:
+    found = []
+    for task, world in zip(submission.suite.tasks, submission.worlds, strict=True):
+        lanes = min(LANES, task.episodes * len(submission.suite.training_seeds))
+        simulator = simulator_for(task, lanes)
+        here = world_of(simulator)
+        if here.sha256 != world.sha256:
+            raise SubmissionError(
+                f"{path}: {task.env_id} was run on world {world.name!r} {world.sha256[:12]}, here it is {here.name!r} "
+                f"{here.sha256[:12]}; install the longrec version {submission.packages.get('longrec', '?')} that made "
+                "the submission, or evaluate again on this world"
+            )
+        found.append(simulator)
+    return found
+
+
+def _read(path: Path, submission: Submission, simulators: list[Simulator]) -> Trace:
+    suite = submission.suite
+    quotas = [task.episodes * len(suite.training_seeds) for task in suite.tasks]
+    steps = sum(q * s.task.horizon for q, s in zip(quotas, simulators, strict=True))
+    # Room for duplicates, so that the quota check can name them.
+    return read_trace(path / "traces.parquet", 2 * sum(quotas), min(2 * steps, MAX_STEPS))[0]
+
+
+def _check_quota(path: Path, submission: Submission, trace: Trace) -> None:
+    """Every asked-for episode once, in order, and none else."""
+    suite = submission.suite
+    seeds_of, tasks = suite.training_seeds, suite.tasks
+    quotas = np.array([task.episodes for task in tasks])
+    wanted = (
+        np.repeat(np.arange(len(tasks)), quotas * len(seeds_of)),
+        np.concatenate([np.repeat(seeds_of, quota) for quota in quotas]),
+        np.concatenate([np.tile(np.arange(quota), len(seeds_of)) for quota in quotas]),
+    )
+    columns = trace.task, trace.training_seed, trace.episode
+    if all(np.array_equal(w, c) for w, c in zip(wanted, columns, strict=True)):
+        return
+    asked = dict.fromkeys(zip(*(w.tolist() for w in wanted), strict=True))
+    found = Counter(zip(*(c.tolist() for c in columns), strict=True))
+    missing = next((key for key in asked if key not in found), None)
+    unknown = next((key for key in found if key not in asked), None)
+    doubled = next((key for key, count in found.items() if count > 1), None)
+    for episode, fault in ((missing, "is missing"), (unknown, "is not part of the suite"), (doubled, "is there twice")):
+        if episode is not None:
+            task, seed, number = episode
+            env_id = tasks[task].env_id if task < len(tasks) else f"task {task}"
+            raise SubmissionError(
+                f"{path}: {env_id}, training seed {seed}, episode {number} {fault}; the suite asks for each episode "
+                "exactly once: evaluate again"
+            )
+    raise SubmissionError(f"{path}: episodes are not sorted by task, training seed and episode; evaluate again")
+
+
+def _slice(trace: Trace, start: int, stop: int) -> Trace:
+    a, b = trace.offsets[start], trace.offsets[stop]
+    names = ("task", "training_seed", "episode", "episode_seed", "ends")
+    return Trace(
+        offsets=trace.offsets[start : stop + 1] - a,
+        **{n: getattr(trace, n)[start:stop] for n in names},
+        **{n: getattr(trace, n)[a:b] for n in ("actions", "rewards", "tags")},
+    )
+
+
+class _Faults:
+    """Raises `ReplayMismatchError` for an episode and step of one task."""
+
+    def __init__(self, env_id: str, trace: Trace) -> None:
+        self._env_id, self._trace = env_id, trace
+
+    def fail(self, i: int, step: int | None, text: str) -> None:
+        where = f"{self._env_id}, training seed {self._trace.training_seed[i]}, episode {self._trace.episode[i]}"
+        where += f", step {step}" if step is not None else ""
+        raise ReplayMismatchError(
+            f"{where}: {text}; the trace was changed or was made by another version: evaluate again"
+        )
+
+    def fail_at(self, bad: NDArray[np.bool_], text: Callable[[int], str]) -> None:
+        """Fail at the first True of an array over the task's steps; `text` gets its position."""
+        if bad.any():
+            at = int(bad.argmax())
+            i = int(np.searchsorted(self._trace.offsets, at, "right")) - 1
+            self.fail(i, at - int(self._trace.offsets[i]), text(at))
+
+
+def _replay_task(submission: Submission, number: int, simulator: Simulator, trace: Trace) -> Outcomes:
+    suite, task = submission.suite, submission.suite.tasks[number]
+    faults, repeats = _Faults(task.env_id, trace), len(suite.training_seeds)
+    promised = np.tile(seeds.episode_seeds(suite.name, task.env_id, task.episodes), repeats)
+    if (wrong := trace.episode_seed != promised).any():
+        faults.fail(int(wrong.argmax()), None, "its seed is not the one that the suite derives")
+    _check_steps(faults, simulator, trace)
+    users = np.empty(len(trace), np.int64)
+    left = np.empty(len(trace), np.bool_)
+    by_length = np.argsort(trace.lengths, kind="stable")  # alike lengths together: little padding
+    start = 0
+    while start < len(by_length):
+        longest = int(trace.lengths[by_length[min(start + simulator.num_lanes, len(by_length)) - 1]])
+        chosen = by_length[start : start + max(1, min(simulator.num_lanes, _CELLS // longest))]
+        users[chosen], left[chosen] = _replay(simulator, trace, chosen, faults)
+        start += len(chosen)
+    shape = repeats, task.episodes
+    return Outcomes(
+        horizon=simulator.task.horizon,
+        num_items=simulator.task.catalogue.num_items,
+        users=users[: task.episodes],
+        left=left.reshape(shape),
+        ends=trace.ends.reshape(shape),
+        offsets=trace.offsets,
+        items=trace.actions,
+        rewards=trace.rewards,
+    )
+
+
+def _check_steps(faults: _Faults, simulator: Simulator, trace: Trace) -> None:
+    for wrong, text in (
+        (trace.lengths < 1, "it has no steps"),
+        (trace.lengths > simulator.task.horizon, f"it is longer than the horizon of {simulator.task.horizon}"),
+    ):
+        if wrong.any():
+            faults.fail(int(wrong.argmax()), None, text)
+    items = simulator.task.catalogue.num_items
+    faults.fail_at(
+        (trace.actions < 0) | (trace.actions >= items),
+        lambda at: f"item {trace.actions[at]} does not exist, items are 0..{items - 1}",
+    )
+    faults.fail_at(
+        trace.tags != trace.expected_tags(),
+        lambda at: f"item {trace.actions[at]} with reward {trace.rewards[at]:g} does not carry its tag",
+    )
+
+
+def _replay(
+    simulator: Simulator, trace: Trace, chosen: NDArray[np.int64], faults: _Faults
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Replay the chosen episodes, one a lane; their users and whether these left. Raises at the first difference."""
+    lengths = trace.lengths[chosen]
+    longest, lanes = int(lengths.max()), np.arange(len(chosen))
+    claimed = np.arange(longest)[:, None] < lengths  # (steps, lanes)
+    flat = (trace.offsets[chosen] + np.arange(longest)[:, None])[claimed]
+    actions = np.zeros((longest, simulator.num_lanes), np.int64)
+    rewards = np.zeros((longest, len(chosen)), np.float32)
+    actions[:, : len(chosen)][claimed] = trace.actions[flat]
+    rewards[claimed] = trace.rewards[flat]
+    differs = np.zeros((longest, len(chosen)), np.bool_)
+    simulator.begin(lanes, trace.episode_seed[chosen])
+    users = simulator.user_ids()[lanes]
+    earned = np.zeros((longest, len(chosen)), np.float32)
+    try:
+        for t in range(longest):
+            step = simulator.step(actions[t])
+            earned[t] = step.rewards[lanes]
+            over = (step.terminated | step.truncated)[lanes]
+            differs[t] = over != (lengths <= t + 1)
+    except InvalidActionError as error:
+        if len(chosen) == 1:
+            faults.fail(int(chosen[0]), t, f"the action is not allowed ({error})")
+        for one in chosen:  # one by one, to name the episode
+            _replay(simulator, trace, np.array([one]), faults)
+    differs |= claimed & (earned != rewards)
+    causes = np.array(simulator.causes(), dtype=object)[lanes]
+    if differs.any():
+        _explain(faults, trace, chosen, differs, earned, causes)
+    if (other := causes != trace.ends[chosen]).any():
+        lane = int(other.argmax())
+        text = f"the session ended by {causes[lane]!r}, the trace says {str(trace.ends[chosen[lane]])[:40]!r}"
+        faults.fail(int(chosen[lane]), int(lengths[lane]) - 1, text)
+    return users, step.terminated[lanes]
+
+
+def _explain(
+    faults: _Faults,
+    trace: Trace,
+    chosen: NDArray[np.int64],
+    differs: NDArray[np.bool_],
+    earned: NDArray[np.float32],
+    causes: NDArray[Any],
+) -> None:
+    bad = np.flatnonzero(differs.any(axis=0))
+    lane = int(bad[np.argmin(chosen[bad])])
+    i, step = int(chosen[lane]), int(differs[:, lane].argmax())
+    at, got = trace.offsets[i] + step, earned[step, lane]
+    if got != trace.rewards[at]:
+        faults.fail(i, step, f"item {trace.actions[at]} earns {got:g}, the trace claims {trace.rewards[at]:g}")
+    if step + 1 < trace.lengths[i]:
+        faults.fail(i, step, f"the session ends here by {causes[lane]!r}, the trace goes on")
+    faults.fail(i, step, "the trace ends here, the session goes on")

@@ -1,0 +1,112 @@
+"""From replayed submissions to rows of the board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from leaderboard.metrics import METRICS, SCORE, Outcomes, departures, survival
+from leaderboard.replay import Replayed
+from leaderboard.schema import Cell, Estimate, Row, SpentBudget, canonical_json
+from leaderboard.stats import Sums, mean, score
+from recsim_envs.errors import SubmissionError
+
+RANDOM, ORACLE = "random", "oracle"
+"""The agents at 0 and 1 of the normalised score."""
+
+
+def rows(replayed: Sequence[Replayed]) -> list[Row]:
+    """One row for each submission and task, sorted by suite, task, agent, parameters and folder.
+
+    The score appears where the suite's random and oracle agents, with default parameters, are among
+    `replayed`. Raises `SubmissionError` if two submissions are the same run.
+    """
+    _refuse_twins(replayed)
+    anchors = {
+        (r.submission.suite_hash, name): r
+        for name in (RANDOM, ORACLE)
+        for r in replayed
+        if r.submission.agent.name == name and not r.submission.agent.parameters
+    }
+    made = [
+        _row(r, task, anchors.get((r.submission.suite_hash, RANDOM)), anchors.get((r.submission.suite_hash, ORACLE)))
+        for r in replayed
+        for task in range(len(r.outcomes))
+    ]
+    return sorted(made, key=lambda w: (w.suite, w.suite_hash, w.task, w.agent, canonical_json(w.parameters), w.version))
+
+
+def return_sums(replayed: Replayed, task: int) -> Sums:
+    """R_traj of one submission on one task, for paired comparison with `leaderboard.stats.difference`."""
+    return _sums(replayed, replayed.outcomes[task], "R_traj")
+
+
+def _refuse_twins(replayed: Sequence[Replayed]) -> None:
+    seen: dict[str, Replayed] = {}
+    for r in replayed:
+        s = r.submission
+        key = canonical_json([s.agent.model_dump(mode="json"), s.suite_hash, s.traces_sha256])
+        if key in seen:
+            raise SubmissionError(f"{seen[key].path} and {r.path} are the same run; remove one of them")
+        seen[key] = r
+
+
+def _sums(replayed: Replayed, outcomes: Outcomes, name: str) -> Sums:
+    ratio = METRICS[name].ratio
+    assert ratio is not None
+    agent = replayed.submission.agent
+    return Sums.of(*ratio(outcomes), outcomes.users, canonical_json([agent.entry_point, agent.parameters]))
+
+
+def _metrics(replayed: Replayed, task: int, bottom: Replayed | None, top: Replayed | None) -> dict[str, Estimate]:
+    outcomes, found = replayed.outcomes[task], {}
+    for name, metric in METRICS.items():
+        if metric.pooled is not None:
+            found[name] = Estimate(value=metric.pooled(outcomes), note="pooled over all sessions: no interval")
+        elif (estimate := mean(_sums(replayed, outcomes, name))) is not None:
+            found[name] = estimate
+    if bottom is not None and top is not None:
+        normalised = score(*(return_sums(r, task) for r in (replayed, bottom, top)))
+        if normalised is not None:
+            anchor = replayed is bottom or replayed is top
+            found[SCORE.name] = Estimate(value=normalised.value, note="anchor of the scale") if anchor else normalised
+    return found
+
+
+def _row(replayed: Replayed, task: int, bottom: Replayed | None, top: Replayed | None) -> Row:
+    s, outcomes = replayed.submission, replayed.outcomes[task]
+    chosen = s.suite.tasks[task]
+    cells = [cell for cell in s.cells if cell.task == task]
+    return Row(
+        agent=s.agent.name,
+        parameters=s.agent.parameters,
+        version=replayed.path.name,
+        suite=s.suite.name,
+        suite_hash=s.suite_hash,
+        track=s.suite.track,
+        task=task,
+        env_id=chosen.env_id,
+        options=chosen.options,
+        world=s.worlds[task],
+        badge="replayed",
+        privileged=s.agent.privileged,
+        training_seeds=len(s.suite.training_seeds),
+        episodes=outcomes.left.size,
+        users=len(set(outcomes.users.tolist())),
+        steps=len(outcomes.items),
+        declared=s.declared,
+        spent=_most(cells),
+        metrics=_metrics(replayed, task, bottom, top),
+        departures=departures(outcomes),
+        curve=tuple(survival(outcomes)),
+        wall_seconds=sum(c.train_seconds + c.test_seconds for c in cells),
+        facts=tuple(c.facts for c in cells),
+        command=s.command,
+        commit=s.commit,
+        dirty=s.dirty,
+        created=s.created,
+        disclosure=s.disclosure,
+    )
+
+
+def _most(cells: Sequence[Cell]) -> SpentBudget:
+    return SpentBudget(episodes=max(c.spent.episodes or 0 for c in cells), steps=max(c.spent.steps or 0 for c in cells))

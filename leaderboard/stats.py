@@ -1,0 +1,163 @@
+"""Intervals: a paired bootstrap over users and training seeds.
+
+What varies is which users came and which training seed was used; episodes of one user are not independent. So
+users are resampled as clusters, with all their episodes, and training seeds as a second, crossed level: the
+weight of an episode in a replicate is the product of its user's and its seed's counts. That is the pigeonhole
+bootstrap (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1(2), 2007), which errs on the wide
+side. With the user level alone it is the cluster bootstrap (Davison & Hinkley, "Bootstrap Methods and their
+Application", 1997, section 3.8); reporting seeds at all follows Agarwal et al., "Deep reinforcement learning at
+the edge of the statistical precipice", NeurIPS 2021.
+
+User counts are the same for all agents of a task (common random numbers), so differences and scores are paired.
+Draws are counter-based: the same data give the same interval, on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leaderboard.schema import Estimate
+from recsim_envs import rng
+
+REPLICATES: Final = 2000
+LEVEL: Final = 0.95
+Method = Literal["percentile", "bca"]
+Floats = NDArray[np.float64]
+Statistic = Callable[..., Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """A mean-like metric of one agent on one task: sums over each user's episodes, (S seeds, U users) each."""
+
+    numerator: Floats
+    denominator: Floats
+    stream: str = ""
+    """Whose training seeds these are: seeds of different agents are resampled independently."""
+
+    @classmethod
+    def of(cls, numerator: Any, denominator: Any, users: NDArray[np.int64], stream: str = "") -> Sums:
+        """Sum episodes (S, E) over the E episodes' users, in ascending order of user."""
+        _, index = np.unique(users, return_inverse=True)
+        count = int(index.max()) + 1
+
+        def collect(values: Any) -> Floats:
+            return np.stack([np.bincount(index, row, count) for row in np.asarray(values, np.float64)])
+
+        return cls(collect(numerator), collect(denominator), stream)
+
+    @property
+    def value(self) -> float:
+        """The metric itself: ratio of sums, NaN where nothing counts."""
+        return float(_ratio(self.numerator.sum(), self.denominator.sum()))
+
+    def replicates(self, number: int) -> Floats:
+        """The metric in each bootstrap replicate: (number,)."""
+        seeds, users = self.numerator.shape
+        user_counts, seed_counts = counts(users, number, "users"), counts(seeds, number, f"seeds of {self.stream}")
+        parts = [((user_counts @ x.T) * seed_counts).sum(axis=1) for x in (self.numerator, self.denominator)]
+        return _ratio(*parts)
+
+    def without_each_user(self) -> Floats:
+        """The metric without user u, for each u: (U,), the jackknife that BCa needs."""
+        n, d = self.numerator.sum(axis=0), self.denominator.sum(axis=0)
+        return _ratio(n.sum() - n, d.sum() - d)
+
+
+def _ratio(numerator: Any, denominator: Any) -> Any:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.true_divide(numerator, denominator)
+    return np.where(np.isfinite(ratio), ratio, np.nan)
+
+
+@lru_cache(maxsize=64)
+def counts(size: int, replicates: int, purpose: str) -> Floats:
+    """How often each of `size` units is drawn, with replacement, in each replicate: float64 (replicates, size)."""
+    key = rng.derive_seed("bootstrap", purpose, size)
+    drawn = rng.below_array(size, key, np.arange(replicates)[:, None], rng.EPISODE, np.arange(size)[None, :])
+    cells = drawn + np.arange(replicates)[:, None] * size
+    table = np.bincount(cells.reshape(-1), minlength=replicates * size).reshape(replicates, size).astype(np.float64)
+    table.setflags(write=False)  # it is shared by the cache
+    return table
+
+
+def estimate(
+    statistic: Statistic, *sums: Sums, method: Method = "percentile", replicates: int = REPLICATES, level: float = LEVEL
+) -> Estimate | None:
+    """`statistic` of the metrics of one or more agents, with its interval; None where it is undefined.
+
+    `statistic` is a function of as many numbers as there are `sums`, and works on arrays elementwise. All sums
+    must be over the same users. Degenerate cases have no interval and say why, instead of one of width zero.
+    """
+    users = sums[0].numerator.shape[1]
+    if any(s.numerator.shape[1] != users for s in sums):
+        raise ValueError("agents can be compared only on the same users")
+    value = float(_finite(statistic(*(s.value for s in sums))))
+    if np.isnan(value):
+        return None
+    if users < 2:
+        return Estimate(value=value, note="one user: no interval")
+    drawn = _finite(statistic(*(s.replicates(replicates) for s in sums)))
+    defined = drawn[np.isfinite(drawn)]
+    if len(defined) < 0.9 * replicates:
+        return Estimate(value=value, note="undefined in many resamples: no interval")
+    if np.ptp(defined) <= 1e-12 * max(1.0, abs(value)):
+        return Estimate(value=value, note="no variation over users or training seeds: no interval")
+    jackknife = _finite(statistic(*(s.without_each_user() for s in sums))) if method == "bca" else None
+    low, high = interval(defined, value, level, jackknife)
+    seeds = min(s.numerator.shape[0] for s in sums)
+    note = "one training seed: its share of the variation is not in the interval" if seeds < 2 else ""
+    return Estimate(value=value, low=low, high=high, note=note)
+
+
+def interval(drawn: Floats, value: float, level: float, jackknife: Floats | None = None) -> tuple[float, float]:
+    """Percentile interval of bootstrap replicates; bias-corrected and accelerated where `jackknife` is given.
+
+    Source: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, sections 13.3 and 14.3.
+    """
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    if jackknife is not None:
+        tails = _bca_levels(drawn, value, tails, jackknife)
+    low, high = np.quantile(drawn, tails)
+    return float(low), float(high)
+
+
+def _bca_levels(drawn: Floats, value: float, tails: Floats, jackknife: Floats) -> Floats:
+    normal = NormalDist()
+    below = (np.mean(drawn < value) + np.mean(drawn <= value)) / 2  # ties count half
+    edge = 0.5 / len(drawn)
+    bias = normal.inv_cdf(float(np.clip(below, edge, 1 - edge)))
+    spread = jackknife.mean() - jackknife
+    scale = float((spread**2).sum()) ** 1.5
+    acceleration = float((spread**3).sum()) / (6 * scale) if scale > 0 else 0.0
+    shifted = [bias + normal.inv_cdf(float(t)) for t in tails]
+    return np.array([normal.cdf(bias + z / (1 - acceleration * z)) for z in shifted])
+
+
+def _finite(values: Any) -> Any:
+    values = np.asarray(values, np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def mean(sums: Sums, **options: Any) -> Estimate | None:
+    """A metric of one agent."""
+    return estimate(lambda a: a, sums, **options)
+
+
+def difference(first: Sums, second: Sums, **options: Any) -> Estimate | None:
+    """The first agent's metric less the second's, paired by user."""
+    return estimate(lambda a, b: a - b, first, second, **options)
+
+
+def score(agent: Sums, bottom: Sums, top: Sums, **options: Any) -> Estimate | None:
+    """The agent between `bottom` = 0 and `top` = 1, paired by user; None where top is not above bottom."""
+    if not top.value > bottom.value:
+        return None
+    return estimate(lambda a, low, high: (a - low) / (high - low), agent, bottom, top, **options)

@@ -1,0 +1,66 @@
+"""Suites: fixed lists of tasks, training seeds and budgets. Built-in ones are JSON files beside this module."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from leaderboard.files import first_fault, read_model
+from leaderboard.schema import Suite, Task, json_hash
+from recsim_envs.errors import ConfigurationError
+
+_FOLDER = Path(__file__).parent
+
+
+def builtin_suites() -> dict[str, Suite]:
+    """The suites in the package, by name."""
+    return {p.stem: read_model(p, Suite, ConfigurationError) for p in sorted(_FOLDER.glob("*.json"))}
+
+
+def load_suite(name_or_file: str | Path) -> Suite:
+    """A built-in suite by name, or a JSON file (recognised by its ending .json).
+
+    Raises `ConfigurationError` with the nearest name, or with the faulty field of the file. A file must not
+    take the name of a built-in suite for something else, because seeds derive from suite names.
+    """
+    builtin = builtin_suites()
+    text = str(name_or_file)
+    if not text.endswith(".json"):
+        if text not in builtin:
+            raise ConfigurationError(f"suite {text!r} does not exist{suggestion(text, list(builtin))}")
+        return builtin[text]
+    suite = read_model(Path(text), Suite, ConfigurationError)
+    known = builtin.get(suite.name)
+    if known is not None and known.hash != suite.hash:
+        raise ConfigurationError(f"{text}: field name: {suite.name!r} is a built-in suite; give yours another name")
+    return suite
+
+
+def custom_suite(
+    env_id: str,
+    *,
+    episodes: int = 100,
+    training_seeds: tuple[int, ...] = (0, 1),
+    track: str = "scarce",
+    options: dict[str, Any] | None = None,
+) -> Suite:
+    """A suite of one environment, named custom-<hash8> after its content, so that equal ones share seeds."""
+    facts = {"env_id": env_id, "episodes": episodes, "seeds": training_seeds, "track": track, "options": options or {}}
+    try:
+        return Suite(
+            name=f"custom-{json_hash(facts)[:8]}",
+            track=track,  # type: ignore[arg-type]
+            training_seeds=training_seeds,
+            tasks=(Task(env_id=env_id, options=options or {}, episodes=episodes),),
+        )
+    except ValidationError as fault:
+        raise ConfigurationError(f"cannot make a suite of {env_id!r}: {first_fault(fault)}") from None
+
+
+def suggestion(word: str, known: list[str]) -> str:
+    """The tail of an error message: the nearest known words, or all of them."""
+    close = difflib.get_close_matches(word, known, 3, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; known are {', '.join(sorted(known))}"

@@ -1,0 +1,172 @@
+"""Traces: what was recommended, step by step, as arrays in memory and as Parquet on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from leaderboard.files import atomic_path
+from leaderboard.schema import TRACE_COLUMNS
+from recsim_envs import rng
+from recsim_envs.errors import SubmissionError
+
+MAX_FILE: Final = 2**30  # bytes of a traces file
+MAX_STEPS: Final = 200_000_000  # steps that a traces file may hold
+
+_TYPES = {
+    "uint16": pa.uint16(),
+    "uint32": pa.uint32(),
+    "uint64": pa.uint64(),
+    "string": pa.string(),
+    "list<int32>": pa.list_(pa.int32()),
+    "list<float32>": pa.list_(pa.float32()),
+    "list<uint16>": pa.list_(pa.uint16()),
+}
+SCHEMA: Final = pa.schema([pa.field(name, _TYPES[kind], nullable=False) for name, kind in TRACE_COLUMNS.items()])
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """n episodes of one or more cells. Episode i has the steps `offsets[i]:offsets[i + 1]` of the flat arrays.
+
+    task, training_seed, episode: int64 (n,); episode_seed: uint64 (n,); offsets: int64 (n + 1,);
+    actions: int32, rewards: float32, tags: uint16 (steps,); ends: the cause of each end, object (n,) of str.
+    """
+
+    task: NDArray[np.int64]
+    training_seed: NDArray[np.int64]
+    episode: NDArray[np.int64]
+    episode_seed: NDArray[np.uint64]
+    offsets: NDArray[np.int64]
+    actions: NDArray[np.int32]
+    rewards: NDArray[np.float32]
+    tags: NDArray[np.uint16]
+    ends: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.episode)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Steps of each episode, the leaving step included: int64 (n,)."""
+        return np.diff(self.offsets)
+
+    def expected_tags(self) -> NDArray[np.uint16]:
+        """What `tags` must be, given seeds, actions and rewards."""
+        return step_tags(self.episode_seed, self.offsets, self.actions, self.rewards)
+
+
+def step_tags(
+    seeds: NDArray[np.uint64], offsets: NDArray[np.int64], actions: NDArray[np.int32], rewards: NDArray[np.float32]
+) -> NDArray[np.uint16]:
+    """16 bits of a hash of (episode seed, step, action, reward) for each step.
+
+    They make an accidental or clumsy edit visible at its step even where the reward still agrees. They are no
+    signature: whoever recomputes them has made another trace, which `longrec reproduce` tells apart.
+    """
+    lengths = np.diff(offsets)
+    steps = np.arange(len(actions)) - np.repeat(offsets[:-1], lengths)
+    bits = rng.bits_array(np.repeat(seeds, lengths), steps, actions.view(np.uint32), rewards.view(np.uint32))
+    return (bits >> np.uint64(48)).astype(np.uint16)
+
+
+def concatenate(traces: Sequence[Trace]) -> Trace:
+    """Episodes of all traces, in order."""
+    starts = np.concatenate([[0], np.cumsum([len(t.actions) for t in traces])])
+    offsets = [t.offsets[:-1] + start for t, start in zip(traces, starts, strict=False)] + [starts[-1:]]
+    names = ("task", "training_seed", "episode", "episode_seed", "actions", "rewards", "tags", "ends")
+    return Trace(offsets=np.concatenate(offsets), **{n: np.concatenate([getattr(t, n) for t in traces]) for n in names})
+
+
+def write_trace(path: Path, trace: Trace, metadata: dict[str, str] | None = None) -> None:
+    """Write Parquet atomically; the same trace gives the same bytes. `metadata` goes into the file's footer."""
+    offsets = pa.array(trace.offsets.astype(np.int32))
+    columns: dict[str, Any] = {
+        "task": trace.task,
+        "training_seed": trace.training_seed,
+        "episode": trace.episode,
+        "episode_seed": trace.episode_seed,
+        "end": list(trace.ends),
+    }
+    arrays = []
+    for field in SCHEMA:
+        if pa.types.is_list(field.type):
+            arrays.append(
+                pa.ListArray.from_arrays(offsets, pa.array(getattr(trace, field.name), field.type.value_type))
+            )
+        else:
+            arrays.append(pa.array(columns[field.name], field.type))
+    table = pa.Table.from_arrays(arrays, schema=SCHEMA.with_metadata(metadata or None))
+    with atomic_path(path) as scratch:
+        pq.write_table(table, scratch, compression="zstd", compression_level=9, row_group_size=65_536)
+
+
+def read_trace(path: Path, max_episodes: int, max_steps: int) -> tuple[Trace, dict[str, str]]:
+    """Read a traces file and its footer. Sizes are held against the limits before anything is decoded.
+
+    Raises `SubmissionError` naming the file and what is wrong: missing, damaged, other columns, too large.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise SubmissionError(f"{path} is larger than {MAX_FILE >> 20} MiB; no suite of ours needs that")
+        with pq.ParquetFile(path) as file:
+            _check_sizes(path, file, max_episodes, min(max_steps, MAX_STEPS))
+            table = file.read()
+        return _from_table(path, table), _footer(table)
+    except FileNotFoundError:
+        raise SubmissionError(f"{path} does not exist; copy the whole submission folder") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise SubmissionError(
+            f"{path} is truncated, damaged or no Parquet file ({str(error)[:200]}); copy it again or evaluate again"
+        ) from error
+
+
+def _check_sizes(path: Path, file: Any, max_episodes: int, max_steps: int) -> None:
+    found = file.schema_arrow
+    if not found.remove_metadata().equals(SCHEMA.remove_metadata()):
+        wanted = ", ".join(f"{n}: {k}" for n, k in TRACE_COLUMNS.items())
+        raise SubmissionError(f"{path}: columns are not those of a trace ({wanted}); write it with longrec")
+    meta = file.metadata
+    if meta.num_rows > max_episodes:
+        raise SubmissionError(f"{path}: {meta.num_rows} episodes, the suite asks for {max_episodes}; remove the others")
+    for column in range(meta.num_columns):
+        values = sum(meta.row_group(g).column(column).num_values for g in range(meta.num_row_groups))
+        size = sum(meta.row_group(g).column(column).total_uncompressed_size for g in range(meta.num_row_groups))
+        if values > max_steps + max_episodes or size > 16 * (max_steps + max_episodes) + 2**20:
+            raise SubmissionError(
+                f"{path}: column {column} holds {values} values, more than the suite's horizon allows"
+            )
+
+
+def _from_table(path: Path, table: Any) -> Trace:
+    columns = {n: table.column(n).combine_chunks() for n in TRACE_COLUMNS}
+    if any(c.null_count for c in columns.values()) or any(
+        columns[n].values.null_count for n in ("actions", "rewards", "tags")
+    ):
+        raise SubmissionError(f"{path}: a column holds nulls; write it with longrec")
+    flat = {n: columns[n].flatten().to_numpy() for n in ("actions", "rewards", "tags")}
+    offsets = columns["actions"].offsets.to_numpy().astype(np.int64)
+    for name in ("rewards", "tags"):
+        if not np.array_equal(np.diff(columns[name].offsets.to_numpy()), np.diff(offsets)):
+            raise SubmissionError(f"{path}: {name} and actions differ in length; write it with longrec")
+    return Trace(
+        task=columns["task"].to_numpy().astype(np.int64),
+        training_seed=columns["training_seed"].to_numpy().astype(np.int64),
+        episode=columns["episode"].to_numpy().astype(np.int64),
+        episode_seed=columns["episode_seed"].to_numpy(),
+        offsets=offsets - offsets[0],
+        ends=np.array(columns["end"].to_pylist() or [], dtype=object),
+        **flat,
+    )
+
+
+def _footer(table: Any) -> dict[str, str]:
+    metadata = table.schema.metadata or {}
+    return {k.decode(): v.decode() for k, v in metadata.items() if k != b"ARROW:schema"}
