@@ -1,0 +1,1 @@
+"""Agents of record: what every other agent is compared with. One file an agent."""

@@ -1,0 +1,49 @@
+"""Reading and writing what agents have learned: whole files or nothing, JSON for what is small."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from recsim_envs.errors import AgentError
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` to `path` through a scratch file beside it. Raises `AgentError` where nothing can be written."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_bytes(data)
+        scratch.replace(path)
+    except OSError as error:
+        raise AgentError(f"cannot write {path}: {error.strerror}; choose another folder") from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a JSON object atomically."""
+    write_atomic(path, (json.dumps(record, indent=1) + "\n").encode())
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file that an agent has saved. Raises `AgentError` if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise AgentError(f"cannot read {path}: {error.strerror}; train the agent again") from error
+
+
+def read_json(path: Path, *fields: str) -> dict[str, Any]:
+    """A JSON object that has `fields`. Raises `AgentError` naming the file and what is missing."""
+    try:
+        record = json.loads(read_bytes(path))
+    except ValueError as error:
+        raise AgentError(f"{path} is no JSON ({error}); train the agent again") from error
+    missing = [f for f in fields if not isinstance(record, dict) or f not in record]
+    if missing:
+        raise AgentError(f"{path}: field {missing[0]} is missing; train the agent again")
+    return dict(record)

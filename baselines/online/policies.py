@@ -1,0 +1,50 @@
+"""SB3 policies over a catalogue: the encoder's item table is their last layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stable_baselines3.common.distributions import CategoricalDistribution
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import create_mlp
+from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
+from torch import nn
+
+from baselines.online.encoder import HistoryEncoder, ItemHead
+
+
+class _ItemDistribution(CategoricalDistribution):  # type: ignore[misc]
+    """A categorical distribution whose logits come from an `ItemHead`."""
+
+    def __init__(self, action_dim: int, encoder: HistoryEncoder) -> None:
+        super().__init__(action_dim)
+        self._encoder = encoder
+
+    def proba_distribution_net(self, latent_dim: int) -> nn.Module:
+        return ItemHead(latent_dim, self._encoder)
+
+
+class ItemActorCriticPolicy(ActorCriticPolicy):  # type: ignore[misc]
+    """Actor and critic on one `HistoryEncoder`."""
+
+    def _build(self, lr_schedule: Any) -> None:
+        self.action_dist = _ItemDistribution(int(self.action_space.n), self.features_extractor)
+        super()._build(lr_schedule)
+
+
+class _ItemQNetwork(QNetwork):  # type: ignore[misc]
+    """Q-values of all items from an `ItemHead`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        body = create_mlp(self.features_dim, -1, self.net_arch, self.activation_fn)
+        self.q_net = nn.Sequential(*body, ItemHead(self.net_arch[-1], self.features_extractor))
+
+
+class ItemQPolicy(DQNPolicy):  # type: ignore[misc]
+    """Q-network and target network, each on a `HistoryEncoder` of its own."""
+
+    def make_q_net(self) -> QNetwork:
+        """A Q-network with a fresh encoder."""
+        arguments = self._update_features_extractor(self.net_args, features_extractor=None)
+        return _ItemQNetwork(**arguments).to(self.device)
