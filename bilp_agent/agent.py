@@ -1,0 +1,165 @@
+"""`BiLLPAgent`: the bi-level planner as an agent of the benchmark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from bilp_agent.asking import Asker
+from bilp_agent.encoder import HashingEncoder
+from bilp_agent.learn import Learner, request_seeds
+from bilp_agent.llm import LanguageModel, load_model
+from bilp_agent.memory import write_atomically
+from bilp_agent.mind import Memories, Mind, Settings
+from bilp_agent.quality import critic_quality
+from bilp_agent.session import KEYS, Session, follow, open_session
+from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.spec import Agent, Batch, Feedback, Sessions, TaskSpec, TrainingEnvs
+
+
+class BiLLPAgent(Agent):
+    """Bi-level LLM planner: learns from few sessions, by writing memories instead of changing weights.
+
+    A Planner reads reflections and writes a plan, an Actor carries it out with tools and judged examples, its
+    answer is grounded in the catalogue, a Critic values the state; when a training session ends a Reflector
+    writes why. After Shi et al., "Large Language Models are Learnable Planners for Long-Term Recommendation",
+    SIGIR 2024, with the published code's errors corrected (docs/agents/billp.md).
+
+    model, model_options, cache: the language model, its keyword arguments and the file of its answer cache, see
+        `bilp_agent.llm.load_model`. max_tokens, temperature: of every answer.
+    gamma: discount of the advantage. reflections: how many a session gets (K). neighbours: remembered states that
+        Actor and Critic are shown (k). window: past recommendations that prompts and states hold.
+    use_planner, use_reflector, use_actor_memory, use_critic: switches for ablations.
+    train_lanes: sessions side by side in training; part of the result, since they share what they learn.
+    """
+
+    trains = True
+
+    def __init__(
+        self,
+        *,
+        model: str = "scripted",
+        model_options: Mapping[str, Any] | None = None,
+        cache: str | None = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        gamma: float = 0.5,
+        reflections: int = 2,
+        neighbours: int = 3,
+        window: int = 10,
+        use_planner: bool = True,
+        use_reflector: bool = True,
+        use_actor_memory: bool = True,
+        use_critic: bool = True,
+        train_lanes: int = 10,
+    ) -> None:
+        if not 0 <= gamma < 1:
+            raise ConfigurationError(f"gamma {gamma} must be at least 0 and below 1")
+        if min(reflections, neighbours) < 0 or min(window, train_lanes, max_tokens) < 1 or temperature < 0:
+            raise ConfigurationError(
+                "reflections, neighbours and temperature must be at least 0, window, train_lanes and max_tokens at "
+                "least 1"
+            )
+        self._settings = Settings(
+            gamma, reflections, neighbours, window, use_planner, use_reflector, use_actor_memory, use_critic
+        )
+        self._model_source = (model, cache, dict(model_options or {}))
+        self._max_tokens, self._temperature, self._train_lanes = max_tokens, temperature, train_lanes
+        self._encoder = HashingEncoder()
+        self._memories = Memories.empty(self._encoder)
+        self._training: dict[str, Any] = {}
+        self._model: LanguageModel | None = None
+        self._mind: Mind | None = None
+        self._lanes: dict[int, Session] = {}
+        self._values: list[float] = []
+        self._left: list[bool] = []
+
+    def train(self, envs: TrainingEnvs, seed: int) -> None:
+        """Fill empty memories within the budget."""
+        self._memories = Memories.empty(self._encoder)
+        mind = self._make_mind(envs.task)
+        learner = Learner(mind, seed)
+        learner.run(envs, self._train_lanes)
+        self._training = {**mind.report(), "curve": [asdict(point) for point in learner.curve]}
+
+    def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
+        """Get ready for `task`. Memories are only read from here on, so results do not depend on order."""
+        self._mind = self._make_mind(task)
+        self._lanes = {}
+        self._values, self._left = [], []
+
+    def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
+        """One item a row: int64 (b,)."""
+        mind = self._ready()
+        rows = [self._session(mind, observations, sessions, row) for row in range(len(sessions.lanes))]
+        seeds = request_seeds(sessions.keys, sessions.steps) if self._temperature > 0 else [0] * len(rows)
+        masks = infos.get("action_mask")
+        items = mind.decide(rows, [None if masks is None else masks[row] for row in range(len(rows))], seeds)
+        return np.array(items, np.int64)
+
+    def observe(self, sessions: Sessions, feedback: Feedback) -> None:
+        """Keep what the Critic said beside what happened, for `describe`. Nothing is learned from it."""
+        for lane, left in zip(sessions.lanes.tolist(), feedback.terminated.tolist(), strict=True):
+            self._values.append(self._lanes[lane].value)
+            self._left.append(left)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Usage, repairs, fallbacks, grounding and the Critic's quality, in test and in training; memory sizes."""
+        facts: dict[str, Any] = {"memories": self._memories.sizes(), "training": self._training}
+        if self._mind is not None:
+            facts |= self._mind.report()
+        if self._settings.use_critic and self._values:
+            facts["critic"] = critic_quality(self._values, self._left)
+        return facts
+
+    def save(self, path: Path) -> None:
+        """Write the memories as JSON lines and the record of the training as `training.json`."""
+        self._memories.save(path)
+        write_atomically(path / "training.json", json.dumps(self._training, indent=1) + "\n")
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote. Raises `AgentError` naming the file if it is damaged or of another version."""
+        memories, file = Memories.load(path, self._encoder), path / "training.json"
+        try:
+            training = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise AgentError(f"{file}: cannot be read ({error}); train the agent again") from error
+        self._memories, self._training = memories, training
+
+    def _make_mind(self, task: TaskSpec) -> Mind:
+        _check(task)
+        if self._model is None:
+            spec, cache, options = self._model_source
+            self._model = load_model(spec, cache, **options)
+        return Mind(task, self._settings, self._memories, Asker(self._model, self._max_tokens, self._temperature))
+
+    def _ready(self) -> Mind:
+        if self._mind is None:
+            raise AgentError("BiLLP was asked to act before reset; call reset(task, num_lanes, seed) first")
+        return self._mind
+
+    def _session(self, mind: Mind, observations: Batch, sessions: Sessions, row: int) -> Session:
+        """The ledger of one row's session, brought up to date."""
+        lane = int(sessions.lanes[row])
+        if sessions.steps[row] == 0 or lane not in self._lanes:
+            self._lanes[lane] = open_session(mind.context.task.catalogue, observations, row)
+            mind.recall(self._lanes[lane])
+        follow(self._lanes[lane], observations, row)
+        return self._lanes[lane]
+
+
+def _check(task: TaskSpec) -> None:
+    """Raise `ConfigurationError` for a task that BiLLP has no words for."""
+    missing = [key for key in KEYS if key not in task.observation_space.spaces]
+    if missing or not isinstance(task.action_space, spaces.Discrete):
+        raise ConfigurationError(
+            f"{task.env_id}: BiLLP recommends one item a step and reads {', '.join(KEYS)}; this task "
+            + (f"does not show {', '.join(missing)}" if missing else "has another action space")
+        )

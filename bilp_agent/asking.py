@@ -1,0 +1,125 @@
+"""Asking a language model in batches: parse each answer, ask once more for the unreadable ones, else fall back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from bilp_agent.llm.base import Completion, LanguageModel, Message, Request
+from bilp_agent.llm.usage import UsageMeter
+from bilp_agent.prompts import render
+
+T = TypeVar("T")
+Status = Literal["ok", "repaired", "fallback"]
+
+
+class UnreadableAnswerError(ValueError):
+    """An answer does not have the form that was asked for; the message tells the model what is missing."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What one role is shown for one session."""
+
+    system: str
+    user: str
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """A parsed answer, the text it came from (empty for a fallback) and how it was obtained."""
+
+    value: T
+    text: str
+    status: Status
+
+
+@dataclass
+class Asker:
+    """A language model with its settings and its books.
+
+    `outcomes` counts (role, status) of every answer, `faults` the named faults met on the way.
+    """
+
+    model: LanguageModel
+    max_tokens: int = 256
+    temperature: float = 0.0
+    usage: UsageMeter = field(default_factory=UsageMeter)
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def ask(
+        self, role: str, prompts: Sequence[Prompt], parse: Callable[[int, str], T], fallback: Callable[[int], T]
+    ) -> list[Answer[T]]:
+        """One answer a prompt, in order; `parse` and `fallback` get the prompt's index.
+
+        `parse` raises `UnreadableAnswerError` for an answer that it cannot read. Such answers are asked for again,
+        once and together; what is still unreadable then is replaced by `fallback` and counted.
+        """
+        if not prompts:
+            return []
+        requests = [self._request((Message("system", p.system), Message("user", p.user)), p.seed) for p in prompts]
+        answers, reasons, texts = self._try(role, range(len(prompts)), requests, parse, "ok")
+        unread = sorted(reasons)
+        if unread:
+            again = [self._again(requests[i], texts[i], reasons[i]) for i in unread]
+            repaired, _, _ = self._try(role, unread, again, parse, "repaired")
+            answers |= repaired
+        for i in range(len(prompts)):
+            answers.setdefault(i, Answer(fallback(i), "", "fallback"))
+        self.outcomes.update((role, answer.status) for answer in answers.values())
+        return [answers[i] for i in range(len(prompts))]
+
+    def _try(
+        self, role: str, rows: Sequence[int], requests: list[Request], parse: Callable[[int, str], T], status: Status
+    ) -> tuple[dict[int, Answer[T]], dict[int, str], dict[int, str]]:
+        """Generate and parse: the readable answers, and for the others why not and what was written."""
+        completions = self.model.generate(requests)
+        self.usage.add(role, completions, [sum(len(m.content) for m in r.messages) for r in requests])
+        answers: dict[int, Answer[T]] = {}
+        reasons: dict[int, str] = {}
+        texts: dict[int, str] = {}
+        for i, completion in zip(rows, completions, strict=True):
+            try:
+                answers[i] = Answer(parse(i, _readable(completion)), completion.text, status)
+            except UnreadableAnswerError as error:
+                reasons[i], texts[i] = str(error), completion.text
+                self.faults[_kind(completion.fault) or f"{role}: {error}"] += 1
+        return answers, reasons, texts
+
+    def _request(self, messages: tuple[Message, ...], seed: int) -> Request:
+        chosen = seed if self.temperature > 0 else None
+        return Request(messages, self.max_tokens, self.temperature, seed=chosen)
+
+    def _again(self, request: Request, text: str, reason: str) -> Request:
+        """The same conversation, going on with what was wrong about the answer."""
+        complaint = Message("user", render("repair", reason=reason))
+        answered = (Message("assistant", text), complaint) if text else (complaint,)
+        return self._request(request.messages + answered, request.seed or 0)
+
+    def report(self) -> dict[str, Any]:
+        """JSON form: usage, and a role at a time the share of answers repaired and replaced by a fallback."""
+        roles = sorted({role for role, _ in self.outcomes})
+        shares = {role: self._shares(role) for role in roles}
+        return {"usage": self.usage.report(), "answers": shares, "faults": dict(sorted(self.faults.items()))}
+
+    def _shares(self, role: str) -> dict[str, float]:
+        counts = {status: self.outcomes[role, status] for status in ("ok", "repaired", "fallback")}
+        total = sum(counts.values())
+        return {"answers": total, "repaired": counts["repaired"] / total, "fallback": counts["fallback"] / total}
+
+
+def _kind(fault: str | None) -> str | None:
+    """The name of a fault without its details, which would make every one a kind of its own."""
+    return fault.split(":", 1)[0] if fault else None
+
+
+def _readable(completion: Completion) -> str:
+    if completion.finish == "fault":
+        raise UnreadableAnswerError("there was no answer")
+    if not completion.text.strip():
+        raise UnreadableAnswerError("the answer was empty")
+    return completion.text

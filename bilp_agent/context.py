@@ -1,0 +1,72 @@
+"""What all four roles share about a task: its words, its catalogue in text form, its tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bilp_agent.prompts import render, words
+from bilp_agent.session import Session, Shown, state_text
+from bilp_agent.text import CatalogueText
+from bilp_agent.tools import CategoryFact, Tools
+from recsim_envs.spec import TaskSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """A task as the roles see it. window: how many past recommendations a prompt shows and a state is made of."""
+
+    task: TaskSpec
+    window: int
+    text: CatalogueText
+    tools: Tools
+
+    @classmethod
+    def of(cls, task: TaskSpec, window: int) -> Context:
+        """The shared parts, made from a task."""
+        return cls(task, window, CatalogueText(task.catalogue), Tools(task.catalogue))
+
+    def system(self, role: str, **values: Any) -> str:
+        """The system message of a role: the same for every session, so that a prefix cache can keep it."""
+        low, high = self.task.reward_range
+        facts = {"low": f"{low:g}", "high": f"{high:g}", "horizon": self.task.horizon}
+        return render(f"{role}_system", **words(self.task.domain), **facts, **values)
+
+    def user(self, role: str, session: Session, **values: Any) -> str:
+        """The user message of a role about one session."""
+        facts = {"step": session.step + 1, "horizon": self.task.horizon}
+        return render(f"{role}_user", **words(self.task.domain), **facts, **values)
+
+    def lines(self, entries: Iterable[Shown]) -> list[str]:
+        """Past items with their rewards, one line each."""
+        return [
+            (f"step {entry.step}: " if entry.step else "") + f"{self.text.line(entry.item)} | reward {entry.reward:g}"
+            for entry in entries
+        ]
+
+    def history(self, session: Session) -> list[str]:
+        """What the user did before this session, oldest first."""
+        return self.lines(session.history[-self.window :])
+
+    def recent(self, session: Session) -> list[str]:
+        """The last recommendations of this session, oldest first."""
+        return self.lines(self.tools.recently_shown(session, self.window))
+
+    def categories(self, ids: Iterable[int]) -> str:
+        """Names of categories, or "none"."""
+        return "; ".join(self.text.category_names[c] for c in ids) or "none"
+
+    def means(self, facts: Sequence[CategoryFact]) -> str:
+        """Mean reward a category: `Action 4.50 (6); RPG 3.00 (2)`, or "none"."""
+        names = self.text.category_names
+        return "; ".join(f"{names[fact.category]} {fact.mean:.2f} ({fact.count})" for fact in facts) or "none"
+
+    def state(self, session: Session) -> str:
+        """The abstract state of a session, the key of the Actor's and the Critic's memories."""
+        return state_text(session, self.text.category_names, self.task.horizon, self.window)
+
+    def profile(self, session: Session) -> str:
+        """Who the user is, from before the session: the key of the Planner's memory. One phrase a category."""
+        facts = sorted(self.tools.category_means(session.before), key=lambda fact: fact.category)
+        return "; ".join(f"{self.text.category_names[f.category]} {f.mean:.0f}" for f in facts) or "no history"

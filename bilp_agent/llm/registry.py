@@ -1,0 +1,47 @@
+"""From a model's short name to a model: "scripted", "hf:PATH_OR_HUB_ID", "openai:MODEL@URL"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bilp_agent.llm.base import LanguageModel
+from bilp_agent.llm.cache import CachedModel
+from recsim_envs.errors import ConfigurationError
+
+FORMS = '"scripted", "hf:FOLDER_OR_HUB_ID" or "openai:MODEL@URL"'
+
+
+def load_model(spec: str, cache: str | Path | None = None, **options: Any) -> LanguageModel:
+    """Load a language model by name.
+
+    spec: "scripted"; "hf:" and a local folder or hub id; "openai:", a model's name and, after an "@", the base
+        URL of any OpenAI-compatible endpoint (without it, the provider's own).
+    cache: file of an answer cache, made when it does not exist.
+    options: keyword arguments of the backend's class.
+
+    Raises `ConfigurationError` for an unknown form or option, `LanguageModelError` if the model cannot be loaded.
+    """
+    try:
+        model = _load(spec, options)
+    except TypeError as error:
+        raise ConfigurationError(f"language model {spec!r}: {error}; see docs/language-models.md") from error
+    return model if cache is None else CachedModel(model, cache)
+
+
+def _load(spec: str, options: dict[str, Any]) -> LanguageModel:
+    kind, _, rest = spec.partition(":")
+    if spec == "scripted":
+        from bilp_agent.llm.scripted import ScriptedModel
+
+        return ScriptedModel(**options)
+    if kind == "hf" and rest:
+        from bilp_agent.llm.huggingface import HuggingFaceModel
+
+        return HuggingFaceModel(rest, **options)
+    if kind == "openai" and rest:
+        from bilp_agent.llm.openai_compatible import OpenAICompatibleModel
+
+        model, _, url = rest.partition("@")
+        return OpenAICompatibleModel(model, url or None, **options)
+    raise ConfigurationError(f"language model {spec!r} is of no known form; use {FORMS}")

@@ -1,0 +1,40 @@
+"""A deterministic, rule-based writer of the texts that BiLLP's roles exchange. It is no language model.
+
+It stands in for one where none is at hand, under an honest name: it sees nothing but the prompt, as any model
+would, reads the facts out of it and writes an answer in the form that was asked for. What it knows about
+environments is what the reflections, examples and facts in the prompt say; its rules only say how to read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bilp_agent.llm.base import Completion, Request, Usage
+from bilp_agent.llm.scripted_reading import Page
+from bilp_agent.llm.scripted_rules import write_choice, write_plan, write_reflection, write_value
+
+_WRITERS: dict[str, Callable[[Page], str]] = {
+    "You are the Planner": write_plan,
+    "You are the Reflector": write_reflection,
+    "You are the Actor": write_choice,
+    "You are the Critic": write_value,
+}
+
+
+class ScriptedModel:
+    """The writer as a `LanguageModel`. Token counts are None: it has no tokens."""
+
+    name = "scripted-v1"
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """Answer a batch; a prompt of no known role gets an empty answer."""
+        return [Completion(self._write(request), Usage()) for request in requests]
+
+    @staticmethod
+    def _write(request: Request) -> str:
+        system = next((m.content for m in request.messages if m.role == "system"), "")
+        user = next((m.content for m in request.messages if m.role == "user"), "")
+        for opening, write in _WRITERS.items():
+            if system.startswith(opening):
+                return write(Page(system, user))
+        return ""

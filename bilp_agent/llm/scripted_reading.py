@@ -1,0 +1,111 @@
+"""How the scripted writer reads a prompt: sections, item lines, category means and principles."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+_MEAN = re.compile(r"([^;]+?) (-?\d+\.\d+) \((\d+)\)")
+_AGAIN = re.compile(r"again within (\d+) step")
+_REST = re.compile(r"category rest for (\d+) step")
+_RATING = re.compile(r"rating of at least (\d+(?:\.\d+)?)")
+_AVOID = re.compile(r"Avoid ([^.;]+)")
+_STAYED = re.compile(r"^\(stayed (\d+) of \d+ steps\)")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One item line: `step 4: "Title" | A; B | rating 4.10 | reward 5` or `... | new` or `... | reward 5, 9 steps ago`.
+
+    reward: None if the item is new to the user.
+    """
+
+    title: str
+    categories: tuple[str, ...]
+    rating: float
+    reward: float | None
+
+
+@dataclass(frozen=True)
+class Principles:
+    """What reflections or a plan demand; 0 and empty where they are silent."""
+
+    again: int = 0
+    rest: int = 0
+    rating: float = 0.0
+    avoid: tuple[str, ...] = ()
+
+
+class Page:
+    """A prompt taken apart."""
+
+    def __init__(self, system: str, user: str) -> None:
+        self.system = system
+        self._sections: dict[str, list[str]] = {}
+        current: list[str] = []
+        for line in user.split("\n"):
+            if line.startswith("## "):
+                current = self._sections.setdefault(line[3:].split(",")[0], [])
+            elif line and line != "none":
+                current.append(line)
+
+    def section(self, heading: str) -> list[str]:
+        """The lines below a heading (named up to its first comma)."""
+        return self._sections.get(heading, [])
+
+    def value(self, heading: str, name: str) -> str:
+        """The rest of the line `name: ...` below a heading; "" if there is none."""
+        start = f"{name}: "
+        return next((line[len(start) :] for line in self.section(heading) if line.startswith(start)), "")
+
+    def number(self, heading: str, name: str) -> float | None:
+        """The first number in such a line."""
+        match = re.search(r"-?\d+(?:\.\d+)?", self.value(heading, name))
+        return float(match.group()) if match else None
+
+    def items(self, heading: str) -> list[Line]:
+        """The item lines below a heading."""
+        return [line for text in self.section(heading) if (line := read_line(text)) is not None]
+
+    @cached_property
+    def means(self) -> dict[str, tuple[float, int]]:
+        """Category -> (mean reward, count), before and during the session together."""
+        found: dict[str, tuple[float, int]] = {}
+        for heading in ("Mean reward by category before this session", "Mean reward by category in this session"):
+            for name, mean, count in _MEAN.findall("; ".join(self.section(heading))):
+                name, n = name.strip(), int(count)
+                old, m = found.get(name, (0.0, 0))
+                found[name] = ((old * m + float(mean) * n) / (m + n), m + n)
+        return found
+
+    @cached_property
+    def overall(self) -> float:
+        """Mean reward over all categories; 0 if nothing is known."""
+        total = sum(n for _, n in self.means.values())
+        return sum(mean * n for mean, n in self.means.values()) / total if total else 0.0
+
+
+def read_line(text: str) -> Line | None:
+    """An item line; None if the text is none."""
+    start, parts = text.find('"'), text.split(" | ")
+    if start < 0 or len(parts) < 4:
+        return None
+    title, tail = parts[0][start + 1 : -1], parts[-1]
+    reward = float(tail[7:].split(",")[0]) if tail.startswith("reward ") else None
+    return Line(title, tuple(parts[1].split("; ")), float(parts[2][7:]), reward)
+
+
+def read_principles(reflections: list[str]) -> Principles:
+    """The most cautious reading of several reflections; how long categories rest is taken from the most successful."""
+    if not reflections:
+        return Principles()
+    text = " ".join(reflections)
+    best = max(reflections, key=lambda r: int(m.group(1)) if (m := _STAYED.match(r.removeprefix("- "))) else 0)
+    avoid = (name.strip() for names in _AVOID.findall(text) for name in names.split(", "))
+    return Principles(
+        max(map(int, _AGAIN.findall(text)), default=0),
+        max(map(int, _REST.findall(best)), default=0),
+        max(map(float, _RATING.findall(text)), default=0.0),
+        tuple(dict.fromkeys(avoid)),
+    )

@@ -1,0 +1,154 @@
+"""What the scripted writer writes, one function a role. Everything it knows stands on the `Page`."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+
+from bilp_agent.llm.scripted_reading import Line, Page, Principles, read_line, read_principles
+
+FOCUS = 3  # categories that a plan names
+PRIOR_COUNT = 2.0  # pseudo-observations that shrink a category's mean towards the user's
+DID_WELL, DID_BADLY = 0.25, -1.0  # what experience adds to an expected reward
+
+
+def write_plan(page: Page) -> str:
+    """Focus on what the user likes best; demand what the reflections teach."""
+    learned = read_principles(page.section("Reflections"))
+    avoid = [c for c in learned.avoid if page.means.get(c, (-math.inf, 0))[0] < page.overall]
+    liked = sorted((-_shrunk(page, c), c) for c in page.means if c not in avoid)
+    focus = [c for _, c in liked[:FOCUS]]
+    warned = "Earlier sessions warn of repeats and bad picks." if page.section("Reflections") else ""
+    thought = f"The user likes {focus[0]} best. {warned}" if focus else f"Nothing is known of the user. {warned}"
+    return (
+        f"Thought: {thought.strip()}\nFocus: {'; '.join(focus) or 'any'}\nAvoid: {'; '.join(avoid) or 'none'}\n"
+        f"Repeat after: {learned.again}\nRest categories: {learned.rest}\nMinimum rating: {learned.rating:g}"
+    )
+
+
+def _shrunk(page: Page, category: str) -> float:
+    mean, count = page.means.get(category, (page.overall, 0))
+    return (mean * count + page.overall * PRIOR_COUNT) / (count + PRIOR_COUNT)
+
+
+def write_choice(page: Page) -> str:
+    """The candidate with the largest expected reward, with what experience says about it."""
+    candidates = page.items("Candidates")
+    if not candidates:
+        return ""
+    gap = float((page.section("Mean distance of this user's rewards from the ratings") or ["0"])[0])
+    well, badly = (set(re.findall(r'"([^"]*)"', page.value("Experience", n))) for n in ("Did well", "Did badly"))
+    highest = _reward_range(page)[1]
+
+    def score(line: Line) -> float:
+        expected = line.reward if line.reward is not None else min(_expected(page, line, gap), highest)
+        return expected + DID_WELL * (line.title in well) + DID_BADLY * (line.title in badly)
+
+    chosen = max(candidates, key=score)  # the first of equals
+    why = f"reward {chosen.reward:g} before" if chosen.reward is not None else f"expected reward {score(chosen):.2f}"
+    return f'Reason: {why}\nItem: "{chosen.title}"'
+
+
+def _expected(page: Page, line: Line, gap: float) -> float:
+    """The public rating, moved by how this user rates in general and in these categories."""
+    taste = sum(_shrunk(page, c) - page.overall for c in line.categories) / len(line.categories)
+    return line.rating + gap + taste
+
+
+def _reward_range(page: Page) -> tuple[float, float]:
+    match = re.search(r"reward from (-?[\d.]+) to (-?[\d.]+\d|-?\d)", page.system)
+    return (float(match.group(1)), float(match.group(2))) if match else (-math.inf, math.inf)
+
+
+def write_value(page: Page) -> str:
+    """A mean of the examples, weighted by likeness and number, and of what the mean reward would be worth for ever."""
+    state = set("".join(page.section("State")).split("; "))
+    gamma = float(match.group(1)) if (match := re.search(r"plus ([\d.]+) times", page.system)) else 0.0
+    rewards = (p.rsplit(" ", 1)[1] for p in state if p.startswith("mean reward "))
+    total = float(next(rewards, "0")) / (1.0 - gamma)
+    weights = 1.0
+    for example in page.section("Examples"):
+        text, _, rest = example.removeprefix("- ").rpartition(" -> ")
+        value, times = rest.split(" ")[0], rest.split("(")[1].split(" ")[0]
+        weight = (len(state & set(text.split("; "))) / max(len(state), 1)) ** 4 * int(times)
+        total, weights = total + weight * float(value), weights + weight
+    return f"Value: {total / weights:.3f}"
+
+
+def write_reflection(page: Page) -> str:
+    """The likeliest cause of the end, and the followed principles, corrected by it."""
+    old = Principles(
+        int(page.number("Plan in force at the end", "Repeat after") or 0),
+        int(page.number("Plan in force at the end", "Rest categories") or 0),
+        page.number("Plan in force at the end", "Minimum rating") or 0.0,
+        tuple(c for c in page.value("Plan in force at the end", "Avoid").split("; ") if c not in ("", "none")),
+    )
+    end = page.section("How it ended")
+    last = read_line(end[0]) if end else None
+    if last is None:
+        return _reflection("stayed", "The user stayed to the end; what was done can be kept.", old)
+    for judge in (_blame_repeat, _blame_reward, _blame_likeness):
+        verdict = judge(page, last, old)
+        if verdict is not None:
+            return verdict
+    told = f'The user left at "{last.title}", which was neither a repeat nor expected to be disliked.'
+    return _reflection("unknown", told, old)
+
+
+def _blame_repeat(page: Page, _last: Line, old: Principles) -> str | None:
+    """A repeat, unless the user stayed through one that came as soon. The rest is doubled, to be safe soon."""
+    gap = page.number("Facts", "Last " + _noun(page) + " shown before in this session")
+    survived = page.number("Facts", "Shortest repeat that the user stayed through")
+    if gap is None or (survived is not None and survived <= gap):
+        return None
+    told = f"The user left when something came back after {gap:.0f} steps; that was too soon."
+    return _reflection("repeat", told, _changed(old, again=max(2 * int(gap), old.again)))
+
+
+def _blame_reward(page: Page, last: Line, old: Principles) -> str | None:
+    """An item that this user had not met and was expected to like less than usual."""
+    rated = [x for h in ("Before this session", "This session") for x in page.items(h) if x.reward is not None]
+    stayed = rated[:-1]  # the last line is the step that the user left at
+    if page.number("Facts", "Last " + _noun(page) + " known from before this session") is not None or not stayed:
+        return None
+    mean = sum(x.reward or 0.0 for x in stayed) / len(stayed)
+    if last.rating + mean - sum(x.rating for x in stayed) / len(stayed) >= mean:
+        return None
+    like = [x.reward or 0.0 for x in stayed if set(x.categories) & set(last.categories)]
+    avoid = (last.categories[0],) if like and sum(like) / len(like) < mean else ()
+    told = f"The user left at something new with a rating of only {last.rating:.2f}."
+    rating = max(old.rating, math.ceil(last.rating * 10) / 10)
+    return _reflection("low reward", told, _changed(old, rating=rating, avoid=(*old.avoid, *avoid)))
+
+
+def _blame_likeness(page: Page, _last: Line, old: Principles) -> str | None:
+    """The same main category as shortly before, if the user had rarely stayed through that."""
+    back = page.number("Facts", "Main category of the last " + _noun(page) + " shown before")
+    pairs = re.findall(r"\d+", page.value("Facts", "Earlier steps with the main category of the step before"))
+    if back is None or len(pairs) < 2 or int(pairs[0]) >= int(pairs[1]):
+        return None
+    told = f"The user left at the same main category as {back:.0f} steps before; that was too much alike."
+    return _reflection("too alike", told, _changed(old, rest=max(int(back), old.rest)))
+
+
+def _noun(page: Page) -> str:
+    """What one item is called in this prompt."""
+    match = re.search(r"At each step one (\w+) was recommended", page.system)
+    return match.group(1) if match else "item"
+
+
+def _changed(old: Principles, **values: int | float | tuple[str, ...]) -> Principles:
+    return replace(old, **values)  # type: ignore[arg-type]
+
+
+def _reflection(cause: str, told: str, principles: Principles) -> str:
+    lines = [f"Cause: {cause}", f"Reflection: {told}"]
+    if principles.again:
+        lines.append(f"Principle: Do not show the same item again within {principles.again} steps.")
+    if principles.rest:
+        lines.append(f"Principle: Let a category rest for {principles.rest} steps.")
+    if principles.rating:
+        lines.append(f"Principle: Choose new ones with a rating of at least {principles.rating:g}.")
+    lines += [f"Principle: Avoid {name}." for name in dict.fromkeys(principles.avoid)]
+    return "\n".join(lines)

@@ -1,0 +1,70 @@
+"""What a run asked of a language model: calls and tokens, a role at a time, with 'not measured' kept apart from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bilp_agent.llm.base import Completion
+
+
+@dataclass
+class RoleUsage:
+    """Counts of one role. Token sums are over the calls that reported them; `unmeasured` calls did not."""
+
+    calls: int = 0
+    answered_from_cache: int = 0
+    faults: int = 0
+    retries: int = 0
+    unmeasured: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    prompt_characters: int = 0
+
+    def add(self, completion: Completion, prompt_characters: int) -> None:
+        """Count one call."""
+        usage = completion.usage
+        self.calls += 1
+        self.answered_from_cache += completion.from_cache
+        self.faults += completion.finish == "fault"
+        self.retries += completion.retries
+        self.unmeasured += usage.input is None or usage.output is None
+        self.input_tokens += usage.input or 0
+        self.cached_tokens += usage.cached or 0
+        self.output_tokens += usage.output or 0
+        self.prompt_characters += prompt_characters
+
+    def report(self) -> dict[str, Any]:
+        """JSON form; a token count is None unless every call measured it."""
+        record: dict[str, Any] = asdict(self)
+        if self.unmeasured:
+            record |= {"input_tokens": None, "cached_tokens": None, "output_tokens": None}
+        return record
+
+
+@dataclass
+class UsageMeter:
+    """Counts a role at a time. One meter covers one phase (training or test) of one agent."""
+
+    roles: dict[str, RoleUsage] = field(default_factory=dict)
+
+    def add(self, role: str, completions: Sequence[Completion], prompt_characters: Sequence[int]) -> None:
+        """Count a batch of calls of one role."""
+        counts = self.roles.setdefault(role, RoleUsage())
+        for completion, characters in zip(completions, prompt_characters, strict=True):
+            counts.add(completion, characters)
+
+    @property
+    def calls(self) -> int:
+        """Calls of all roles together."""
+        return sum(role.calls for role in self.roles.values())
+
+    def report(self) -> Mapping[str, Any]:
+        """JSON form: totals and the same a role; None where not measured."""
+        total = RoleUsage()
+        for role in self.roles.values():
+            for key, value in asdict(role).items():
+                setattr(total, key, getattr(total, key) + value)
+        return {**total.report(), "roles": {name: role.report() for name, role in sorted(self.roles.items())}}

@@ -1,0 +1,82 @@
+"""The Planner: the macro level. Reads reflections and the session, writes the plan for the next recommendation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
+from bilp_agent.context import Context
+from bilp_agent.session import Session
+from bilp_agent.text import field, number
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do next.
+
+    focus, avoid: category ids to pick from (empty: anywhere) and to leave out. repeat_after: steps that an item
+    must rest before it may come back. rest: steps that a main category must rest. minimum: lowest public rating
+    of an item that this user has not met.
+    """
+
+    thought: str = "Recommend what this user is expected to like best."
+    focus: tuple[int, ...] = ()
+    avoid: tuple[int, ...] = ()
+    repeat_after: int = 0
+    rest: int = 0
+    minimum: float = 0.0
+
+
+class Planner:
+    """Writes plans for a batch of sessions with one call to the language model."""
+
+    def __init__(self, context: Context, asker: Asker) -> None:
+        self._context, self._asker = context, asker
+        self._system = context.system("planner")
+
+    def plan(self, sessions: Sequence[Session], seeds: Sequence[int]) -> list[Answer[Plan]]:
+        """A plan a session. Falls back to the session's last plan, else to the neutral one."""
+        prompts = [Prompt(self._system, self.prompt(s), seed) for s, seed in zip(sessions, seeds, strict=True)]
+        return self._asker.ask(
+            "planner", prompts, lambda _, text: self.parse(text), lambda i: sessions[i].plan or Plan()
+        )
+
+    def prompt(self, session: Session) -> str:
+        """The user message: reflections, the user, the session; what changes least comes first."""
+        context, tools = self._context, self._context.tools
+        return context.user(
+            "planner",
+            session,
+            reflections=[f"(stayed {r.steps} of {r.horizon} steps) {r.text}" for r in session.reflections],
+            history=context.history(session),
+            means_before=context.means(tools.category_means(session.before)),
+            shown=context.recent(session),
+            means_during=context.means(tools.category_means(session.during)),
+            unseen=context.categories(tools.unseen_categories(session, 5)),
+        )
+
+    def parse(self, answer: str) -> Plan:
+        """Read a plan. Raises `UnreadableAnswerError` without a thought and a focus; the other lines default to 0."""
+        thought, focus = field(answer, "Thought"), field(answer, "Focus")
+        if not thought:
+            raise UnreadableAnswerError('the line "Thought: ..." is missing')
+        if focus is None:
+            raise UnreadableAnswerError('the line "Focus: ..." is missing')
+        horizon, names = self._context.task.horizon, self._context.text.named_categories
+        avoid = names(field(answer, "Avoid") or "")
+        return Plan(
+            thought,
+            tuple(c for c in names(focus) if c not in avoid),
+            avoid,
+            _steps(field(answer, "Repeat after"), horizon),
+            _steps(field(answer, "Rest categories"), horizon),
+            number(field(answer, "Minimum rating")) or 0.0,
+        )
+
+
+def _steps(text: str | None, horizon: int) -> int:
+    """A number of steps within 0..horizon; "never" is the whole horizon."""
+    if text and text.casefold().startswith("never"):
+        return horizon
+    return int(min(max(number(text) or 0.0, 0.0), horizon))

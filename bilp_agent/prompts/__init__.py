@@ -1,0 +1,37 @@
+"""Prompts as data: Jinja2 templates, one for the system message and one for the user message of each role."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+# domain -> (one item, several items, what a user does with it)
+_WORDS = {
+    "games": ("game", "games", "play"),
+    "books": ("book", "books", "read"),
+    "movies": ("movie", "movies", "watch"),
+    "videos": ("video", "videos", "watch"),
+}
+
+
+def words(domain: str) -> dict[str, str]:
+    """The words that templates use for a domain; an unknown domain is called by neutral ones."""
+    one, many, use = _WORDS.get(domain, ("item", "items", "use"))
+    return {"one": one, "many": many, "use": use}
+
+
+@cache
+def _template(name: str) -> Template:
+    loader = FileSystemLoader(Path(__file__).parent)
+    # Plain text for a language model, not HTML: escaping would garble titles, which `text.plain` has made safe.
+    return Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).get_template(
+        f"{name}.j2"
+    )
+
+
+def render(name: str, **values: Any) -> str:
+    """A template filled in; compiled once a process. Raises `jinja2.UndefinedError` for a missing value."""
+    return _template(name).render(**values).strip()

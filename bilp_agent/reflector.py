@@ -1,0 +1,79 @@
+"""The Reflector: reads a finished session and writes why it ended so, and a principle for the sessions to come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
+from bilp_agent.context import Context
+from bilp_agent.memory import Reflection
+from bilp_agent.planner import Plan
+from bilp_agent.session import Session
+from bilp_agent.text import field
+
+CAUSES = ("repeat", "too alike", "low reward", "unknown", "stayed")
+LINES_SHOWN = 20  # a longer session is shown by its end, and by facts about all of it
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A finished session. left: the user left at the last step; otherwise the session reached its cap."""
+
+    session: Session
+    left: bool
+    episode: int
+
+
+class Reflector:
+    """Writes reflections on a batch of finished sessions with one call to the language model."""
+
+    def __init__(self, context: Context, asker: Asker) -> None:
+        self._context, self._asker = context, asker
+        self._system = context.system("reflector", causes=CAUSES)
+
+    def reflect(self, ended: Sequence[Ended], seeds: Sequence[int]) -> list[Answer[Reflection | None]]:
+        """A reflection a session; None, so that nothing is remembered, where no answer could be read."""
+        prompts = [Prompt(self._system, self.prompt(e), seed) for e, seed in zip(ended, seeds, strict=True)]
+        return self._asker.ask("reflector", prompts, lambda i, text: self.parse(text, ended[i]), lambda _: None)
+
+    def prompt(self, ended: Ended) -> str:
+        """The user message: what was followed, what happened, how it truly ended, and facts about it."""
+        context, session, shown = self._context, ended.session, ended.session.shown
+        plan = session.plan or Plan()
+        return context.user(
+            "reflector",
+            session,
+            reflections=[r.text for r in session.reflections],
+            avoid=context.categories(plan.avoid),
+            plan=plan,
+            history=context.history(session),
+            left_out=max(len(shown) - LINES_SHOWN, 0),
+            shown=context.lines(shown[-LINES_SHOWN:]),
+            left=ended.left,
+            last=context.lines(shown[-1:])[0],
+            met_before=next((e.reward for e in session.history if e.item == shown[-1].item), None),
+            repeats=context.tools.repeats(shown),
+            likeness=context.tools.likeness(shown),
+            steps=len(shown),
+        )
+
+    def parse(self, answer: str, ended: Ended) -> Reflection:
+        """Read a reflection. Raises `UnreadableAnswerError` without a known cause and a text."""
+        cause, told = (field(answer, "Cause") or "").casefold().strip(" ."), field(answer, "Reflection")
+        if cause not in CAUSES:
+            raise UnreadableAnswerError('the line "Cause: ..." is missing or names another cause than those listed')
+        if not told:
+            raise UnreadableAnswerError('the line "Reflection: ..." is missing')
+        lines = (line.strip() for line in answer.splitlines())
+        principles = tuple(p for line in lines if (p := field(line, "Principle")))
+        session = ended.session
+        return Reflection(
+            self._context.profile(session),
+            cause,
+            " ".join((told, *principles)),
+            principles,
+            len(session.shown) - ended.left,
+            self._context.task.horizon,
+            ended.episode,
+        )

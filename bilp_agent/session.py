@@ -1,0 +1,143 @@
+"""What the agent knows of one session: a ledger built from observations alone, and what it planned along the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recsim_envs.spec import Batch, Catalogue
+
+if TYPE_CHECKING:
+    from bilp_agent.memory import Reflection
+    from bilp_agent.planner import Plan
+
+KEYS = ("history_items", "history_rewards", "session_items", "session_rewards", "length")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One recommendation and its reward; `step` counts from 1 within the session, 0 before it."""
+
+    step: int
+    item: int
+    reward: float
+
+
+@dataclass
+class CategoryStats:
+    """Sum and count of rewards a category, kept up to date as items come in."""
+
+    sums: dict[int, float] = field(default_factory=dict)
+    counts: dict[int, int] = field(default_factory=dict)
+
+    def add(self, categories: Sequence[int], reward: float) -> None:
+        """Count one item's reward for each of its categories."""
+        for category in categories:
+            self.sums[category] = self.sums.get(category, 0.0) + reward
+            self.counts[category] = self.counts.get(category, 0) + 1
+
+
+@dataclass
+class Session:
+    """A user's visit as the agent saw it.
+
+    history: what the log shows from before, oldest first. shown: this session's recommendations, oldest first.
+    known: latest reward of every item seen so far. last_step: latest step an item was shown at, this session.
+    reflections, plan, state, value: what the roles retrieved, decided and estimated last.
+    """
+
+    catalogue: Catalogue
+    history: tuple[Shown, ...]
+    step: int = 0
+    shown: list[Shown] = field(default_factory=list)
+    known: dict[int, float] = field(default_factory=dict)
+    last_step: dict[int, int] = field(default_factory=dict)
+    before: CategoryStats = field(default_factory=CategoryStats)
+    during: CategoryStats = field(default_factory=CategoryStats)
+    gap_to_rating: float = 0.0
+    reflections: tuple[Reflection, ...] = ()
+    plan: Plan | None = None
+    state: str = ""
+    value: float = 0.0
+
+    def __post_init__(self) -> None:
+        for entry in self.history:
+            self._note(entry, self.before)
+
+    def _note(self, entry: Shown, stats: CategoryStats) -> None:
+        stats.add(self.catalogue.categories(entry.item).tolist(), entry.reward)
+        self.known[entry.item] = entry.reward
+        self.gap_to_rating += entry.reward - float(self.catalogue.mean_reward[entry.item])
+
+    @property
+    def mean_gap_to_rating(self) -> float:
+        """How far the user's rewards lie above (or below) the public ratings of the same items, on average."""
+        return self.gap_to_rating / max(len(self.history) + len(self.shown), 1)
+
+    def steps_since(self, item: int) -> int | None:
+        """How many steps ago an item would have been shown if it were shown next; None if it was not."""
+        last = self.last_step.get(item)
+        return None if last is None else self.step + 1 - last
+
+    def catch_up(self, items: Sequence[int], rewards: Sequence[float], length: int) -> None:
+        """Take over what was shown since the last look: the session is now `length` steps old."""
+        fresh = min(length - self.step, len(items))
+        for back in range(fresh, 0, -1):
+            self._append(Shown(length - back + 1, int(items[-back]), float(rewards[-back])))
+        self.step = length
+
+    def _append(self, entry: Shown) -> None:
+        self.shown.append(entry)
+        self.last_step[entry.item] = entry.step
+        self._note(entry, self.during)
+
+
+def open_session(catalogue: Catalogue, observations: Batch, row: int) -> Session:
+    """A session from one row of a batch of observations; padding (item -1) is left out."""
+    items, rewards = observations["history_items"][row].tolist(), observations["history_rewards"][row].tolist()
+    history = tuple(Shown(0, int(i), float(r)) for i, r in zip(items, rewards, strict=True) if i >= 0)
+    return Session(catalogue, history)
+
+
+def follow(session: Session, observations: Batch, row: int) -> None:
+    """Bring a session up to one row of a batch of observations."""
+    session.catch_up(
+        observations["session_items"][row].tolist(),
+        observations["session_rewards"][row].tolist(),
+        int(np.asarray(observations["length"][row]).reshape(-1)[0]),
+    )
+
+
+def state_text(session: Session, names: Sequence[str], horizon: int, window: int) -> str:
+    """An abstract description of a session's state, coarse enough to recur across users.
+
+    Phrases separated by semicolons: stage of the session, last main category, rewards rounded, repeats among the
+    last `window` recommendations, run of the same main category. The paper uses the last titles, which never recur.
+    """
+    recent = (list(session.history) + session.shown)[-window:]
+    if not recent:
+        return "stage start"
+    mains = [int(session.catalogue.categories(entry.item)[0]) for entry in recent]
+    run = next((i for i, main in enumerate(reversed(mains)) if main != mains[-1]), len(mains))
+    session_items = [entry.item for entry in session.shown[-window:]]
+    repeats = len(session_items) - len(set(session_items))
+    mean = sum(entry.reward for entry in recent) / len(recent)
+    return "; ".join(
+        (
+            f"stage {_stage(session.step / horizon)}",
+            f"last category {names[mains[-1]]}",
+            f"last reward {recent[-1].reward:.0f}",
+            f"mean reward {mean:.0f}",
+            f"repeats {'none' if not repeats else 'few' if repeats < len(session_items) / 2 else 'many'}",
+            f"category run {min(run, 3)}",
+        )
+    )
+
+
+def _stage(share: float) -> str:
+    if share == 0:
+        return "start"
+    return "early" if share < 0.1 else "middle" if share < 0.5 else "late"

@@ -1,0 +1,163 @@
+"""What the roles are told about the catalogue and the session: true facts, computed, never generated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bilp_agent.grounding import Allowed
+from bilp_agent.session import CategoryStats, Session, Shown
+from recsim_envs.spec import Catalogue
+
+
+@dataclass(frozen=True)
+class CategoryFact:
+    """Mean reward a user gave to the items of a category, and how many there were."""
+
+    category: int
+    mean: float
+    count: int
+
+
+@dataclass(frozen=True)
+class RepeatFacts:
+    """How showing items again went in a session. Gaps are in steps; None where there was none.
+
+    last: gap of the final recommendation to its earlier showing. survived: smallest gap that the user stayed through.
+    """
+
+    last: int | None
+    survived: int | None
+
+
+@dataclass(frozen=True)
+class LikenessFacts:
+    """Recommendations that shared their main category with the one before.
+
+    stayed: how many of them the user stayed through. apart: how many that did not share it.
+    last: steps from the final recommendation back to the latest earlier one with its main category; None if none.
+    """
+
+    stayed: int
+    apart: int
+    last: int | None
+
+
+class Tools:
+    """Facts about one catalogue. Rankings by public rating are made once, so that a search costs what it returns."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        rank = np.lexsort((-catalogue.popularity, -catalogue.mean_reward.astype(np.float64)))
+        self._best: NDArray[np.int64] = rank
+        position = np.empty(catalogue.num_items, np.int64)
+        position[rank] = np.arange(catalogue.num_items)
+        owner = np.repeat(np.arange(catalogue.num_items), np.diff(catalogue.category_indptr))
+        order = np.lexsort((position[owner], catalogue.category_ids))
+        self._ranked = owner[order]
+        self._starts = np.searchsorted(catalogue.category_ids[order], np.arange(len(catalogue.category_names) + 1))
+
+    def main_category(self, item: int) -> int:
+        """The first category of an item."""
+        return int(self.catalogue.category_ids[self.catalogue.category_indptr[item]])
+
+    def ranking(self, category: int | None) -> NDArray[np.int64]:
+        """Items of a category (None: all) from the best to the worst public rating; ties by popularity, then id."""
+        if category is None:
+            return self._best
+        return self._ranked[self._starts[category] : self._starts[category + 1]]
+
+    def search(self, categories: Sequence[int], allowed: Allowed, count: int, without: Iterable[int] = ()) -> list[int]:
+        """Up to `count` allowed items, best public rating first, a category at a time in turn.
+
+        categories: where to look, in order of preference; empty is everywhere. without: no item of these
+        categories. An item is returned once. Without a result in `categories` the whole catalogue is searched.
+        """
+        shunned = frozenset(without)
+        streams = [self._stream(c, allowed, shunned) for c in categories] or [self._stream(None, allowed, shunned)]
+        found = _in_turn(streams, count)
+        return found if found or not categories else _in_turn([self._stream(None, allowed, shunned)], count)
+
+    def _stream(self, category: int | None, allowed: Allowed, shunned: frozenset[int]) -> Iterator[int]:
+        ranking = self.ranking(category)
+        for start in range(0, len(ranking), 64):  # converted piecewise: a search rarely looks far
+            for item in ranking[start : start + 64].tolist():
+                if allowed(item) and not (shunned and shunned.intersection(self._categories(item))):
+                    yield item
+
+    def _categories(self, item: int) -> list[int]:
+        return self.catalogue.categories(item).tolist()
+
+    @staticmethod
+    def category_means(stats: CategoryStats) -> list[CategoryFact]:
+        """Each category of some items with the user's mean reward: the best liked first, then the most frequent."""
+        facts = (CategoryFact(c, stats.sums[c] / n, n) for c, n in stats.counts.items())
+        return sorted(facts, key=lambda fact: (-fact.mean, -fact.count, fact.category))
+
+    def unseen_categories(self, session: Session, count: int) -> list[int]:
+        """Up to `count` categories that the user has met neither before nor now, largest category first."""
+        sizes = np.diff(self._starts)
+        met = session.before.counts.keys() | session.during.counts.keys()
+        return [c for c in np.argsort(-sizes, kind="stable").tolist() if c not in met and sizes[c]][:count]
+
+    @staticmethod
+    def recently_shown(session: Session, count: int) -> list[Shown]:
+        """The last recommendations of the session, oldest first."""
+        return session.shown[-count:]
+
+    def liked(self, session: Session, allowed: Allowed, count: int, without: Iterable[int] = ()) -> list[int]:
+        """Up to `count` allowed items whose reward from this user is known and at least the user's mean: best first.
+
+        Ties go to what was shown longest ago.
+        """
+        if not session.known:
+            return []
+        shunned = frozenset(without)
+        mean = sum(session.known.values()) / len(session.known)
+        fit = [
+            (-reward, session.last_step.get(item, 0), item)
+            for item, reward in session.known.items()
+            if reward >= mean and allowed(item) and not (shunned and shunned.intersection(self._categories(item)))
+        ]
+        return [item for _, _, item in sorted(fit)[:count]]
+
+    def resting(self, session: Session, steps: int) -> set[int]:
+        """Main categories of the last `steps` recommendations."""
+        return {self.main_category(entry.item) for entry in session.shown[-steps:]} if steps > 0 else set()
+
+    @staticmethod
+    def repeats(shown: Sequence[Shown]) -> RepeatFacts:
+        """How showing items again went; the last recommendation is the one that the session ended with."""
+        gaps: list[tuple[int, int]] = []
+        latest: dict[int, int] = {}
+        for entry in shown:
+            if entry.item in latest:
+                gaps.append((entry.step, entry.step - latest[entry.item]))
+            latest[entry.item] = entry.step
+        final = shown[-1].step if shown else 0
+        survived = [gap for step, gap in gaps if step != final]
+        return RepeatFacts(next((gap for step, gap in gaps if step == final), None), min(survived, default=None))
+
+    def likeness(self, shown: Sequence[Shown]) -> LikenessFacts:
+        """How recommendations that shared their main category with the one before went."""
+        mains = [self.main_category(entry.item) for entry in shown]
+        shared = [a == b for a, b in pairwise(mains[:-1])]
+        last = next((back for back in range(1, len(mains)) if mains[-1 - back] == mains[-1]), None)
+        return LikenessFacts(sum(shared), len(shared) - sum(shared), last)
+
+
+def _in_turn(streams: list[Iterator[int]], count: int) -> list[int]:
+    """Round robin over streams, without duplicates, until `count` items are found or all streams have ended."""
+    found: dict[int, None] = {}
+    while streams and len(found) < count:
+        for stream in list(streams):
+            item = next((i for i in stream if i not in found), None)
+            if item is None:
+                streams.remove(stream)
+            elif len(found) < count:
+                found[item] = None
+    return list(found)
