@@ -19,6 +19,7 @@ How = Literal["exact", "normalised", "fuzzy", "embedding", "fallback"]
 
 SHORTLIST = 32  # titles nearest by trigrams that are compared letter by letter
 FUZZY_RATIO = 0.85  # of difflib; a typing slip or a missing subtitle passes, another title does not
+LIKENESS = 0.3  # cosine of trigram vectors below which two titles have nothing but chance in common
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -114,7 +115,7 @@ class Grounding:
             titles = [normalise(self._text.title(i)) for i in range(self._size)]
             self._index.add(_unit(self._encoder.encode(titles)))
         scores, items = self._index.search(_unit(self._encoder.encode([normalise(name)])), min(SHORTLIST, self._size))
-        return [item for score, item in zip(scores[0].tolist(), items[0].tolist(), strict=True) if score > 0]
+        return [item for score, item in zip(scores[0].tolist(), items[0].tolist(), strict=True) if score >= LIKENESS]
 
     @staticmethod
     def _first(items: Sequence[int], allowed: Allowed) -> int | None:
@@ -127,7 +128,9 @@ class Grounding:
 
 def normalise(title: str) -> str:
     """Lower case words without accents, punctuation and leading articles: "The Witcher® 3" becomes "witcher 3"."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", title.casefold()) if not unicodedata.combining(c))
+    # Symbols go first: decomposed, a trade mark would become the letters "TM".
+    letters = "".join(" " if unicodedata.category(c)[0] == "S" else c for c in title.casefold())
+    bare = "".join(c for c in unicodedata.normalize("NFKD", letters) if not unicodedata.combining(c))
     found = _WORD.findall(bare)
     return " ".join(found[1:] if len(found) > 1 and found[0] in ("the", "a", "an") else found)
 

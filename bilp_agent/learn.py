@@ -48,7 +48,7 @@ class Learner:
         self._waiting: dict[int, Move] = {}
 
     def run(self, envs: TrainingEnvs, lanes: int) -> None:
-        """Train until the budget is spent. Sessions still open then teach nothing."""
+        """Train until the budget is spent. Sessions still open then are not reflected on."""
         vector = envs.make(lanes)
         observations, infos = vector.reset(seed=self._seed)
         self._keys = np.zeros(vector.num_envs, np.uint64)

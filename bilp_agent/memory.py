@@ -145,12 +145,13 @@ def write_atomically(path: Path, text: str) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(text, "utf-8")
-        scratch.replace(path)
+        try:
+            scratch.write_text(text, "utf-8")
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
     except OSError as error:
         raise AgentError(f"cannot write {path} ({error.strerror}); choose another folder") from error
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _read(path: Path, kind: type[R]) -> list[R]:

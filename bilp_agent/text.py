@@ -71,5 +71,5 @@ def field(answer: str, name: str) -> str | None:
 
 def number(text: str | None) -> float | None:
     """The first number in a text; None if there is none."""
-    match = re.search(r"-?\d+(?:\.\d+)?", text) if text else None
+    match = re.search(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", text) if text else None
     return float(match.group()) if match else None

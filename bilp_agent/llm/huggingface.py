@@ -109,7 +109,7 @@ class HuggingFaceModel:
     def _sampler(self, temperature: float, seeds: Sequence[int | None]) -> Any:
         """A logits processor that turns greedy decoding into sampling, with one generator a row.
 
-        argmax(logits / T + Gumbel noise) is a draw from softmax(logits / T).
+        argmax(logits / T + Gumbel noise) is a draw from softmax(logits / T); -log of an exponential is Gumbel.
         """
         torch = self._torch
         generators = [torch.Generator() for _ in seeds]
@@ -120,9 +120,8 @@ class HuggingFaceModel:
                 generator.manual_seed(seed)
 
         def sample(_ids: Any, scores: Any) -> Any:
-            uniform = torch.stack([torch.rand(scores.shape[1], generator=g) for g in generators])
-            gumbel = -torch.log(-torch.log(uniform.clamp_min(1e-20)).clamp_min(1e-20))
-            return scores / temperature + gumbel.to(scores.device, scores.dtype)
+            waits = torch.stack([torch.empty(scores.shape[1]).exponential_(generator=g) for g in generators])
+            return scores / temperature - waits.log().to(scores.device, scores.dtype)
 
         return sample
 

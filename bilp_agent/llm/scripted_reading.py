@@ -102,10 +102,9 @@ def read_principles(reflections: list[str]) -> Principles:
         return Principles()
     text = " ".join(reflections)
     best = max(reflections, key=lambda r: int(m.group(1)) if (m := _STAYED.match(r.removeprefix("- "))) else 0)
-    avoid = (name.strip() for names in _AVOID.findall(text) for name in names.split(", "))
     return Principles(
         max(map(int, _AGAIN.findall(text)), default=0),
         max(map(int, _REST.findall(best)), default=0),
         max(map(float, _RATING.findall(text)), default=0.0),
-        tuple(dict.fromkeys(avoid)),
+        tuple(dict.fromkeys(_AVOID.findall(text))),
     )

@@ -1,0 +1,135 @@
+"""The answer cache and the books: nothing is paid twice, and 'not measured' is not zero."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bilp_agent.llm import Completion, Message, Request, Usage, UsageMeter, load_model
+from bilp_agent.llm.base import cut_at_stop
+from bilp_agent.llm.cache import CachedModel, request_key
+from bilp_agent.llm.scripted import ScriptedModel
+from recsim_envs.errors import ConfigurationError, LanguageModelError
+
+REQUEST = Request((Message("system", "s"), Message("user", "u")))
+
+
+class Counts:
+    """Answers with the number of the call."""
+
+    name = "counts"
+
+    def __init__(self, finish: str = "stop") -> None:
+        self.asked, self._finish = 0, finish
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        made = []
+        for _ in requests:
+            self.asked += 1
+            fault = "broken" if self._finish == "fault" else None
+            made.append(Completion(str(self.asked), Usage(3, 1, 2), self._finish, fault, retries=1))  # type: ignore[arg-type]
+        return made
+
+
+def test_the_same_question_is_asked_once(tmp_path: Path) -> None:
+    model = Counts()
+    cached = CachedModel(model, tmp_path / "new" / "answers.sqlite")
+    other = replace(REQUEST, temperature=0.5)
+    first = cached.generate([REQUEST, other, REQUEST])
+    assert [c.text for c in first] == ["1", "2", "1"]
+    assert [c.from_cache for c in first] == [False, False, True]
+    again = CachedModel(model, tmp_path / "new" / "answers.sqlite").generate([REQUEST])[0]
+    assert (again.text, again.usage, again.from_cache, again.retries) == ("1", Usage(3, 1, 2), True, 0)
+    assert model.asked == 2
+    assert cached.generate([]) == []
+
+
+def test_the_key_is_everything_that_matters() -> None:
+    others = [
+        replace(REQUEST, messages=(Message("system", "s"), Message("user", "v"))),
+        replace(REQUEST, max_tokens=1),
+        replace(REQUEST, temperature=0.1),
+        replace(REQUEST, stop=("x",)),
+        replace(REQUEST, seed=1),
+        replace(REQUEST, repeat=1),
+    ]
+    keys = {request_key("m", request) for request in [REQUEST, *others]} | {request_key("n", REQUEST)}
+    assert len(keys) == 8
+    assert request_key("m", replace(REQUEST)) in keys
+
+
+def test_faults_are_not_remembered(tmp_path: Path) -> None:
+    model = Counts("fault")
+    cached = CachedModel(model, tmp_path / "a.sqlite")
+    assert [cached.generate([REQUEST])[0].text for _ in range(2)] == ["1", "2"]
+
+
+def test_a_damaged_or_unwritable_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.sqlite").write_bytes(b"this is no database, but long enough to look like a file" * 50)
+    with pytest.raises(LanguageModelError, match=r"a\.sqlite cannot be used.*move the file away"):
+        CachedModel(Counts(), tmp_path / "a.sqlite")
+    with pytest.raises(LanguageModelError, match="writable"):
+        CachedModel(Counts(), tmp_path / "a.sqlite" / "b.sqlite")
+    cached = CachedModel(Counts(), tmp_path / "c.sqlite")
+    cached.generate([REQUEST])
+    with sqlite3.connect(tmp_path / "c.sqlite") as connection:
+        connection.execute("UPDATE answers SET answer = '{}'")
+    with pytest.raises(LanguageModelError, match="cannot be used"):
+        cached.generate([REQUEST])
+
+
+def _fill(path: str, offset: int) -> None:
+    cached = CachedModel(Counts(), path)
+    for i in range(20):
+        cached.generate([replace(REQUEST, repeat=(i + offset) % 25)])
+
+
+def test_processes_share_a_store(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=_fill, args=(str(tmp_path / "a.sqlite"), 5 * i)) for i in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    model = Counts()
+    CachedModel(model, tmp_path / "a.sqlite").generate([replace(REQUEST, repeat=i) for i in range(25)])
+    assert model.asked == 0
+
+
+def test_usage_is_counted_a_role_at_a_time() -> None:
+    meter = UsageMeter()
+    meter.add("planner", [Completion("a", Usage(10, 4, 2)), Completion("b", Usage(5, 0, 1), retries=2)], [100, 50])
+    meter.add("critic", [Completion("", finish="fault", fault="x")], [7])
+    report = meter.report()
+    assert meter.calls == report["calls"] == 3
+    assert report["roles"]["planner"]["input_tokens"] == 15
+    assert report["roles"]["planner"]["cached_tokens"] == 4
+    assert (report["retries"], report["faults"], report["prompt_characters"]) == (2, 1, 157)
+    assert report["input_tokens"] is report["output_tokens"] is None  # one call was not measured: that is not 0
+    assert UsageMeter().report()["input_tokens"] == 0
+
+
+def test_text_ends_before_the_first_stop_string() -> None:
+    assert cut_at_stop("one\ntwo END three", ("END", "\n")) == "one"
+    assert cut_at_stop("one", ("", "x")) == "one"
+
+
+@pytest.mark.parametrize("spec", ["", "gpt-4", "hf:", "openai:", "scripted:x"])
+def test_an_unknown_form_of_name_is_refused(spec: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"hf:FOLDER_OR_HUB_ID"):
+        load_model(spec)
+
+
+def test_models_are_loaded_by_name(tmp_path: Path) -> None:
+    assert isinstance(load_model("scripted"), ScriptedModel)
+    cached = load_model("scripted", tmp_path / "a.sqlite")
+    assert isinstance(cached, CachedModel)
+    assert cached.name == "scripted-v1"
+    with pytest.raises(ConfigurationError, match=r"scripted.*takes no arguments"):
+        load_model("scripted", temperature=1.0)

@@ -1,0 +1,125 @@
+"""The transformers backend on a real, tiny, randomly initialised Llama saved to a folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bilp_agent.llm import Message, Request, load_model
+from bilp_agent.llm.huggingface import HuggingFaceModel
+from recsim_envs.errors import LanguageModelError
+
+TEMPLATE = (
+    "{% for m in messages %}<{{ m.role }}> {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
+)
+
+
+def ask(text: str, **options: object) -> Request:
+    return replace(Request((Message("system", "be brief"), Message("user", text)), max_tokens=12), **options)  # type: ignore[arg-type]
+
+
+REQUESTS = [ask("hello world"), ask("the user left after the third game and never came back"), ask("a")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer, raw.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    raw.train_from_iterator([], trainers.BpeTrainer(special_tokens=["<s>", "</s>"], initial_alphabet=alphabet))
+    path = tmp_path_factory.mktemp("tiny")
+    PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>").save_pretrained(path)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(alphabet) + 2,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=256,
+        bos_token_id=0,
+        eos_token_id=1,
+        initializer_range=0.5,
+    )
+    LlamaForCausalLM(config).save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> HuggingFaceModel:
+    return HuggingFaceModel(str(folder), device="cpu", batch_size=2)
+
+
+def test_batches_are_answered_in_order_and_measured(model: HuggingFaceModel) -> None:
+    together = model.generate(REQUESTS)
+    alone = [model.generate([request])[0] for request in REQUESTS]
+    assert [c.text for c in together] == [c.text for c in alone]
+    assert len({c.text for c in together}) == 3
+    for completion, request in zip(together, REQUESTS, strict=True):
+        prompt = "".join(f"{m.role.capitalize()}: {m.content}\n\n" for m in request.messages) + "Assistant:"
+        assert completion.usage.input == len(prompt.encode())  # one token a byte
+        assert completion.usage.output is not None
+        assert 0 < completion.usage.output <= 12
+        assert completion.finish in ("stop", "length")
+
+
+def test_greedy_is_repeatable_and_sampling_follows_the_seed(model: HuggingFaceModel) -> None:
+    assert model.generate(REQUESTS) == model.generate(REQUESTS)
+    sampled = [ask("hello world", temperature=1.0, seed=seed) for seed in (1, 2, 1)]
+    texts = [c.text for c in model.generate(sampled)]
+    assert texts[0] == texts[2] != texts[1]
+    assert model.generate(sampled[1:2])[0].text == texts[1]  # whatever else is in the batch
+    assert model.generate([ask("hello world", temperature=1.0)])[0].text
+
+
+def test_answers_end_at_a_stop_string(model: HuggingFaceModel) -> None:
+    free = model.generate([ask("hello world", max_tokens=30)])[0]
+    stop = next(c for c in free.text[1:-1] if c.isascii() and c.isalnum())  # half a UTF-8 character is no stop string
+    cut = model.generate([ask("hello world", max_tokens=30, stop=(stop,))])[0]
+    assert cut.finish == "stop"
+    assert cut.text == free.text[: free.text.index(stop)].strip()
+    assert (cut.usage.output or 0) < (free.usage.output or 0)
+
+
+def test_a_prompt_that_does_not_fit_is_a_fault_of_its_own(model: HuggingFaceModel) -> None:
+    long, fine = model.generate([ask("x" * 400), REQUESTS[0]])
+    assert (long.text, long.finish) == ("", "fault")
+    assert long.fault is not None
+    assert long.fault.startswith("context overflow: prompt of 4")
+    assert fine.finish != "fault"
+
+
+def test_a_chat_template_is_used_where_there_is_one(folder: Path) -> None:
+    model = HuggingFaceModel(str(folder), device="cpu")
+    model._tokenizer.chat_template = TEMPLATE
+    assert model._prompt(REQUESTS[2].messages) == "<system> be brief\n<user> a\n<a>"
+
+
+def test_the_name_is_the_content(folder: Path, model: HuggingFaceModel) -> None:
+    same = load_model(f"hf:{folder}", device="cpu", dtype="float32")
+    assert same.name == model.name
+    assert model.name.startswith(f"hf:{folder.name}-")
+    assert str(folder) not in model.name
+    (folder / "note.txt").write_text("changed")
+    assert HuggingFaceModel(str(folder), device="cpu").name != model.name
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(LanguageModelError, match=r"cannot load.*config\.json, weights and tokenizer"):
+        load_model(f"hf:{tmp_path}")
+
+
+def test_sampling_draws_from_the_tempered_distribution(model: HuggingFaceModel) -> None:
+    import torch
+
+    scores = torch.tensor([[2.0, 1.0, 0.0, -1.0]]).repeat(4000, 1)
+    chosen = model._sampler(2.0, range(4000))(None, scores).argmax(dim=1)
+    shares = torch.bincount(chosen, minlength=4) / 4000
+    assert torch.allclose(shares, torch.softmax(scores[0] / 2.0, 0), atol=0.03)  # about four standard errors

@@ -1,0 +1,126 @@
+"""The scripted writer: reads prompts, writes the roles' formats, and infers from what it is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from bilp_agent.actor import Actor, Turn
+from bilp_agent.asking import Asker
+from bilp_agent.critic import Critic, Returns
+from bilp_agent.grounding import Allowed
+from bilp_agent.llm.base import Message, Request
+from bilp_agent.llm.scripted import ScriptedModel
+from bilp_agent.llm.scripted_reading import read_principles
+from bilp_agent.memory import ActorExample, CriticExample, Match, Reflection
+from bilp_agent.planner import Plan, Planner
+from bilp_agent.reflector import Ended, Reflector
+from bilp_agent.session import Session
+from tests.bilp_agent.fakes import context, session
+
+SHARED = context()
+
+
+def plan_for(visit: Session, *reflections: tuple[str, int]) -> Plan:
+    visit.reflections = tuple(Reflection("", "repeat", text, (), steps, 20, 0) for text, steps in reflections)
+    answer = Planner(SHARED, Asker(ScriptedModel())).plan([visit], [0])[0]
+    assert answer.status == "ok"
+    return answer.value
+
+
+def reflect(shown: list[tuple[int, float]], plan: Plan, left: bool = True, history: object = ()) -> Reflection:
+    visit = session(shown, history)  # type: ignore[arg-type]
+    visit.plan = plan
+    answer = Reflector(SHARED, Asker(ScriptedModel())).reflect([Ended(visit, left, 0)], [0])[0]
+    assert answer.status == "ok"
+    assert answer.value is not None
+    return answer.value
+
+
+def test_an_unknown_prompt_gets_no_answer_and_tokens_are_not_measured() -> None:
+    answer = ScriptedModel().generate([Request((Message("user", "Hello"),))])[0]
+    assert (answer.text, answer.usage.input) == ("", None)
+
+
+def test_the_planner_prefers_what_the_user_likes() -> None:
+    assert plan_for(session([(0, 5), (4, 1)], [(2, 3)])).focus == (0, 1, 2)
+    assert plan_for(session()).focus == ()
+
+
+def test_the_planner_obeys_reflections() -> None:
+    visit = session([(0, 5), (4, 1)], [(2, 3)])
+    assert plan_for(visit).repeat_after == 0
+    learned = plan_for(
+        visit,
+        ("It came back. Do not show the same item again within 6 steps. Let a category rest for 3 steps.", 2),
+        ("Do not show the same item again within 4 steps. Choose new ones with a rating of at least 3.7. Avoid Action. "
+         "Avoid Mystery, Thriller & Suspense.", 9),
+    )  # fmt: skip
+    assert (learned.repeat_after, learned.rest, learned.minimum) == (6, 0, 3.7)
+    assert learned.avoid == (2,)  # this user likes Action, whatever others did
+
+
+def test_principles_of_no_reflections_demand_nothing() -> None:
+    assert read_principles([]) == read_principles(["- (stayed 1 of 20 steps) nothing to say"])
+
+
+def test_the_reflector_blames_a_repeat_and_doubles_the_rest() -> None:
+    made = reflect([(0, 5), (3, 5), (0, 0)], Plan())
+    assert made.cause == "repeat"
+    assert "Do not show the same item again within 4 steps." in made.text
+    assert plan_for(session(), (made.text, 2)).repeat_after == 4
+
+
+def test_the_reflector_does_not_blame_a_repeat_that_was_stayed_through() -> None:
+    made = reflect([(0, 5), (3, 5), (0, 5), (4, 5), (2, 5), (0, 0)], Plan(repeat_after=1))
+    assert made.cause != "repeat"
+    assert "within 1 steps" in made.text  # what was followed is kept
+
+
+def test_the_reflector_blames_an_item_expected_to_be_disliked() -> None:
+    made = reflect([(0, 5), (3, 5), (4, 0)], Plan(), history=[(5, 2)])
+    assert made.cause == "low reward"
+    assert "rating of at least 2." in made.text
+    assert "Avoid Mystery, Thriller & Suspense." in made.text
+
+
+def test_the_reflector_blames_likeness_only_where_it_was_rare() -> None:
+    rare = reflect([(2, 5), (0, 5), (4, 5), (1, 5), (6, 0)], Plan())
+    assert rare.cause == "too alike"
+    assert "Let a category rest for 1 steps." in rare.text
+    usual = reflect([(1, 5), (0, 5), (6, 5), (0, 5), (6, 0)], Plan(repeat_after=1), history=[(6, 5)])
+    assert usual.cause != "too alike"
+
+
+def test_the_reflector_keeps_what_worked() -> None:
+    made = reflect([(0, 5), (3, 5)], Plan(repeat_after=5, avoid=(2,), minimum=3.5, rest=1), left=False)
+    assert made.cause == "stayed"
+    kept = read_principles([made.text])
+    assert (kept.again, kept.rest, kept.rating) == (5, 1, 3.5)
+    assert kept.avoid == ("Mystery, Thriller & Suspense",)
+
+
+def choose(visit: Session, examples: tuple[Match[ActorExample], ...] = ()) -> str:
+    actor, plan = Actor(SHARED, Asker(ScriptedModel())), Plan()
+    turn = Turn(visit, plan, Allowed(), examples, actor.candidates(visit, plan, Allowed()))
+    return actor.name([turn], [0])[0].value
+
+
+def test_the_actor_takes_the_largest_expected_reward() -> None:
+    assert choose(session()) == "Eta"
+    assert choose(session([(1, 5)])) == "Beta Two"  # known to be liked
+
+
+def test_the_actor_heeds_experience() -> None:
+    bad, good = ActorExample("s", 6, False, -3.0), ActorExample("s", 3, True, 3.0)
+    assert choose(session(), (Match("s", 0.0, (bad,)),)) == "Delta"
+    assert choose(session(), (Match("s", 0.0, (good,)),)) == "Delta"
+
+
+def test_the_critic_follows_like_states() -> None:
+    critic = Critic(SHARED, Asker(ScriptedModel()), Returns(0.5, 5.0))
+    visit = session()
+    visit.state = "stage early; mean reward 4"
+    same = Match(visit.state, 0.0, tuple(CriticExample(visit.state, -6.0) for _ in range(9)))
+    other = Match("stage late; mean reward 1", 4.0, (CriticExample("stage late; mean reward 1", -10.0),))
+    values = [a.value for a in critic.value([visit] * 3, [[], [same], [other]], [0] * 3)]
+    assert values == [8.0, pytest.approx((8.0 - 54.0) / 10, abs=1e-3), 8.0]
