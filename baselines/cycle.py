@@ -26,7 +26,7 @@ class FixedCycleAgent(Agent):
 
     trains = True
 
-    def __init__(self, *, lengths: Sequence[int] = (2, 3, 4, 5), pool: int = 100, default_episodes: int = 1000) -> None:
+    def __init__(self, *, lengths: Sequence[int] = (2, 3, 4, 5), pool: int = 20, default_episodes: int = 1000) -> None:
         if not lengths or min(lengths) < 1 or pool < max(lengths) or default_episodes < 2:
             raise ConfigurationError(
                 f"lengths {list(lengths)}, pool {pool}, default_episodes {default_episodes}: lengths must be at "

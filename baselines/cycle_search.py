@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from baselines.halving import SuccessiveHalving
 from baselines.selection import allowed_items, ranking, replace_forbidden
 from recsim_envs import rng
 from recsim_envs.errors import BudgetExceededError
-from recsim_envs.spec import Catalogue, TrainingEnvs
+from recsim_envs.spec import TrainingEnvs
 
 
 class CycleSearch:
@@ -22,18 +20,20 @@ class CycleSearch:
 
     First chains are grown, until there are enough or half of the sessions are used; one chain gets a quarter at
     most. A session shows a chain's items and then untried ones: an item that the user stays after joins the
-    chain, one that they leave after is dropped. The first chain tries the `pool` best items by popularity x mean
-    reward, best first, the second those by mean reward, others both in random order. Then every prefix of a
-    chain that has one of the `lengths` is a candidate, and successive halving by the return of whole sessions
-    leaves one.
+    chain, one that they leave after is dropped, and so is an item of the chain once more users have left than
+    stayed after it. Sessions start at each item of a chain in turn, since after a first item nobody leaves. The
+    first chain tries the `pool` best items by popularity x mean reward, best first, the second those by mean
+    reward, others both in random order. Then every prefix of a chain that has one of the `lengths` is a
+    candidate, and successive halving by the return of whole sessions leaves one.
     """
 
     def __init__(self, envs: TrainingEnvs, lengths: Sequence[int], pool: int, episodes: int, seed: int) -> None:
         self._lengths, self._seed = sorted(set(lengths)), seed
         self._episodes = episodes
         self._chains = max(1, SuccessiveHalving.affordable_arms(episodes - episodes // 2) // 2)
-        self._by_appeal = ranking(appeal(envs.task.catalogue))[:pool]
-        self._by_reward = ranking(envs.task.catalogue.mean_reward)[:pool]
+        catalogue = envs.task.catalogue
+        self._scores = [catalogue.popularity * catalogue.mean_reward, catalogue.mean_reward]
+        self._pools = [ranking(scores)[:pool] for scores in self._scores]
         self._visits = _Visits(envs, rng.derive_seed("fixed-cycle", seed))
         self.candidates: list[tuple[int, ...]] = []
         self._halving: SuccessiveHalving | None = None
@@ -54,28 +54,55 @@ class CycleSearch:
     def best(self) -> tuple[tuple[int, ...], float | None, int]:
         """The cycle, its mean return in training (None if it was not yet tried) and the sessions behind that."""
         if self._halving is None:  # the budget did not reach the second half: the longest chain so far
-            longest = max(self.candidates, key=len, default=tuple(self._by_appeal[: self._lengths[0]].tolist()))
+            longest = max(self.candidates, key=len, default=(int(self._pools[0][0]),))
             return longest, None, 0
         arm = self._halving.best()
         count = self._halving.count(arm)
         return self.candidates[arm], self._halving.mean(arm) if count else None, count
 
     def _order(self, chain: int) -> list[int]:
-        if chain < 2:
-            return [int(i) for i in (self._by_appeal, self._by_reward)[chain]]
-        union = np.union1d(self._by_appeal, self._by_reward)
-        return [int(i) for i in union[np.argsort(rng.bits_array(self._seed, chain, rng.POLICY, union), kind="stable")]]
+        """The items that a chain tries, in order; ties, and from the third chain on everything, at random."""
+        if chain < len(self._scores):
+            items, scores = self._pools[chain], self._scores[chain][self._pools[chain]]
+        else:
+            items = np.unique(self._pools)
+            scores = np.zeros(len(items))
+        lots = rng.bits_array(self._seed, chain, rng.POLICY, items)
+        return [int(i) for i in items[np.lexsort((lots, -scores))]]
 
     def _grow(self, order: list[int], sessions: int) -> None:
-        chain, untried = order[:1], deque(order[1:])
+        chain, size = _Chain(order), self._lengths[-1]
         try:
             for _ in range(sessions):
-                self._visits.extend(chain, untried, self._lengths[-1])
-                if len(chain) == self._lengths[-1] or not untried:
+                self._visits.extend(chain, size)
+                if len(chain.items) == size or not chain.untried:
                     break
+                chain.rotate()
         finally:  # also when the budget ends here
-            prefixes = [tuple(chain[:n]) for n in self._lengths if n <= len(chain)] or [tuple(chain)]
+            items = chain.items
+            prefixes = [tuple(items[:n]) for n in self._lengths if n <= len(items)] or [tuple(items)]
             self.candidates += [p for p in prefixes if p not in self.candidates]
+
+
+class _Chain:
+    """Items that users stay after one another, and how sure we are of each."""
+
+    def __init__(self, order: list[int]) -> None:
+        self.untried = deque(order[1:])
+        self.items = order[:1]
+        self._votes = {order[0]: 0}  # users who stayed minus users who left; nobody leaves after a first item
+
+    def rotate(self) -> None:
+        """Let the next session start one item later."""
+        self.items.append(self.items.pop(0))
+
+    def judge(self, item: int, left: bool) -> None:
+        """Count one user's verdict on an item that was not the first of their session."""
+        self._votes[item] = self._votes.get(item, 0) + (-1 if left else 1)
+        if not left and item not in self.items:
+            self.items.append(item)
+        elif self._votes[item] < 0 and item in self.items and len(self.items) > 1:
+            self.items.remove(item)
 
 
 class _Visits:
@@ -98,15 +125,16 @@ class _Visits:
             total, step = total + reward, step + 1
         return total
 
-    def extend(self, chain: list[int], untried: deque[int], size: int) -> None:
-        """One session that shows `chain`, appends what the user stays after up to `size`, then starts over."""
+    def extend(self, chain: _Chain, size: int) -> None:
+        """One session that shows the chain and then untried items until it has `size`, and then starts over."""
         step, over = 0, False
         while not over:
-            trial = step == len(chain) < size and len(untried) > 0
-            item = untried.popleft() if trial else chain[step % len(chain)]
+            items = chain.items
+            trial = step == len(items) < size and len(chain.untried) > 0
+            item = chain.untried.popleft() if trial else items[step % len(items)]
             _, left, over = self._show(item)
-            if trial and not left:
-                chain.append(item)
+            if 0 < step < size:  # later ones may be repeats that come too early, whatever the item
+                chain.judge(item, left)
             step += 1
 
     def _show(self, item: int) -> tuple[float, bool, bool]:
@@ -121,8 +149,3 @@ class _Visits:
 
     def close(self) -> None:
         self._vector.close()
-
-
-def appeal(catalogue: Catalogue) -> NDArray[Any]:
-    """Popularity x mean logged reward of every item, float64 (n_items,)."""
-    return catalogue.popularity.astype(np.float64) * catalogue.mean_reward

@@ -20,7 +20,7 @@ class PPOAgent(ActorCriticAgent):
     epochs, batch_size: passes over a rollout, and their minibatches. clip: of the probability ratio.
     """
 
-    n_steps: int = 16
+    n_steps: int = 8
     gae_lambda: float = 0.95
     epochs: int = 4
     batch_size: int = 64

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import random
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from baselines.online.a2c import A2CAgent
+from baselines.online.dqn import DQNAgent
+from baselines.online.encoder import HistoryEncoder, item_features
+from baselines.online.ppo import PPOAgent
+from baselines.online.sb3_agent import share_spent
+from baselines.online.sb3_vec import FORBIDDEN, GymVecEnv, allowed_in, policy_observations, policy_space
+from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.faces.env import SimulatorEnv
+from recsim_envs.faces.seeding import lane_seeds
+from recsim_envs.spec import Budget, TaskSpec
+from tests.baselines.support import FakeDoor, evaluate
+from tests.worlds import tiny_world
+
+AGENTS = [DQNAgent, A2CAgent, PPOAgent]
+
+
+def adapter(world, lanes: int, seed: int = 5, **options) -> GymVecEnv:
+    door = FakeDoor(world, Budget(), **options)
+    env = GymVecEnv(door.make(lanes), door.task)
+    env.seed(seed)
+    return env
+
+
+@pytest.mark.parametrize("protocol", ["FB", "NX_0"])
+def test_adapter_equals_single_environments(protocol: str):
+    """Observations, rewards, terminal observations and time limits are those of one `gymnasium.Env` a lane."""
+    world, lanes = tiny_world(users=40, horizon=6), 5
+    env = adapter(world, lanes, protocol=protocol)
+    singles = [SimulatorEnv(family="departure", world=world, split="train", protocol=protocol) for _ in range(lanes)]
+    expected = [s.reset(seed=int(k)) for s, k in zip(singles, lane_seeds(5, lanes), strict=True)]
+    observations = env.reset()
+    generator, ends, limits = np.random.default_rng(0), 0, 0
+    for _ in range(60):
+        allowed = allowed_in(observations, 30)
+        for lane, (observation, info) in enumerate(expected):
+            for key, value in observation.items():
+                np.testing.assert_array_equal(observations[key][lane], value)
+            assert observations.keys() - observation.keys() == (set() if protocol == "FB" else {FORBIDDEN})
+            if allowed is not None:
+                np.testing.assert_array_equal(allowed[lane], info["action_mask"])
+        lottery = generator.random((lanes, 30))
+        actions = np.where(allowed, lottery, -1).argmax(1) if allowed is not None else lottery.argmax(1)
+        observations, rewards, dones, infos = env.step(actions)
+        for lane, single in enumerate(singles):
+            observation, reward, terminated, truncated, info = single.step(int(actions[lane]))
+            assert rewards[lane] == np.float32(reward / 5.0)
+            assert dones[lane] == (terminated or truncated)
+            assert dones[lane] == ("terminal_observation" in infos[lane])
+            if dones[lane]:
+                ends, limits = ends + 1, limits + truncated
+                assert infos[lane]["TimeLimit.truncated"] == (truncated and not terminated)
+                for key, value in observation.items():
+                    np.testing.assert_array_equal(infos[lane]["terminal_observation"][key], value)
+                observation, info = single.reset()
+            expected[lane] = observation, info
+    assert ends > 10
+    assert limits > 0
+    assert len(env.returns) == len(env.lengths) == ends
+
+
+def test_adapter_counts_whole_sessions_in_undivided_rewards():
+    world = tiny_world(threshold=0.0, r_min=0.0, horizon=4)
+    env = adapter(world, 3)
+    env.reset()
+    for _ in range(8):
+        env.step(np.zeros(3, np.int64))
+    assert env.lengths == [4] * 6
+    assert all(total in 4.0 * np.arange(1, 6) for total in env.returns)
+
+
+def test_adapter_spaces_hold_what_it_returns_and_lanes_are_no_objects():
+    env = adapter(tiny_world(), 2, protocol="NX_0")
+    env.reset()
+    observations, *_ = env.step(np.array([1, 2]))
+    single = {key: value[0] for key, value in observations.items()}
+    assert env.observation_space.contains(single)
+    assert env.get_attr("num_envs") == [2, 2]
+    assert env.env_is_wrapped(gym.Wrapper, indices=0) == [False]
+    with pytest.raises(ConfigurationError, match="one object"):
+        env.set_attr("x", 1)
+    with pytest.raises(ConfigurationError, match="one object"):
+        env.env_method("reset")
+
+
+def encoder_for(protocol: str) -> tuple[HistoryEncoder, TaskSpec]:
+    task = FakeDoor(tiny_world(), Budget(), protocol=protocol).task
+    features = item_features(task.catalogue, 8)
+    return HistoryEncoder(policy_space(task), features=features, reward_range=task.reward_range), task
+
+
+def observation(**changes) -> dict[str, torch.Tensor]:
+    base = {
+        "history_items": np.full((2, 10), -1), "history_rewards": np.zeros((2, 10)),
+        "session_items": np.full((2, 10), -1), "session_rewards": np.zeros((2, 10)), "length": np.zeros((2, 1)),
+    }  # fmt: skip
+    return {key: torch.tensor(value, dtype=torch.float32) for key, value in (base | changes).items()}
+
+
+def test_encoder_of_nothing_is_zero_and_tells_items_rewards_and_order_apart():
+    encoder, _ = encoder_for("FB")
+    assert not encoder(observation()).any()
+
+    def seen(items, rewards):
+        return encoder(observation(session_items=np.array([items] * 2), session_rewards=np.array([rewards] * 2)))[0]
+
+    pad, none = [-1] * 8, [0] * 8
+    variants = [
+        seen([*pad, 3, 4], [*none, 5, 1]), seen([*pad, 4, 3], [*none, 5, 1]),
+        seen([*pad, 3, 4], [*none, 1, 5]), seen([*pad, 3, 5], [*none, 5, 1]),
+    ]  # fmt: skip
+    for i in range(4):
+        for j in range(i):
+            assert (variants[i] - variants[j]).abs().max() > 1e-3
+
+
+def test_scores_of_forbidden_items_sink_and_only_theirs():
+    encoder, _ = encoder_for("NX_0")
+    mask = np.ones((2, 30), np.int8)
+    mask[0, [0, 7, 8, 29]] = 0
+    packed = policy_observations({}, {"action_mask": mask})[FORBIDDEN]
+    encoder(observation(**{FORBIDDEN: packed}))
+    scores = encoder.scores(torch.zeros(2, 8), torch.zeros(30))
+    assert np.array_equal((scores == 0).numpy(), mask == 1)
+    encoder(observation(**{FORBIDDEN: policy_observations({}, {"action_mask": 0 * mask})[FORBIDDEN]}))
+    assert not encoder.scores(torch.zeros(2, 8), torch.zeros(30)).any()
+
+
+def test_item_features_start_alike_for_items_of_one_category():
+    features = item_features(tiny_world().catalogue, 16)[:, 2:]  # without mean reward and popularity
+    assert np.array_equal(features[0], features[3])
+    assert not np.allclose(features[0], features[1])
+
+
+def test_shares_of_a_budget():
+    door = FakeDoor(tiny_world(), Budget(episodes=10, steps=100))
+    assert share_spent(door) == 0.0
+    door.episodes, door.steps = 5, 80
+    assert share_spent(door) == pytest.approx(0.8)
+    assert share_spent(FakeDoor(tiny_world(), Budget())) == 0.0
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_training_without_a_limit_is_refused(agent):
+    with pytest.raises(ConfigurationError, match="budget"):
+        agent().train(FakeDoor(tiny_world(), Budget()), 0)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_training_depends_on_its_seed_and_leaves_global_randomness_alone(agent):
+    world = tiny_world(users=40)
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
+    expected = random.random(), np.random.random(), float(torch.rand(1))  # noqa: NPY002
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
+    weights = []
+    for seed in (0, 1):
+        learner = agent()
+        learner.train(FakeDoor(world, Budget(steps=80)), seed)
+        weights.append(learner._weights)
+        facts = learner.describe()
+        assert facts["train_steps"] == 80
+        assert facts["train_episodes"] == facts["learning_curve"][-1]["episode"]
+    assert (random.random(), np.random.random(), float(torch.rand(1))) == expected  # noqa: NPY002
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_parameters_that_do_not_fit_the_weights_are_refused(agent):
+    door = FakeDoor(tiny_world(), Budget(steps=16))
+    learner = agent()
+    learner.train(door, 0)
+    learner.hidden = 8
+    with pytest.raises(AgentError, match="do not fit"):
+        learner.reset(door.task, 1, 0)
+    with pytest.raises(ConfigurationError, match="embedding_dim"):
+        agent(embedding_dim=2)
+
+
+class Mirror(VectorEnv):
+    """Ten sessions of a bandit that wants the last item of the history plus one, modulo 10, five times."""
+
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def __init__(self, num_envs: int, task: TaskSpec) -> None:
+        self.num_envs, self.task = num_envs, task
+        self.single_observation_space, self.single_action_space = task.observation_space, task.action_space
+        self.observation_space = batch_space(task.observation_space, num_envs)
+        self.action_space = batch_space(task.action_space, num_envs)
+
+    def _fresh(self, rows):
+        self._wanted[rows] = self._generator.integers(0, 3, len(rows))
+        self._steps[rows] = 0
+
+    def _observe(self):
+        items = np.full((self.num_envs, 10), -1, np.int32)
+        empty, nothing = items.copy(), np.zeros((self.num_envs, 10), np.float32)
+        items[:, -1] = self._wanted
+        return {
+            "history_items": items, "history_rewards": nothing + 5, "session_items": empty,
+            "session_rewards": nothing, "length": self._steps[:, None].astype(np.int32),
+        }  # fmt: skip
+
+    def reset(self, *, seed=None, options=None):
+        self._generator = np.random.default_rng(0)
+        self._wanted, self._steps = np.zeros(self.num_envs, np.int64), np.zeros(self.num_envs, np.int64)
+        self._fresh(np.arange(self.num_envs))
+        return self._observe(), {}
+
+    def step(self, actions):
+        rewards = np.where(actions == self._wanted, 5.0, 0.0)
+        self._steps += 1
+        ended = self._steps >= 5
+        infos = {"final_obs": self._observe(), "_final_obs": ended} if ended.any() else {}
+        self._fresh(np.flatnonzero(ended))
+        return self._observe(), rewards, np.zeros(self.num_envs, np.bool_), ended, infos
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_learns_what_each_user_wants(agent):
+    """A bandit with 10 items of which the history names the right one; chance is 10 %."""
+    door = FakeDoor(tiny_world(items=10), Budget(steps=6000))
+    door.make = lambda n: _counted(Mirror(n, door.task), door)  # type: ignore[method-assign]
+    learner = agent(gamma=0.5, learning_rate=3e-3)
+    learner.train(door, 0)
+    curve = learner.describe()["learning_curve"]
+    learner.reset(door.task, 3, 0)
+    env = Mirror(64, door.task)
+    observations, _ = env.reset()
+    right = learner.act(observations, {}, None) == env._wanted  # type: ignore[arg-type]
+    assert right.mean() >= 0.9
+    assert curve[-1]["return"] > 3 * curve[0]["return"]
+
+
+def _counted(env, door):
+    from tests.baselines.support import _Counting
+
+    return _Counting(env, door)
+
+
+def test_dqn_learns_to_stay_on_a_small_world():
+    world = tiny_world(users=60, items=12, threshold=0.5, window=1)
+    learner = DQNAgent(learning_rate=3e-3)
+    learner.train(FakeDoor(world, Budget(steps=3000)), 0)
+    before = DQNAgent()
+    before.train(FakeDoor(world, Budget(steps=8)), 0)
+    assert evaluate(learner, world, 30).returns.mean() > 2 * evaluate(before, world, 30).returns.mean()
+
+
+def test_spaces_of_policies_add_the_mask_only_where_there_is_one():
+    assert FORBIDDEN not in encoder_for("FB")[0]._observation_space.spaces
+    space = encoder_for("NX_0")[0]._observation_space
+    assert isinstance(space, spaces.Dict)
+    assert space[FORBIDDEN].shape == (4,)
