@@ -98,7 +98,7 @@ def build_agent(name: str, parameters: Mapping[str, Any]) -> Agent:
         raise AgentError(f"agent {name!r} does not accept {dict(parameters)}: {error}") from error
 
 
-def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
+def parse_parameters(pairs: Sequence[str], what: str = "parameter") -> dict[str, Any]:
     """Parameters from "key=value" texts. A value is JSON where it reads as JSON, else the text itself.
 
     >>> parse_parameters(["length=3", "backend=scripted", "tools=[]"])
@@ -108,9 +108,9 @@ def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.isidentifier():
-            raise AgentError(f"parameter {pair!r} is not of the form key=value")
+            raise AgentError(f"{what} {pair!r} is not of the form key=value")
         if key in parameters:
-            raise AgentError(f"parameter {key!r} is given twice")
+            raise AgentError(f"{what} {key!r} is given twice")
         try:
             parameters[key] = json.loads(value)
         except ValueError:
@@ -146,15 +146,15 @@ def agent_record(name: str, parameters: Mapping[str, Any]) -> AgentRecord:
 def source_hash(module_name: str) -> str:
     """SHA-256 over names and contents of the source files of a module's top-level package, prompts included."""
     top = importlib.util.find_spec(module_name.partition(".")[0])
-    if top is None or top.origin is None:
-        raise AgentError(f"the sources of module {module_name!r} cannot be found")
-    root = Path(top.origin)
-    if root.name == "__init__.py":
-        files = sorted(p for p in root.parent.rglob("*") if p.suffix in _SOURCES and "__pycache__" not in p.parts)
+    if top is not None and top.submodule_search_locations:
+        folders = [Path(p) for p in top.submodule_search_locations if Path(p).is_dir()]
+        files = [(p.relative_to(f), p) for f in folders for p in f.rglob("*") if p.suffix in _SOURCES]
+    elif top is not None and top.origin is not None:
+        files = [(Path(Path(top.origin).name), Path(top.origin))]
     else:
-        files = [root]
+        raise AgentError(f"the sources of module {module_name!r} cannot be found")
     digest = hashlib.sha256()
-    for file in files:
+    for name, file in sorted(files):
         content = file.read_bytes()
-        digest.update(f"{file.relative_to(root.parent).as_posix()}:{len(content)}:".encode() + content)
+        digest.update(f"{name.as_posix()}:{len(content)}:".encode() + content)
     return digest.hexdigest()

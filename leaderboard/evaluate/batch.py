@@ -11,10 +11,10 @@ from typing import Any
 from leaderboard import provenance
 from leaderboard.evaluate.build import make_plan
 from leaderboard.evaluate.cell import CellSpec
-from leaderboard.evaluate.checkpoint import RunFolder, is_finished, load_cell
+from leaderboard.evaluate.checkpoint import Discard, RunFolder, is_finished, load_cell
 from leaderboard.evaluate.executor import Event, run_cells, usable_cores
 from leaderboard.files import file_sha256, write_json
-from leaderboard.schema import Disclosure, Submission, Suite
+from leaderboard.schema import Disclosure, Submission, Suite, json_hash
 from leaderboard.traces import concatenate, write_trace
 from recsim_envs.errors import LongrecError
 
@@ -30,11 +30,17 @@ class Job:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     disclosure: Disclosure = field(default_factory=Disclosure)
-    fresh: bool = False
+    discard: Discard = "never"
 
 
 Watch = Callable[[Sequence[CellSpec], Event], None]
 """Called with the cells of this batch and each event; the event's number is an index into them."""
+
+
+def run_path(out: Path, suite: Suite, agent: str, parameters: Mapping[str, Any]) -> Path:
+    """Where a run lives by default: <out>/<suite>/<agent>, with a hash of the parameters where there are some."""
+    name = agent.replace(":", ".")
+    return out / suite.name / (f"{name}-{json_hash(dict(parameters))[:8]}" if parameters else name)
 
 
 def evaluate(job: Job, suite: Suite, **options: Any) -> Submission:
@@ -55,7 +61,7 @@ def evaluate_all(
     `workers` 0 is one a core. Neither it nor `num_lanes` changes a result. A job that fails does not stop the
     others; the errors are returned by index into `jobs`. Errors in a job's plan are raised before any is run.
     """
-    folders = [RunFolder(j.path, make_plan(j.agent, j.parameters, suite), fresh=j.fresh) for j in jobs]
+    folders = [RunFolder(j.path, make_plan(j.agent, j.parameters, suite), discard=j.discard) for j in jobs]
     todo = [
         (n, spec)
         for n, (job, folder) in enumerate(zip(jobs, folders, strict=True))

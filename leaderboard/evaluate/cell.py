@@ -74,7 +74,7 @@ def _run(spec: CellSpec, report: Report) -> None:
         spent=spent,
         train_seconds=round(trained - start, 3),
         test_seconds=round(time.perf_counter() - trained, 3),
-        facts=_facts(agent),
+        facts=agent_facts(agent),
     )
     write_trace(spec.path, trace, {"cell": cell.model_dump_json()})
 
@@ -90,7 +90,8 @@ def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> Spen
     return SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps)
 
 
-def _facts(agent: Agent) -> dict[str, object]:
+def agent_facts(agent: Agent) -> dict[str, object]:
+    """What `describe` tells; raises `AgentError` if that is no JSON."""
     facts = dict(guarded(agent, "describe", agent.describe) or {})
     try:
         canonical_json(facts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -20,25 +21,33 @@ from leaderboard.schema import Cell, Submission
 from leaderboard.traces import MAX_STEPS, Trace, read_trace
 from recsim_envs.errors import ConfigurationError, SubmissionError
 
+Discard = Literal["never", "other", "always"]
+
 
 class RunFolder:
-    """The folder of one run. Opening it raises `ConfigurationError` if it holds a run of another plan."""
+    """The folder of one run, made if it does not exist.
 
-    def __init__(self, path: Path, plan: Plan, *, fresh: bool = False) -> None:
+    `discard` says what happens to an earlier run in it: "never" goes on with a run of the same plan and raises
+    `ConfigurationError` for one of another, "other" replaces one of another plan, "always" replaces any.
+    """
+
+    def __init__(self, path: Path, plan: Plan, *, discard: Discard = "never") -> None:
         self.path, self.plan = path, plan
-        if fresh and (path / "run.json").exists():
+        file = path / "run.json"
+        if discard == "always" and file.exists():
             self._clear()
-        self._claim()
-
-    def _claim(self) -> None:
-        file = self.path / "run.json"
         if not file.exists():
-            if self.path.is_dir() and any(self.path.iterdir()):
-                raise ConfigurationError(f"{self.path} holds other files; choose an empty or new folder")
-            write_json(file, self.plan)
-            return
-        known = read_model(file, Plan, ConfigurationError)
-        if known != self.plan:
+            if path.is_dir() and any(path.iterdir()):
+                raise ConfigurationError(f"{path} holds other files; choose an empty or new folder")
+            write_json(file, plan)
+        elif (known := read_model(file, Plan, ConfigurationError)) != plan:
+            self._replace(known, discard)
+
+    def _replace(self, known: Plan, discard: Discard) -> None:
+        if discard == "other":
+            self._clear()
+            write_json(self.path / "run.json", self.plan)
+        else:
             raise ConfigurationError(
                 f"{self.path} holds a run with another {_difference(known, self.plan)}; pass --fresh to discard it, or "
                 "choose another folder"

@@ -1,0 +1,28 @@
+"""The command `longrec`. Nothing heavy is imported before a command needs it, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line. Errors of ours end with exit code 1 and a message; others with a traceback."""
+    # Before numpy is imported: cells fill the cores as processes, and sums keep one order on every machine.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    from leaderboard.cli.app import app
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted; finished cells are kept, the same command goes on where it stopped")
+    except BrokenPipeError:  # the reader of our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        from recsim_envs.errors import LongrecError
+
+        if not isinstance(error, LongrecError):
+            raise
+        sys.exit(f"error: {error}")

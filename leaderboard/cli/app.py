@@ -1,0 +1,29 @@
+"""Which commands there are."""
+
+from __future__ import annotations
+
+import typer
+
+from leaderboard.cli import agents, boards, checks, envs, runs, worlds
+
+app = typer.Typer(
+    name="longrec",
+    help="A benchmark for long-term recommendation: environments, agents, submissions anyone can replay, a board.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(runs.quickstart)
+app.command()(runs.evaluate)
+app.command()(runs.train)
+app.command()(checks.submit)
+app.command()(checks.verify)
+app.command()(checks.reproduce)
+for name, group, text in (
+    ("envs", envs.app, "Environments: list, show, check."),
+    ("agents", agents.app, "Agents: list, show."),
+    ("world", worlds.app, "Worlds: build one from a log, look at its card, list them."),
+    ("leaderboard", boards.app, "The board: build it from submissions, look at it."),
+):
+    app.add_typer(group, name=name, help=text, no_args_is_help=True)

@@ -1,0 +1,148 @@
+"""Printing: tables for people, JSON for machines, progress on stderr so that both stay clean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from leaderboard.evaluate.cell import CellSpec
+    from leaderboard.evaluate.executor import Event
+    from leaderboard.schema import Estimate, Row
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout."""
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else str(value)
+
+
+def print_table(title: str, columns: Sequence[str], lines: Iterable[Sequence[str]], *, figures: int = 0) -> None:
+    """A table on stdout. After the first column come `figures` columns that are aligned to the right."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(escape(column), justify="right" if 1 <= number <= figures else "left", no_wrap=number == 0)
+    for line in lines:
+        table.add_row(*(escape(cell) for cell in line))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=140)  # nobody's window: let files and pipes have whole lines
+    console.print(table)
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Names and values, one a line."""
+    width = max((len(name) for name in facts), default=0)
+    for name, value in facts.items():
+        typer.echo(f"{typer.style(f'{name:{width}}', bold=True)}  {value}")
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    typer.echo(text, err=True)
+
+
+def figure(estimate: Estimate | None, digits: int = 2) -> str:
+    """A metric with its interval: "4.12 [3.99, 4.25]", without one "4.12", undefined "-"."""
+    if estimate is None:
+        return "-"
+    value = f"{estimate.value:.{digits}f}"
+    if estimate.low is None or estimate.high is None:
+        return value
+    return f"{value} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+
+
+def print_rows(rows: Sequence[Row], title: str) -> None:
+    """The metrics of rows, one table an environment, highest R_traj first."""
+    for env_id in dict.fromkeys(row.env_id for row in rows):
+        chosen = sorted((r for r in rows if r.env_id == env_id), key=lambda r: -r.metrics["R_traj"].value)
+        names = [n for n in ("score", "R_traj", "Len", "R_each") if any(n in row.metrics for row in chosen)]
+        print_table(
+            f"{title} · {env_id} · {chosen[0].episodes} episodes · 95 % intervals",
+            ["agent", *names, "left by"],
+            [
+                [
+                    row.agent + ("*" if row.privileged else ""),
+                    *(figure(row.metrics.get(name)) for name in names),
+                    ", ".join(f"{cause} {share:.0%}" for cause, share in list(row.departures.items())[:2]),
+                ]
+                for row in chosen
+            ],
+            figures=len(names),
+        )
+    if any(row.privileged for row in rows):
+        say("* reads hidden state: a yardstick, no recommender")
+
+
+class Progress:
+    """Shows the cells of runs as they go: bars in a terminal, else one line a finished cell. Use as a context."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        console = Console(stderr=True, quiet=quiet)
+        self._lines = not console.is_terminal
+        self._console = console
+        self._bars = Bars(
+            TextColumn("{task.description:<18}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[doing]}"),
+            console=console,
+            disable=self._lines or quiet,
+        )
+        self._tasks: dict[Path, TaskID] = {}
+        self._shares: dict[int, float] = {}
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def __call__(self, specs: Sequence[CellSpec], event: Event) -> None:
+        """Take an event of `evaluate_all`."""
+        spec = specs[event.cell]
+        if not self._tasks:
+            for s in specs:
+                if s.path.parent not in self._tasks:
+                    cells = sum(t.path.parent == s.path.parent for t in specs)
+                    self._tasks[s.path.parent] = self._bars.add_task(s.plan.agent.name, total=cells, doing="")
+        self._shares[event.cell] = _share(spec, event)
+        done = sum(share for i, share in self._shares.items() if specs[i].path.parent == spec.path.parent)
+        doing = "" if event.phase in ("done", "failed") else f"{spec.label.partition(', ')[2]}: {event.phase}"
+        self._bars.update(self._tasks[spec.path.parent], completed=done, doing=doing)
+        if event.phase == "failed":
+            self._console.print(f"failed: {event.error}", style="red", markup=False, highlight=False)
+        elif event.phase == "done" and self._lines:
+            self._console.print(f"done: {spec.label}", markup=False, highlight=False)
+
+
+def _share(spec: CellSpec, event: Event) -> float:
+    """How much of a cell is behind it, training and testing counted alike."""
+    if event.phase in ("done", "failed"):
+        return 1.0
+    part = event.done / event.total if event.total else 0.0
+    if not spec.plan.agent.trains:
+        return part
+    return part / 2 + (0.5 if event.phase == "test" else 0.0)

@@ -1,0 +1,44 @@
+"""What `longrec quickstart` does: every registered agent, from evaluation to the board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from leaderboard.agents import registered_agents
+from leaderboard.board import build
+from leaderboard.cli.output import Progress, say
+from leaderboard.evaluate.batch import Job, evaluate_all, run_path
+from leaderboard.replay import verify
+from leaderboard.results import rows
+from leaderboard.schema import Row
+from leaderboard.submit import submit
+from leaderboard.suites import load_suite
+from recsim_envs.errors import LongrecError
+
+SUITE = "smoke-v1"
+
+
+def run(out: Path, workers: int, *, quiet: bool) -> tuple[Path, list[Row], dict[str, LongrecError]]:
+    """Returns the board's folder, its rows, and what made agents fail, by their names.
+
+    A run that other code or other worlds left in `out` is replaced; one of the same goes on.
+    """
+    suite, names = load_suite(SUITE), list(registered_agents())
+    jobs = [
+        Job(
+            n,
+            run_path(out / "runs", suite, n, {}),
+            command=("longrec", "evaluate", n, "--suite", SUITE),
+            discard="other",
+        )
+        for n in names
+    ]
+    if not quiet:
+        say(f"{len(jobs)} agents, {len(suite.tasks)} environments, {len(suite.training_seeds)} training seeds each")
+    with Progress(quiet=quiet) as watch:
+        failures = evaluate_all(jobs, suite, workers=workers, watch=watch)
+    finished = [job for i, job in enumerate(jobs) if i not in failures]
+    folders = [submit(job.path, out / "submissions") for job in finished]
+    build(folders, out / "board")
+    made = rows([verify(folder) for folder in folders])
+    return out / "board", made, {names[i]: error for i, error in failures.items()}

@@ -1,0 +1,155 @@
+"""`longrec world`: build a world from a log, look at its card, list the worlds there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from leaderboard.cli.output import AsJson, print_facts, print_json, print_table, say
+
+app = typer.Typer()
+
+
+@app.command()
+def build(
+    ratings: Annotated[Path, typer.Option(help="MovieLens-100K's u.data, or CSV, TSV, Parquet with named columns.")],
+    items: Annotated[Path, typer.Option(help="MovieLens-100K's u.item, or CSV, TSV, Parquet with named columns.")],
+    out: Annotated[Path, typer.Option(help="New folder for the world.")],
+    env_id: Annotated[str | None, typer.Option("--id", help="Register it under this id, say longrec/Mine-v0.")] = None,
+    domain: Annotated[str, typer.Option(help="What is recommended, in one word, for prompts and pages.")] = "items",
+    columns: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="A column's name in the files; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    rank: Annotated[int, typer.Option(min=1, help="Size of the matrix factorisation.")] = 32,
+    window: Annotated[int, typer.Option(min=1, help="How many shown items users remember.")] = 4,
+    horizon: Annotated[int, typer.Option(min=1, help="Step cap of a session.")] = 50,
+    theta_quantile: Annotated[float, typer.Option(help="Share of item pairs that are too alike.")] = 0.02,
+    r_min_quantile: Annotated[float, typer.Option(help="Share of rewards that are too low.")] = 0.1,
+    licence: Annotated[str, typer.Option(help="Licence of the data, for the record.")] = "that of the log",
+    force: Annotated[bool, typer.Option("--force", help="Keep a model no better than biases alone.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Turn a log of ratings into a world, with a card that says how well it fits held-out ratings.
+
+    Example:  longrec world build --ratings u.data --items u.item --domain movies --out worlds/ml --id longrec/ML-v0
+    """
+    from leaderboard.agents import parse_parameters
+    from recsim_envs.worlds.from_log import build_world
+    from recsim_envs.worlds.registry import register_world
+
+    name = _name(env_id, out)
+    renamed = {k: str(v) for k, v in parse_parameters(columns or [], "column").items()}
+    with _Stages(quiet=json) as progress:
+        world = build_world(
+            ratings, items, out, name=name, domain=domain, seed=seed, licence=licence, progress=progress, rank=rank,
+            window=window, horizon=horizon, theta_quantile=theta_quantile, r_min_quantile=r_min_quantile,
+            columns=renamed or None, force=force,
+        )  # fmt: skip
+    if env_id is not None:
+        register_world(env_id, out)
+    if json:
+        print_json({"path": out, "hash": world.hash, "id": env_id, "card": world.info.card})
+        return
+    print_facts(_flat(world.info.card))
+    say(f"world {name}: {world.num_users} users, {world.num_items} items, in {out}")
+    if env_id is not None:
+        say(f"registered as {env_id}   next: longrec evaluate greedy --env {env_id}")
+
+
+@app.command()
+def card(
+    world: Annotated[str, typer.Argument(help="A world's folder, name or registered id.")],
+    json: AsJson = False,
+) -> None:
+    """How well a world fits what was held out of it.
+
+    Example:  longrec world card games
+    """
+    from recsim_envs.worlds import resolve
+
+    found = resolve(world)
+    info = found.info
+    if json:
+        print_json({"name": info.name, "hash": found.hash, "card": info.card})
+        return
+    print_facts(
+        {
+            "name": info.name,
+            "hash": found.hash,
+            "source": info.source,
+            "licence": info.licence,
+            "sizes": f"{found.num_users} users, {found.num_items} items, {len(info.category_names)} categories",
+            "departure": info.departure.model_dump_json(),
+            **_flat(info.card),
+        }
+    )
+
+
+@app.command("list")
+def list_worlds(json: AsJson = False) -> None:
+    """The worlds that come with longrec and those you have registered.
+
+    Example:  longrec world list
+    """
+    from recsim_envs.worlds.recipes import RECIPES
+    from recsim_envs.worlds.registry import registered_worlds
+
+    found = [(name, "recipe", f"{r.users:,} users, {r.items:,} items") for name, r in RECIPES.items()]
+    found += [(env_id, "folder", str(path)) for env_id, path in sorted(registered_worlds().items())]
+    if json:
+        print_json([dict(zip(("name", "kind", "what"), line, strict=True)) for line in found])
+    else:
+        print_table("worlds", ["name", "kind", "what"], found)
+
+
+def _name(env_id: str | None, out: Path) -> str:
+    """The world's name: of its id without namespace and version, or of its folder. Checks the id before the work."""
+    import re
+
+    from recsim_envs.errors import ConfigurationError
+
+    if env_id is None:
+        return out.resolve().name
+    match = re.fullmatch(r"(?:[A-Za-z0-9_.-]+/)?([A-Za-z0-9_.-]+)-v[0-9]+", env_id)
+    if match is None:
+        raise ConfigurationError(f"id {env_id!r} must look like longrec/Mine-v0: a name, and a version at its end")
+    return match[1]
+
+
+def _flat(card: Any, prefix: str = "") -> dict[str, str]:
+    """A nested card as dotted names and values."""
+    flat: dict[str, str] = {}
+    for key, value in card.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat
+
+
+class _Stages:
+    """A bar for the stage that `build_world` is in."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import Progress, TaskID
+
+        self._bars = Progress(console=Console(stderr=True, quiet=quiet), disable=quiet)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Stages:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._tasks:
+            for task in self._tasks.values():
+                self._bars.update(task, completed=1, total=1)
+            self._tasks[stage] = self._bars.add_task(stage, total=total)
+        self._bars.update(self._tasks[stage], completed=done, total=total)

@@ -1,0 +1,85 @@
+"""`train_and_save`: training alone, for looking at what an agent learned or for loading it elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from leaderboard import seeds
+from leaderboard.agents import agent_record, build_agent
+from leaderboard.evaluate.build import budget_of, world_of
+from leaderboard.evaluate.cell import agent_facts, guarded
+from leaderboard.evaluate.training import MeteredEnvs
+from leaderboard.files import write_json
+from leaderboard.schema import AgentRecord, EnvId, Json, Seconds, SpentBudget, Stored, TrainingSeed, World
+from recsim_envs import make_simulator
+from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.worlds.storage import atomic_folder
+
+
+class TrainingRecord(Stored):
+    """`training.json`, beside the folder `agent` with what `Agent.save` wrote."""
+
+    agent: AgentRecord
+    env_id: EnvId
+    options: Json
+    world: World
+    training_seed: TrainingSeed
+    budget: SpentBudget
+    spent: SpentBudget
+    seconds: Seconds
+    facts: Json
+
+
+def train_and_save(
+    agent: str,
+    parameters: Mapping[str, Any],
+    env_id: str,
+    options: Mapping[str, Any],
+    *,
+    episodes: int | None,
+    steps: int | None,
+    seed: int,
+    out: Path,
+    progress: Callable[[int], None] | None = None,
+) -> TrainingRecord:
+    """Train within a budget on the train users and write the folder `out` atomically.
+
+    Raises `AgentError` if the agent does not learn or fails, `ConfigurationError` if `out` exists.
+    """
+    record = agent_record(agent, parameters)
+    if not record.trains:
+        raise AgentError(f"agent {agent!r} has nothing to learn; evaluate it as it is")
+    if out.exists():
+        raise ConfigurationError(f"{out} exists; choose a new folder")
+    simulator = make_simulator(env_id, 1, split="train", **options)
+    budget, built = SpentBudget(episodes=episodes, steps=steps), build_agent(agent, parameters)
+    envs = MeteredEnvs(
+        env_id,
+        options,
+        simulator.task,
+        budget_of(budget),
+        lambda env, reset: seeds.training_env_seed("train", env_id, seed, env, reset),
+        privileged=built.privileged,
+        progress=progress,
+    )
+    start = time.perf_counter()
+    guarded(built, "train", lambda: built.train(envs, seeds.agent_seed("train", env_id, seed)))
+    training = TrainingRecord(
+        agent=record,
+        env_id=env_id,
+        options=dict(options),
+        world=world_of(simulator),
+        training_seed=seed,
+        budget=budget,
+        spent=SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps),
+        seconds=round(time.perf_counter() - start, 3),
+        facts=agent_facts(built),
+    )
+    with atomic_folder(out) as scratch:
+        (scratch / "agent").mkdir()
+        guarded(built, "save", lambda: built.save(scratch / "agent"))
+        write_json(scratch / "training.json", training)
+    return training
