@@ -10,6 +10,7 @@ from recsim_envs.errors import WorldError
 from recsim_envs.worlds.home import home
 from recsim_envs.worlds.recipes import RECIPES, Recipe
 from recsim_envs.worlds.registry import registered_worlds
+from recsim_envs.worlds.storage import discard
 from recsim_envs.worlds.world import World
 
 _loaded: dict[tuple[Path, int], World] = {}
@@ -44,10 +45,11 @@ def _from_recipe(recipe: Recipe) -> World:
             return _load(folder)
         except WorldError as damage:
             warnings.warn(f"world {recipe.name!r} is damaged and is generated again: {damage}", stacklevel=2)
+            discard(folder)
     from recsim_envs.worlds.synthetic import generate
 
     try:
-        generate(recipe).save(folder)
+        generate(recipe).save(folder, overwrite=False)
     except WorldError as error:
         raise WorldError(f"{error}. Set LONGREC_HOME to a folder that can be written") from error
     return _load(folder)

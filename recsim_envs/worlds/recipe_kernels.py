@@ -80,25 +80,27 @@ def item_tastes(seed, first, tastes, percent_mixed):
 
 
 @njit(cache=True)
-def overlapping_categories(seed, first, tastes, weights, broad, counts, percent_home):
+def overlapping_categories(seed, first, tastes, weights, broad, counts, percent_home, percent_kin):
     """One to len(counts) categories an item as (indptr, ids): a shop's shelf.
 
-    Categories from `broad` on belong to the taste (index modulo the number of tastes); an item starts with one of
-    its taste's own in `percent_home` of all cases and adds others by `weights` (running sums).
+    Categories from `broad` on belong to the taste (index modulo the number of tastes). The first category of an
+    item is one of its taste's own in `percent_home` of all cases, each further one in `percent_kin` (below 100);
+    the others are drawn by `weights` (running sums).
     """
     n, groups = len(first), tastes.max() + 1
     indptr, ids, end = np.zeros(n + 1, np.int64), np.empty(n * len(counts), np.int32), 0
     own = (len(weights) - broad) // groups
     for i in range(n):
-        f, start = first[i], end
+        f, start, step = first[i], end, 0
         wanted = 1 + pick(counts, seed, f, CATEGORY, 0)
-        step = 1
-        if below(100, seed, f, CATEGORY, 1) < percent_home:
-            ids[end] = broad + tastes[f, 0] + groups * below(own, seed, f, CATEGORY, 2)
-            end += 1
+        percent = percent_home
         while end - start < wanted:
-            step += 2
-            c = pick(weights, seed, f, CATEGORY, step)
+            step += 3
+            if below(100, seed, f, CATEGORY, step) < percent:
+                c = broad + tastes[f, 0] + groups * below(own, seed, f, CATEGORY, step + 1)
+            else:
+                c = pick(weights, seed, f, CATEGORY, step + 2)
+            percent = percent_kin
             if not np.any(ids[start:end] == c):
                 ids[end] = c
                 end += 1
@@ -156,12 +158,13 @@ def styles(seed, first, tastes, dim, taste_weight, own_weight, sequel_weight):
 
 
 @njit(cache=True)
-def rewards(seed, users, tastes, qualities, weights, cuts):
+def rewards(seed, users, tastes, qualities, weights, ceiling, cuts):
     """Rewards 1..len(cuts)+1, int8 (users, n): how many cuts the sum of four effects passes.
 
     The effects are the user's mood, the item's quality, the user's liking of the item's tastes (three quarters the
-    first, one quarter the second) and a whim of this user about this item, with `weights` in that order; `weights`
-    and `cuts` are in hundredths of a standard deviation.
+    first, one quarter the second) and a whim of this user about this item, with `weights` in that order. Liking
+    beyond `ceiling` adds nothing: a taste is minded or not. `weights`, `ceiling` and `cuts` are in hundredths of a
+    standard deviation.
     """
     n, groups = len(qualities), tastes.max() + 1
     out = np.empty((users, n), np.int8)
@@ -169,7 +172,7 @@ def rewards(seed, users, tastes, qualities, weights, cuts):
     for u in range(users):
         mood = weights[0] * normal(seed, u, MOOD, 0)
         for t in range(groups):
-            liking[t] = weights[2] * normal(seed, u, LIKING, t)
+            liking[t] = weights[2] * min(normal(seed, u, LIKING, t), ceiling * SD // 100)
         for i in range(n):
             score = 4 * (mood + weights[1] * qualities[i] + weights[3] * normal(seed, u, WHIM, i))
             score += 3 * liking[tastes[i, 0]] + liking[tastes[i, 1]]

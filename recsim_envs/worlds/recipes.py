@@ -28,6 +28,7 @@ class Recipe:
     total_categories: int = 0
     category_counts: tuple[int, ...] = (23, 34, 25, 12, 4, 2)  # per cent of items with 1, 2, ... categories
     percent_home: int = 80  # items whose first category belongs to their taste
+    percent_kin: int = 40  # further categories that belong to the item's taste
     tastes: int = 9
     percent_mixed: int = 30  # items with two tastes
     percent_sequel: int = 12
@@ -36,6 +37,7 @@ class Recipe:
     style_weights: tuple[int, int, int] = (40, 100, 20)  # hundredths: taste, own, sequel
     distance_unit: int = 10  # vectors are scaled so that one standard deviation of the own part is this long
     effects: tuple[int, int, int, int] = (50, 40, 100, 35)  # hundredths: mood, quality, liking, whim
+    ceiling: int = 0  # hundredths: liking a taste more than this adds nothing
     cuts: tuple[int, ...] = (-50, 0, 35, 65)  # hundredths: where reward 2, 3, 4 and 5 begin
     fame_flatness: int = 30  # weight of the item of rank k is 1 / (k + this)
     log_lengths: tuple[int, int] = (30, 40)

@@ -6,7 +6,6 @@ Read whenever `recsim_envs` is imported, so nothing heavier than `json` is impor
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -36,7 +35,7 @@ def register_world(env_id: str, path: str | Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as scratch:
             json.dump(entries, scratch, indent=1, sort_keys=True)
-        os.replace(scratch.name, file)
+        Path(scratch.name).replace(file)
     except OSError as error:
         raise WorldError(
             f"cannot write {file}: {error.strerror}; set LONGREC_HOME to a folder you may write"

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,25 @@ from recsim_envs.worlds.home import home as home
 Arrays = dict[str, NDArray[Any]]
 
 
+def check_target(target: Path) -> None:
+    """Raise `WorldError` unless a world may be written to `target`: it is new, empty or a world, and in reach."""
+    try:
+        taken = target.is_file() or (target.is_dir() and any(target.iterdir()))
+    except OSError as error:
+        raise WorldError(f"cannot read {target}: {error.strerror}; choose another folder") from error
+    if taken and not (target / "world.json").exists():
+        raise WorldError(f"{target} exists and is no world, so it is not replaced; choose a new folder")
+    nearest = next(parent for parent in target.absolute().parents if parent.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise WorldError(f"cannot write to {nearest}; choose another folder")
+
+
 @contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """A scratch folder that becomes `target` when the block succeeds and vanishes when it does not.
 
-    An existing `target` is replaced in two renames, never merged. Raises `WorldError` where nothing can be written.
+    An existing `target` is replaced, never merged; without `overwrite` it stays and the scratch folder vanishes, so
+    that of several processes making the same folder the first wins. Raises `WorldError` where writing fails.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -35,15 +49,30 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     try:
         yield scratch
         scratch.chmod(0o755)  # mkdtemp makes folders private; a world is meant to be shared
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-            os.replace(target, old / "world")
-            os.replace(scratch, target)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(scratch, target)
+        if overwrite:
+            discard(target)
+        try:
+            scratch.replace(target)
+        except OSError:
+            if not target.exists():
+                raise
+    except OSError as error:
+        raise WorldError(
+            f"cannot write {target}: {error.strerror}; free some space or choose another folder"
+        ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder, if it is there, in one step as others see it. Open memory maps of its files stay valid."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    try:
+        folder.replace(aside / "world")
+    except FileNotFoundError:
+        pass
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def array_digest(array: NDArray[Any]) -> str:
@@ -86,7 +115,7 @@ def read_array(path: Path, expected: Mapping[str, Any], *, verify: bool) -> NDAr
     return array
 
 
-class StringColumn:
+class StringColumn(Sequence[str]):
     """A sequence of strings in two arrays (UTF-8 bytes, int64 offsets), so that ten million titles stay on disk."""
 
     def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
@@ -103,7 +132,9 @@ class StringColumn:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, index: int) -> str:
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
         if index < 0:
             index += len(self)
         if not 0 <= index < len(self):

@@ -26,9 +26,8 @@ def generate(recipe: Recipe) -> World:
     rank = kernel.shuffled(seed, recipe.items)
     first = kernel.series(seed, recipe.items, recipe.percent_sequel, recipe.longest_series)
     tastes = kernel.item_tastes(seed, first, recipe.tastes, recipe.percent_mixed)
-    table = kernel.rewards(
-        seed, recipe.users, tastes, kernel.quality(seed, first), np.array(recipe.effects), np.array(recipe.cuts)
-    )
+    effects, cuts = np.array(recipe.effects), np.array(recipe.cuts)
+    table = kernel.rewards(seed, recipe.users, tastes, kernel.quality(seed, first), effects, recipe.ceiling, cuts)
     indptr, items = kernel.logs(
         seed, table, _fame(rank, recipe.fame_flatness), *recipe.log_lengths, np.array(recipe.watched)
     )
@@ -68,10 +67,10 @@ def _shelves(recipe: Recipe, first: NDArray[np.int64], tastes: NDArray[np.int64]
             recipe.seed, first, tastes, weights, recipe.total_categories, recipe.percent_home
         )
     else:
-        counts = np.cumsum(recipe.category_counts)
         indptr, ids = kernel.overlapping_categories(
-            recipe.seed, first, tastes, weights, recipe.broad_categories, counts, recipe.percent_home
-        )
+            recipe.seed, first, tastes, weights, recipe.broad_categories, np.cumsum(recipe.category_counts),
+            recipe.percent_home, recipe.percent_kin,
+        )  # fmt: skip
     nouns = [words.split() for _, _, words in recipe.categories]
     titles = StringColumn.of(invent(recipe.seed, recipe.domain, nouns, ids[indptr[:-1]].astype(np.int64), first))
     return {

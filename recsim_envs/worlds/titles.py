@@ -10,27 +10,32 @@ from numpy.typing import NDArray
 from recsim_envs.rng import below_array
 from recsim_envs.worlds.recipe_kernels import TITLE
 
-ADJECTIVES: Final = (
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+ADJECTIVES: Final = _words(
     "Amber Ancient Ashen Blazing Bitter Borrowed Bright Broken Burning Copper Crimson Crooked Distant Dusty Electric "
     "Emerald Endless Faded Fallen Feral Forgotten Frozen Gilded Golden Hidden Hollow Humble Idle Infinite Iron "
     "Ivory Last Little Lonely Lost Lucky Marble Merry Midnight Mild Neon Northern Obsidian Pale Paper Patient Quiet "
     "Radiant Restless Rusty Sable Sacred Scarlet Secret Shattered Silent Silver Sleeping Southern Stolen Stubborn "
     "Sunken Tidal Tiny Twilight Umber Velvet Wandering Whispering Wild Winter Wooden Yellow Zealous"
-).split()
-PLACES: Final = (
-    "Aldermoor Ambleford Arkhollow Bellmere Birchaven Blackwater Brindle Cairnwick Calder Candlemoor Cinderford Coldharbour "
-    "Corvane Dawnreach Drumlin Dunmarrow Eastmere Elderwick Emberfall Fairhaven Farrowdale Fenwick Galleon Glasswater "
-    "Greymarsh Halcyon Harrowgate Hazelton Highmoor Ironvale Jasper Kestrel Kingsbarrow Larkspur Longmere Lowfell "
-    "Marrow Meridian Mistral Mornhaven Nightingale Oakhollow Orison Pinecrest Quillon Ravenscar Redfern Rookhaven "
-    "Saltmarsh Sandrift Silverlake Stonebridge Sundown Tarnholm Thistledown Umberwood Vesper Wexcombe Whitecliff "
-    "Willowbank Windrush Wintermere Wolfden Yarrow Zephyr"
-).split()
-NAMES: Final = (
+)
+PLACES: Final = _words(
+    "Aldermoor Ambleford Arkhollow Bellmere Birchaven Blackwater Brindle Cairnwick Calder Candlemoor Cinderford "
+    "Coldharbour Corvane Dawnreach Drumlin Dunmarrow Eastmere Elderwick Emberfall Fairhaven Farrowdale Fenwick Galleon "
+    "Glasswater Greymarsh Halcyon Harrowgate Hazelton Highmoor Ironvale Jasper Kestrel Kingsbarrow Larkspur Longmere "
+    "Lowfell Marrow Meridian Mistral Mornhaven Nightingale Oakhollow Orison Pinecrest Quillon Ravenscar Redfern "
+    "Rookhaven Saltmarsh Sandrift Silverlake Stonebridge Sundown Tarnholm Thistledown Umberwood Vesper Wexcombe "
+    "Whitecliff Willowbank Windrush Wintermere Wolfden Yarrow Zephyr"
+)
+NAMES: Final = _words(
     "Ada Agnes Alma Anselm Arthur Basil Beatrix Bruno Cassius Celia Clara Conrad Cora Dahlia Dora Edith Edmund Elias "
     "Elsa Esme Felix Fiona Flora Greta Gideon Hana Hector Helena Hugo Ida Imogen Iris Jonas Juno Klara Lena Leopold "
     "Lydia Magnus Maren Mathilda Milo Nadia Nell Oscar Otto Petra Quentin Rosa Rufus Sabine Silas Solveig Tamsin "
     "Theo Tobias Ursula Vera Viola Walter Wilhelmina Xenia Yara Zora"
-).split()
+)
 
 PATTERNS: Final = {
     "games": (
@@ -38,8 +43,9 @@ PATTERNS: Final = {
         "{a} {n} {m}", "{n}: The {a} {m}",
     ),
     "books": (
-        "The {n} of {p}", "The {a} {n}", "{name}'s {n}", "The {n} for {name}", "{name} and the {a} {n}", "{a} {n}, {b} {m}",
-        "The {n} at {p}", "One {a} {n}", "{n} and {m}", "What {name} Knew of the {n}", "Under the {a} {n}", "{p} {n}",
+        "The {n} of {p}", "The {a} {n}", "{name}'s {n}", "The {n} for {name}", "{name} and the {a} {n}",
+        "{a} {n}, {b} {m}", "The {n} at {p}", "One {a} {n}", "{n} and {m}",
+        "What {name} Knew of the {n}", "Under the {a} {n}", "{p} {n}",
     ),
 }  # fmt: skip
 SEQUELS: Final = {"games": ("", " II", " III", " IV"), "books": ("", ": Book Two", ": Book Three", ": Book Four")}

@@ -18,12 +18,11 @@ from recsim_envs.worlds.storage import (
     Arrays,
     StringColumn,
     atomic_folder,
+    check_target,
     content_hash,
     manifest,
     read_array,
 )
-
-SCHEMA_VERSION = 1
 
 
 class DepartureDefaults(BaseModel):
@@ -42,7 +41,7 @@ class WorldInfo(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: str = Field(min_length=1, max_length=100)
     domain: str = Field(min_length=1, max_length=40, description='what is recommended: "games", "books", "movies"')
     description: str = ""
@@ -154,11 +153,16 @@ class World:
         """The same world (same hash) with another simulator card."""
         return replace(self, info=self.info.model_copy(update={"card": card}))
 
-    def save(self, path: str | Path) -> World:
-        """Write the folder atomically and return the saved world. Raises `WorldError` if it is invalid."""
+    def save(self, path: str | Path, *, overwrite: bool = True) -> World:
+        """Write the folder atomically and return the saved world.
+
+        Replaces a world, but no other folder; without `overwrite` a world that is already there stays. Raises
+        `WorldError` if this world is invalid or the folder cannot be written.
+        """
         path = Path(path)
         self.validate()
-        with atomic_folder(path) as scratch:
+        check_target(path)
+        with atomic_folder(path, overwrite=overwrite) as scratch:
             for name, array in self.arrays.items():
                 np.save(scratch / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
             listed = manifest(self.arrays)
@@ -230,13 +234,13 @@ def _check_references(a: Arrays, sizes: dict[str, int], num_categories: int, whe
         if not ok:
             raise WorldError(f"{where}: {text}; rebuild the world")
 
-    for indptr, values in (
+    for indptr, spanned in (
         ("title_offsets", "title_bytes"),
         ("category_indptr", "category_ids"),
         ("log_indptr", "log_items"),
     ):
         pointer = a[indptr]
-        demand(pointer[0] == 0 and pointer[-1] == len(a[values]), f"{indptr} does not span {values}")
+        demand(pointer[0] == 0 and pointer[-1] == len(a[spanned]), f"{indptr} does not span {spanned}")
         demand(np.all(np.diff(pointer) >= 0), f"{indptr} decreases")
     demand(len(a["log_rewards"]) == len(a["log_items"]), "log_rewards and log_items differ in length")
     demand(np.all(np.diff(a["category_indptr"]) > 0), "an item has no category")

@@ -1,0 +1,201 @@
+"""World folders: what was saved is what is loaded, and damage of any kind has a name."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsim_envs.errors import WorldError
+from recsim_envs.worlds.world import World
+from tests.worlds import tiny_factor_world, tiny_world
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    tiny_world().save(tmp_path / "tiny")
+    return tmp_path / "tiny"
+
+
+@pytest.mark.parametrize("make", [tiny_world, tiny_factor_world])
+def test_a_saved_world_is_loaded_unchanged_and_memory_mapped(make, tmp_path):
+    world = make()
+    loaded = world.save(tmp_path / "w")
+    again = World.load(tmp_path / "w")
+    assert loaded.hash == again.hash == world.hash
+    assert again.info == world.info
+    assert list(again.catalogue.titles) == list(world.catalogue.titles)
+    assert again.catalogue.titles[-1] == "Item 29"
+    assert again.catalogue.titles[1:3] == ["Item 1", "Item 2"]
+    for name, array in world.arrays.items():
+        assert isinstance(again.arrays[name], np.memmap), name
+        np.testing.assert_array_equal(again.arrays[name], array)
+    users = np.array([3, 0])
+    np.testing.assert_array_equal(again.user_rewards(users), world.user_rewards(users))
+
+
+def test_the_hash_covers_content_and_constants_but_not_the_card():
+    world = tiny_world()
+    assert world.with_card({"a": 1}).hash == world.hash
+    assert tiny_world(threshold=1.6).hash != world.hash
+    assert tiny_world(seed=1).hash != world.hash
+
+
+def test_factor_rewards_equal_a_slow_reference():
+    world = tiny_factor_world()
+    a, (low, high) = world.arrays, world.info.reward_range
+    expected = np.empty((world.num_users, world.num_items), np.float32)
+    for u in range(world.num_users):
+        for i in range(world.num_items):
+            total = np.float32(a["user_bias"][u] + a["item_bias"][i])
+            for k in range(a["user_factors"].shape[1]):
+                total = np.float32(total + np.float32(a["user_factors"][u, k] * a["item_factors"][i, k]))
+            expected[u, i] = min(max(total, low), high)
+    np.testing.assert_allclose(world.user_rewards(np.arange(world.num_users)), expected, rtol=1e-6)
+
+
+def test_a_missing_folder_says_how_to_build_one(tmp_path):
+    with pytest.raises(WorldError, match="longrec world build"):
+        World.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["rewards", "vectors", "log_indptr"])
+def test_a_missing_array_is_named(folder, name):
+    (folder / f"{name}.npy").unlink()
+    with pytest.raises(WorldError, match=rf"{name}\.npy is missing"):
+        World.load(folder)
+
+
+@pytest.mark.parametrize("keep", [0, 40, 200])
+def test_a_truncated_array_is_named(folder, keep):
+    file = folder / "vectors.npy"
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(WorldError, match=r"vectors\.npy is truncated"):
+        World.load(folder)
+
+
+def test_a_tampered_array_is_found_by_its_hash(folder):
+    rewards = np.load(folder / "rewards.npy")
+    rewards[0, 0] = 6 - rewards[0, 0] if rewards[0, 0] != 3 else 5
+    np.save(folder / "rewards.npy", rewards)
+    with pytest.raises(WorldError, match=r"rewards\.npy: content differs"):
+        World.load(folder)
+    assert World.load(folder, verify=False).num_users == 12
+
+
+def test_another_dtype_is_named(folder):
+    np.save(folder / "vectors.npy", np.load(folder / "vectors.npy").astype(np.float64))
+    with pytest.raises(WorldError, match=r"promises <f4 .* holds <f8"):
+        World.load(folder)
+
+
+def test_a_pickled_array_is_refused(folder):
+    np.save(folder / "vectors.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    with pytest.raises(WorldError, match=r"vectors\.npy"):
+        World.load(folder)
+
+
+def edit(folder: Path, change) -> None:
+    record = json.loads((folder / "world.json").read_text())
+    change(record)
+    (folder / "world.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda r: r["departure"].update(threshold=0.1), "do not match its hash"),
+        (lambda r: r.update(name="other"), "do not match its hash"),
+        (lambda r: r["departure"].update(window=0), "departure.window"),
+        (lambda r: r.update(schema_version=2), "schema_version"),
+        (lambda r: r.update(surprise=1), "surprise"),
+        (lambda r: r.pop("hash"), "incomplete"),
+        (lambda r: r.pop("arrays"), "incomplete"),
+        (lambda r: r["arrays"].pop("vectors"), "missing \\['vectors'\\]"),
+        (
+            lambda r: r["arrays"].update({"../../etc/passwd": {"dtype": "|u1", "shape": [1], "sha256": ""}}),
+            "array name",
+        ),
+        (lambda r: r["arrays"]["vectors"].pop("dtype"), "incomplete"),
+    ],
+)
+def test_a_tampered_field_is_named(folder, change, message):
+    edit(folder, change)
+    with pytest.raises(WorldError, match=message):
+        World.load(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"'])
+def test_a_damaged_world_json_is_a_typed_error(folder, text):
+    (folder / "world.json").write_text(text)
+    with pytest.raises(WorldError, match=r"world\.json"):
+        World.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("log_items", lambda a: np.where(a == a.max(), 30, a).astype(np.int32), "log_items holds an unknown id"),
+        ("train_users", lambda a: np.arange(0, 7, dtype=np.int32), "overlap"),
+        ("vectors", lambda a: np.where(np.arange(5) == 0, np.nan, a).astype(np.float32), "NaN"),
+        ("category_indptr", lambda a: np.minimum(a, 29), "category"),
+        ("popularity", lambda a: a[:-1], "items"),
+        ("mean_reward", lambda a: a[None], "axes"),
+        ("rewards", lambda a: a.astype(np.int64), "rewards is <i8"),
+        ("test_users", lambda a: a[:0], "empty"),
+    ],
+)
+def test_an_inconsistent_world_is_not_saved(tmp_path, name, change, message):
+    world = tiny_world()
+    world.arrays[name] = change(world.arrays[name])
+    with pytest.raises(WorldError, match=message):
+        world.save(tmp_path / "w")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_replaces_a_world_but_nothing_else(tmp_path):
+    tiny_world().save(tmp_path / "w")
+    assert tiny_world(seed=1).save(tmp_path / "w").hash == tiny_world(seed=1).hash
+    kept = tiny_world().save(tmp_path / "w", overwrite=False)
+    assert kept.hash == tiny_world(seed=1).hash
+    precious = tmp_path / "thesis"
+    precious.mkdir()
+    (precious / "chapter1.txt").write_text("long work")
+    with pytest.raises(WorldError, match="is no world, so it is not replaced"):
+        tiny_world().save(precious)
+    assert (precious / "chapter1.txt").read_text() == "long work"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["thesis", "w"]
+
+
+def test_an_unwritable_target_is_a_typed_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    for target in (tmp_path / "file" / "world", tmp_path / "file"):
+        with pytest.raises(WorldError):
+            tiny_world().save(target)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_a_typed_error(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(WorldError, match="cannot write"):
+        tiny_world().save(tmp_path / "w")
+    tmp_path.chmod(0o700)
+
+
+def test_a_failure_in_mid_write_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("recsim_envs.worlds.world.np.save", full)
+    with pytest.raises(WorldError, match="No space left"):
+        tiny_world().save(tmp_path / "w")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_splits_are_refused():
+    with pytest.raises(WorldError, match="use 'train', 'test' or 'all'"):
+        tiny_world().users("validation")
