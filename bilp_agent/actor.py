@@ -48,7 +48,8 @@ class Actor:
         """Allowed items that fit the plan: known and liked ones, then the best rated new ones of its categories."""
         tools = self._context.tools
         without = set(plan.avoid) | tools.resting(session, plan.rest)
-        liked = tools.liked(session, allowed, LIKED_SHOWN, without)
+        middle = sum(self._context.task.reward_range) / 2.0
+        liked = tools.liked(session, allowed, LIKED_SHOWN, without, middle if plan.known_first else None)
         focus = [c for c in plan.focus if c not in without]
         fresh = Allowed(allowed.blocked | session.known.keys(), allowed.mask)
         found = [i for i in tools.search(focus, fresh, CANDIDATES_SHOWN - len(liked), without) if self._fit(i, plan)]

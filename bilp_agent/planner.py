@@ -17,7 +17,7 @@ class Plan:
 
     focus, avoid: category ids to pick from (empty: anywhere) and to leave out. repeat_after: steps that an item
     must rest before it may come back. rest: steps that a main category must rest. minimum: lowest public rating
-    of an item that this user has not met.
+    of an item that this user has not met. known_first: what the user is known to like goes before anything new.
     """
 
     thought: str = "Recommend what this user is expected to like best."
@@ -26,6 +26,7 @@ class Plan:
     repeat_after: int = 0
     rest: int = 0
     minimum: float = 0.0
+    known_first: bool = False
 
 
 class Planner:
@@ -72,6 +73,7 @@ class Planner:
             _steps(field(answer, "Repeat after"), horizon),
             _steps(field(answer, "Rest categories"), horizon),
             number(field(answer, "Minimum rating")) or 0.0,
+            (field(answer, "Known first") or "").casefold().startswith("yes"),
         )
 
 

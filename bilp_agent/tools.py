@@ -109,19 +109,26 @@ class Tools:
         """The last recommendations of the session, oldest first."""
         return session.shown[-count:]
 
-    def liked(self, session: Session, allowed: Allowed, count: int, without: Iterable[int] = ()) -> list[int]:
-        """Up to `count` allowed items whose reward from this user is known and at least the user's mean: best first.
+    def liked(
+        self,
+        session: Session,
+        allowed: Allowed,
+        count: int,
+        without: Iterable[int] = (),
+        at_least: float | None = None,
+    ) -> list[int]:
+        """Up to `count` allowed items whose reward from this user is known and at least so large, best first.
 
-        Ties go to what was shown longest ago.
+        at_least: None is the user's own mean reward. Ties go to what was shown longest ago.
         """
         if not session.known:
             return []
         shunned = frozenset(without)
-        mean = sum(session.known.values()) / len(session.known)
+        least = sum(session.known.values()) / len(session.known) if at_least is None else at_least
         fit = [
             (-reward, session.last_step.get(item, 0), item)
             for item, reward in session.known.items()
-            if reward >= mean and allowed(item) and not (shunned and shunned.intersection(self._categories(item)))
+            if reward >= least and allowed(item) and not (shunned and shunned.intersection(self._categories(item)))
         ]
         return [item for _, _, item in sorted(fit)[:count]]
 

@@ -11,6 +11,7 @@ _AGAIN = re.compile(r"again within (\d+) step")
 _REST = re.compile(r"category rest for (\d+) step")
 _RATING = re.compile(r"rating of at least (\d+(?:\.\d+)?)")
 _AVOID = re.compile(r"Avoid ([^.;]+)")
+_KNOWN = re.compile(r"Prefer [^.]*known to like")
 _STAYED = re.compile(r"^\(stayed (\d+) of \d+ steps\)")
 
 
@@ -35,6 +36,7 @@ class Principles:
     rest: int = 0
     rating: float = 0.0
     avoid: tuple[str, ...] = ()
+    known_first: bool = False
 
 
 class Page:
@@ -107,4 +109,5 @@ def read_principles(reflections: list[str]) -> Principles:
         max(map(int, _REST.findall(best)), default=0),
         max(map(float, _RATING.findall(text)), default=0.0),
         tuple(dict.fromkeys(_AVOID.findall(text))),
+        _KNOWN.search(text) is not None,
     )

@@ -23,7 +23,8 @@ def write_plan(page: Page) -> str:
     thought = f"The user likes {focus[0]} best. {warned}" if focus else f"Nothing is known of the user. {warned}"
     return (
         f"Thought: {thought.strip()}\nFocus: {'; '.join(focus) or 'any'}\nAvoid: {'; '.join(avoid) or 'none'}\n"
-        f"Repeat after: {learned.again}\nRest categories: {learned.rest}\nMinimum rating: {learned.rating:g}"
+        f"Repeat after: {learned.again}\nRest categories: {learned.rest}\nMinimum rating: {learned.rating:g}\n"
+        f"Known first: {'yes' if learned.known_first else 'no'}"
     )
 
 
@@ -39,11 +40,12 @@ def write_choice(page: Page) -> str:
         return ""
     gap = float((page.section("Mean distance of this user's rewards from the ratings") or ["0"])[0])
     well, badly = (set(re.findall(r'"([^"]*)"', page.value("Experience", n))) for n in ("Did well", "Did badly"))
-    highest = _reward_range(page)[1]
+    highest, known_first = _reward_range(page)[1], page.value("Plan", "Known first") == "yes"
 
     def score(line: Line) -> float:
         expected = line.reward if line.reward is not None else min(_expected(page, line, gap), highest)
-        return expected + DID_WELL * (line.title in well) + DID_BADLY * (line.title in badly)
+        first = highest if known_first and line.reward is not None else 0.0
+        return first + expected + DID_WELL * (line.title in well) + DID_BADLY * (line.title in badly)
 
     chosen = max(candidates, key=score)  # the first of equals
     why = f"reward {chosen.reward:g} before" if chosen.reward is not None else f"expected reward {score(chosen):.2f}"
@@ -83,34 +85,35 @@ def write_reflection(page: Page) -> str:
         int(page.number("Plan in force at the end", "Rest categories") or 0),
         page.number("Plan in force at the end", "Minimum rating") or 0.0,
         tuple(c for c in page.value("Plan in force at the end", "Avoid").split("; ") if c not in ("", "none")),
+        page.value("Plan in force at the end", "Known first") == "yes",
     )
     end = page.section("How it ended")
     last = read_line(end[0]) if end else None
     if last is None:
         return _reflection("stayed", "The user stayed to the end; what was done can be kept.", old)
-    for judge in (_blame_repeat, _blame_reward, _blame_likeness):
-        verdict = judge(page, last, old)
-        if verdict is not None:
-            return verdict
-    told = f'The user left at "{last.title}", which was neither a repeat nor expected to be disliked.'
-    return _reflection("unknown", told, old)
+    verdict = _blame_repeat(page, old)
+    if verdict is not None:
+        return verdict
+    if _known_before(page) is None:  # whatever it was about this one, what is known would not have surprised
+        old = replace(old, known_first=True)
+    return _blame_reward(page, last, old) or _blame_likeness(page, old) or _blame_nothing(last, old)
 
 
-def _blame_repeat(page: Page, _last: Line, old: Principles) -> str | None:
-    """A repeat, unless the user stayed through one that came as soon. The rest is doubled, to be safe soon."""
+def _blame_repeat(page: Page, old: Principles) -> str | None:
+    """A repeat, unless the user stayed through one that came as soon. One step more is demanded, to be safe."""
     gap = page.number("Facts", "Last " + _noun(page) + " shown before in this session")
     survived = page.number("Facts", "Shortest repeat that the user stayed through")
     if gap is None or (survived is not None and survived <= gap):
         return None
     told = f"The user left when something came back after {gap:.0f} steps; that was too soon."
-    return _reflection("repeat", told, _changed(old, again=max(2 * int(gap), old.again)))
+    return _reflection("repeat", told, replace(old, again=max(int(gap) + 1, old.again)))
 
 
 def _blame_reward(page: Page, last: Line, old: Principles) -> str | None:
     """An item that this user had not met and was expected to like less than usual."""
     rated = [x for h in ("Before this session", "This session") for x in page.items(h) if x.reward is not None]
     stayed = rated[:-1]  # the last line is the step that the user left at
-    if page.number("Facts", "Last " + _noun(page) + " known from before this session") is not None or not stayed:
+    if _known_before(page) is not None or not stayed:
         return None
     mean = sum(x.reward or 0.0 for x in stayed) / len(stayed)
     if last.rating + mean - sum(x.rating for x in stayed) / len(stayed) >= mean:
@@ -119,17 +122,27 @@ def _blame_reward(page: Page, last: Line, old: Principles) -> str | None:
     avoid = (last.categories[0],) if like and sum(like) / len(like) < mean else ()
     told = f"The user left at something new with a rating of only {last.rating:.2f}."
     rating = max(old.rating, math.ceil(last.rating * 10) / 10)
-    return _reflection("low reward", told, _changed(old, rating=rating, avoid=(*old.avoid, *avoid)))
+    return _reflection("low reward", told, replace(old, rating=rating, avoid=(*old.avoid, *avoid)))
 
 
-def _blame_likeness(page: Page, _last: Line, old: Principles) -> str | None:
+def _blame_likeness(page: Page, old: Principles) -> str | None:
     """The same main category as shortly before, if the user had rarely stayed through that."""
     back = page.number("Facts", "Main category of the last " + _noun(page) + " shown before")
     pairs = re.findall(r"\d+", page.value("Facts", "Earlier steps with the main category of the step before"))
     if back is None or len(pairs) < 2 or int(pairs[0]) >= int(pairs[1]):
         return None
     told = f"The user left at the same main category as {back:.0f} steps before; that was too much alike."
-    return _reflection("too alike", told, _changed(old, rest=max(int(back), old.rest)))
+    return _reflection("too alike", told, replace(old, rest=max(int(back), old.rest)))
+
+
+def _blame_nothing(last: Line, old: Principles) -> str:
+    told = f'The user left at "{last.title}", which was neither a repeat nor expected to be disliked.'
+    return _reflection("unknown", told, old)
+
+
+def _known_before(page: Page) -> float | None:
+    """The reward that the log shows for the item that the user left at; None if the user had not met it."""
+    return page.number("Facts", "Last " + _noun(page) + " known from before this session")
 
 
 def _noun(page: Page) -> str:
@@ -138,16 +151,14 @@ def _noun(page: Page) -> str:
     return match.group(1) if match else "item"
 
 
-def _changed(old: Principles, **values: int | float | tuple[str, ...]) -> Principles:
-    return replace(old, **values)  # type: ignore[arg-type]
-
-
 def _reflection(cause: str, told: str, principles: Principles) -> str:
     lines = [f"Cause: {cause}", f"Reflection: {told}"]
     if principles.again:
         lines.append(f"Principle: Do not show the same item again within {principles.again} steps.")
     if principles.rest:
         lines.append(f"Principle: Let a category rest for {principles.rest} steps.")
+    if principles.known_first:
+        lines.append("Principle: Prefer what the user is known to like to new ones.")
     if principles.rating:
         lines.append(f"Principle: Choose new ones with a rating of at least {principles.rating:g}.")
     lines += [f"Principle: Avoid {name}." for name in dict.fromkeys(principles.avoid)]

@@ -53,9 +53,10 @@ def test_the_planner_obeys_reflections() -> None:
         visit,
         ("It came back. Do not show the same item again within 6 steps. Let a category rest for 3 steps.", 2),
         ("Do not show the same item again within 4 steps. Choose new ones with a rating of at least 3.7. Avoid Action. "
-         "Avoid Mystery, Thriller & Suspense.", 9),
+         "Avoid Mystery, Thriller & Suspense. Prefer games that the user is known to like to new ones.", 9),
     )  # fmt: skip
     assert (learned.repeat_after, learned.rest, learned.minimum) == (6, 0, 3.7)
+    assert learned.known_first
     assert learned.avoid == (2,)  # this user likes Action, whatever others did
 
 
@@ -63,11 +64,11 @@ def test_principles_of_no_reflections_demand_nothing() -> None:
     assert read_principles([]) == read_principles(["- (stayed 1 of 20 steps) nothing to say"])
 
 
-def test_the_reflector_blames_a_repeat_and_doubles_the_rest() -> None:
+def test_the_reflector_blames_a_repeat_and_demands_one_step_more() -> None:
     made = reflect([(0, 5), (3, 5), (0, 0)], Plan())
     assert made.cause == "repeat"
-    assert "Do not show the same item again within 4 steps." in made.text
-    assert plan_for(session(), (made.text, 2)).repeat_after == 4
+    assert "Do not show the same item again within 3 steps." in made.text
+    assert plan_for(session(), (made.text, 2)).repeat_after == 3
 
 
 def test_the_reflector_does_not_blame_a_repeat_that_was_stayed_through() -> None:
@@ -81,6 +82,12 @@ def test_the_reflector_blames_an_item_expected_to_be_disliked() -> None:
     assert made.cause == "low reward"
     assert "rating of at least 2." in made.text
     assert "Avoid Mystery, Thriller & Suspense." in made.text
+    assert "Prefer what the user is known to like to new ones." in made.text
+
+
+def test_the_reflector_does_not_blame_novelty_for_what_was_known() -> None:
+    made = reflect([(1, 5), (0, 5), (6, 0)], Plan(), history=[(6, 5)])
+    assert "known to like" not in made.text
 
 
 def test_the_reflector_blames_likeness_only_where_it_was_rare() -> None:
@@ -92,15 +99,17 @@ def test_the_reflector_blames_likeness_only_where_it_was_rare() -> None:
 
 
 def test_the_reflector_keeps_what_worked() -> None:
-    made = reflect([(0, 5), (3, 5)], Plan(repeat_after=5, avoid=(2,), minimum=3.5, rest=1), left=False)
+    made = reflect(
+        [(0, 5), (3, 5)], Plan(repeat_after=5, avoid=(2,), minimum=3.5, rest=1, known_first=True), left=False
+    )
     assert made.cause == "stayed"
     kept = read_principles([made.text])
-    assert (kept.again, kept.rest, kept.rating) == (5, 1, 3.5)
+    assert (kept.again, kept.rest, kept.rating, kept.known_first) == (5, 1, 3.5, True)
     assert kept.avoid == ("Mystery, Thriller & Suspense",)
 
 
-def choose(visit: Session, examples: tuple[Match[ActorExample], ...] = ()) -> str:
-    actor, plan = Actor(SHARED, Asker(ScriptedModel())), Plan()
+def choose(visit: Session, examples: tuple[Match[ActorExample], ...] = (), plan: Plan | None = None) -> str:
+    actor, plan = Actor(SHARED, Asker(ScriptedModel())), plan or Plan()
     turn = Turn(visit, plan, Allowed(), examples, actor.candidates(visit, plan, Allowed()))
     return actor.name([turn], [0])[0].value
 
@@ -108,6 +117,8 @@ def choose(visit: Session, examples: tuple[Match[ActorExample], ...] = ()) -> st
 def test_the_actor_takes_the_largest_expected_reward() -> None:
     assert choose(session()) == "Eta"
     assert choose(session([(1, 5)])) == "Beta Two"  # known to be liked
+    assert choose(session([(1, 3)])) == "Eta"
+    assert choose(session([(1, 3)]), plan=Plan(known_first=True)) == "Beta Two"
 
 
 def test_the_actor_heeds_experience() -> None:

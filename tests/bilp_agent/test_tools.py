@@ -53,6 +53,7 @@ def test_liked_items_are_known_and_longest_unseen_first() -> None:
     assert TOOLS.liked(visit, Allowed(), 5) == [6, 0, 3]
     assert TOOLS.liked(visit, Allowed(frozenset({6})), 1) == [0]
     assert TOOLS.liked(visit, Allowed(), 5, without={0}) == [3]
+    assert TOOLS.liked(visit, Allowed(), 9, at_least=2.0) == [6, 0, 3, 4]
     assert TOOLS.liked(session(), Allowed(), 5) == []
 
 
