@@ -75,7 +75,7 @@ class CycleSearch:
         try:
             for _ in range(sessions):
                 self._visits.extend(chain, size)
-                if len(chain.items) == size or not chain.untried:
+                if chain.trusted and (len(chain.items) == size or not chain.untried):
                     break
                 chain.rotate()
         finally:  # also when the budget ends here
@@ -91,6 +91,11 @@ class _Chain:
         self.untried = deque(order[1:])
         self.items = order[:1]
         self._votes = {order[0]: 0}  # users who stayed minus users who left; nobody leaves after a first item
+
+    @property
+    def trusted(self) -> bool:
+        """Whether of each item more users stayed than left, and some did."""
+        return all(self._votes[item] > 0 for item in self.items)
 
     def rotate(self) -> None:
         """Let the next session start one item later."""

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.cycle import FixedCycleAgent
+from baselines.cycle_search import CycleSearch
 from baselines.halving import SuccessiveHalving
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Budget
@@ -38,6 +39,18 @@ def test_finds_a_cycle_that_nobody_leaves(groups: int, window: int, length: int,
     assert set(run.causes) == {"horizon"}
     assert run.returns.tolist() == [150.0] * 8
     assert len(agent.describe()["cycle"]) >= length
+
+
+def test_a_first_item_that_users_dislike_is_found_out():
+    """Nobody leaves after a first item; only sessions that start elsewhere in the chain can tell."""
+    world = tiny_world(users=40, items=8, threshold=0.0, horizon=30)
+    world.arrays["rewards"] = np.broadcast_to(np.where(np.arange(8) == 6, 1, 5), (40, 8)).astype(np.int8)
+    world.arrays["popularity"] = np.array([10, 9, 8, 7, 6, 5, 90, 4], np.int64)  # the disliked one leads the list
+    world.arrays["mean_reward"] = np.full(8, 3.0, np.float32)
+    search = CycleSearch(FakeDoor(world, Budget(episodes=8)), (4,), 8, episodes=8, seed=0)
+    search.run()
+    assert search.candidates
+    assert all(6 not in cycle for cycle in search.candidates)
 
 
 def test_the_search_is_deterministic_and_depends_on_its_seed():

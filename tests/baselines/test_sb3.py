@@ -125,6 +125,14 @@ def test_encoder_of_nothing_is_zero_and_tells_items_rewards_and_order_apart():
             assert (variants[i] - variants[j]).abs().max() > 1e-3
 
 
+def test_recent_items_weigh_more():
+    encoder, _ = encoder_for("FB")
+    items = np.array([[-1] * 8 + [3, 4]] * 2)
+    pooled = encoder(observation(history_items=items))[0, :8]  # the first block: recency-weighted history
+    old, new = encoder.items.weight[4], encoder.items.weight[5]
+    torch.testing.assert_close(pooled, (0.8 * old + new) / 1.8)
+
+
 def test_scores_of_forbidden_items_sink_and_only_theirs():
     encoder, _ = encoder_for("NX_0")
     mask = np.ones((2, 30), np.int8)
@@ -180,6 +188,8 @@ def test_parameters_that_do_not_fit_the_weights_are_refused(agent):
     door = FakeDoor(tiny_world(), Budget(steps=16))
     learner = agent()
     learner.train(door, 0)
+    learner.reset(door.task, 1, 0)
+    assert {p.dtype for p in learner._policy.parameters()} == {torch.float64}  # see `SB3Agent.reset` for why
     learner.hidden = 8
     with pytest.raises(AgentError, match="do not fit"):
         learner.reset(door.task, 1, 0)
