@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numba import njit
 from numpy.typing import NDArray
 
 from leaderboard.files import atomic_path
@@ -71,10 +72,16 @@ def step_tags(
     They make an accidental or clumsy edit visible at its step even where the reward still agrees. They are no
     signature: whoever recomputes them has made another trace, which `longrec reproduce` tells apart.
     """
-    lengths = np.diff(offsets)
-    steps = np.arange(len(actions)) - np.repeat(offsets[:-1], lengths)
-    bits = rng.bits_array(np.repeat(seeds, lengths), steps, actions.view(np.uint32), rewards.view(np.uint32))
-    return (bits >> np.uint64(48)).astype(np.uint16)
+    tags = np.empty(len(actions), np.uint16)
+    _fill_tags(seeds, offsets, actions, rewards.view(np.uint32), tags)
+    return tags
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _fill_tags(seeds: Any, offsets: Any, actions: Any, reward_bits: Any, tags: Any) -> None:
+    for i in range(len(seeds)):
+        for k in range(offsets[i], offsets[i + 1]):
+            tags[k] = rng.bits(seeds[i], k - offsets[i], np.uint32(actions[k]), reward_bits[k]) >> np.uint64(48)
 
 
 def concatenate(traces: Sequence[Trace]) -> Trace:

@@ -20,7 +20,7 @@ def build(
     out: Annotated[Path, typer.Option(help="Folder for the board's files.")] = Path("board"),
     json: AsJson = False,
 ) -> None:
-    """Replay submissions and write LEADERBOARD.md, leaderboard.json, leaderboard.csv and index.html.
+    """Replay submissions and write LEADERBOARD.md, leaderboard.json, leaderboard.csv, leaderboard.svg and index.html.
 
     Example:  longrec leaderboard build leaderboard/submissions --out board
     """
@@ -31,8 +31,7 @@ def build(
     if json:
         print_json({"board": out, "rows": rows})
         return
-    for suite in dict.fromkeys(row.suite for row in rows):
-        print_rows([row for row in rows if row.suite == suite], suite)
+    print_rows(rows)
     say(f"the board is {out / 'index.html'}")
 
 

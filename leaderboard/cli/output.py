@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from leaderboard.evaluate.cell import CellSpec
     from leaderboard.evaluate.executor import Event
-    from leaderboard.schema import Estimate, Row
+    from leaderboard.schema import Row
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 
@@ -29,7 +31,6 @@ def _plain(value: Any) -> Any:
 
 def print_table(title: str, columns: Sequence[str], lines: Iterable[Sequence[str]], *, figures: int = 0) -> None:
     """A table on stdout. After the first column come `figures` columns that are aligned to the right."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -38,10 +39,15 @@ def print_table(title: str, columns: Sequence[str], lines: Iterable[Sequence[str
         table.add_column(escape(column), justify="right" if 1 <= number <= figures else "left", no_wrap=number == 0)
     for line in lines:
         table.add_row(*(escape(cell) for cell in line))
+    _console().print(table)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=140)  # nobody's window: let files and pipes have whole lines
-    console.print(table)
+    # A file or a pipe is nobody's window: let it have whole lines.
+    return console if console.is_terminal else Console(width=140)
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
@@ -56,36 +62,11 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def figure(estimate: Estimate | None, digits: int = 2) -> str:
-    """A metric with its interval: "4.12 [3.99, 4.25]", without one "4.12", undefined "-"."""
-    if estimate is None:
-        return "-"
-    value = f"{estimate.value:.{digits}f}"
-    if estimate.low is None or estimate.high is None:
-        return value
-    return f"{value} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+def print_rows(rows: Sequence[Row]) -> None:
+    """Rows as the board shows them in a terminal."""
+    from leaderboard.board import terminal_table
 
-
-def print_rows(rows: Sequence[Row], title: str) -> None:
-    """The metrics of rows, one table an environment, highest R_traj first."""
-    for env_id in dict.fromkeys(row.env_id for row in rows):
-        chosen = sorted((r for r in rows if r.env_id == env_id), key=lambda r: -r.metrics["R_traj"].value)
-        names = [n for n in ("score", "R_traj", "Len", "R_each") if any(n in row.metrics for row in chosen)]
-        print_table(
-            f"{title} · {env_id} · {chosen[0].episodes} episodes · 95 % intervals",
-            ["agent", *names, "left by"],
-            [
-                [
-                    row.agent + ("*" if row.privileged else ""),
-                    *(figure(row.metrics.get(name)) for name in names),
-                    ", ".join(f"{cause} {share:.0%}" for cause, share in list(row.departures.items())[:2]),
-                ]
-                for row in chosen
-            ],
-            figures=len(names),
-        )
-    if any(row.privileged for row in rows):
-        say("* reads hidden state: a yardstick, no recommender")
+    _console().print(terminal_table(rows))
 
 
 class Progress:

@@ -41,7 +41,7 @@ def quickstart(
     if json:
         print_json({"board": pages, "rows": rows, "failures": {name: str(e) for name, e in failures.items()}})
     else:
-        print_rows(rows, "smoke-v1")
+        print_rows(rows)
         say(f"every row was replayed; the board is {pages / 'index.html'} (open it in a browser)")
     if failures:
         say(f"{len(failures)} agents failed: {', '.join(failures)}")
@@ -89,7 +89,7 @@ def evaluate(
     if json:
         print_json({"path": path, "rows": rows})
         return
-    print_rows(rows, chosen.name)
+    print_rows(rows)
     say(f"submission: {path}   next: longrec submit {path}")
 
 

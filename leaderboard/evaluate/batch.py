@@ -13,7 +13,7 @@ from leaderboard.evaluate.build import make_plan
 from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.checkpoint import Discard, RunFolder, is_finished, load_cell
 from leaderboard.evaluate.executor import Event, run_cells, usable_cores
-from leaderboard.files import file_sha256, write_json
+from leaderboard.files import file_sha256, read_model, write_json
 from leaderboard.schema import Disclosure, Submission, Suite, json_hash
 from leaderboard.traces import concatenate, write_trace
 from recsim_envs.errors import LongrecError
@@ -47,10 +47,8 @@ def evaluate(job: Job, suite: Suite, **options: Any) -> Submission:
     """Run one job; options as in `evaluate_all`. Raises what made it fail; finished cells are kept."""
     failures = evaluate_all([job], suite, **options)
     if failures:
-        raise next(iter(failures.values()))
-    submission = RunFolder(job.path, make_plan(job.agent, job.parameters, suite)).submission()
-    assert submission is not None
-    return submission
+        raise failures[0]
+    return read_model(job.path / "submission.json", Submission)
 
 
 def evaluate_all(

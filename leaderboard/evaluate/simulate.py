@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from leaderboard.traces import Trace, step_tags
@@ -22,24 +23,23 @@ Progress = Callable[[int], None]
 
 
 class _Log:
-    """What happened, step by step, and its ordering by session."""
+    """What happened, one chunk of arrays a step, and its ordering by session."""
 
     def __init__(self, episodes: int) -> None:
         self.lengths = np.zeros(episodes, np.int64)
         self.ends = np.full(episodes, "", dtype=object)
-        self._chunks: list[tuple[NDArray[Any], ...]] = []
+        self._chunks: list[tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]] = []
 
     def add(self, episodes: NDArray[np.int64], actions: NDArray[np.int64], rewards: NDArray[np.float64]) -> None:
-        chunk = episodes.astype(np.int32), self.lengths[episodes].astype(np.int32), actions.astype(np.int32)
-        self._chunks.append((*chunk, rewards.astype(np.float32)))
+        self._chunks.append((episodes, actions.astype(np.int32), rewards.astype(np.float32)))
         self.lengths[episodes] += 1
 
     def trace(self, task: int, training_seed: int, seeds: NDArray[np.uint64]) -> Trace:
-        episodes, steps, unordered, earned = (np.concatenate(column) for column in zip(*self._chunks, strict=True))
         offsets = np.concatenate([[0], np.cumsum(self.lengths)])
-        actions, rewards = np.empty(len(steps), np.int32), np.empty(len(steps), np.float32)
-        place = offsets[episodes] + steps
-        actions[place], rewards[place] = unordered, earned
+        actions, rewards = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], np.float32)
+        cursor = offsets[:-1].copy()
+        for chunk in self._chunks:
+            _place(*chunk, cursor, actions, rewards)
         return Trace(
             task=np.full(len(seeds), task),
             training_seed=np.full(len(seeds), training_seed),
@@ -51,6 +51,15 @@ class _Log:
             tags=step_tags(seeds, offsets, actions, rewards),
             ends=self.ends,
         )
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _place(episodes: Any, actions: Any, rewards: Any, cursor: Any, all_actions: Any, all_rewards: Any) -> None:
+    """Put one step of some sessions where each session's steps go, and move these sessions' cursors on."""
+    for i in range(len(episodes)):
+        place = cursor[episodes[i]]
+        all_actions[place], all_rewards[place] = actions[i], rewards[i]
+        cursor[episodes[i]] = place + 1
 
 
 def simulate(
@@ -89,8 +98,7 @@ def simulate(
             _call(agent, "observe", sessions, Feedback(actions, rewards, terminated, truncated, *after))
         ended = active[terminated | truncated]
         if len(ended):
-            causes = simulator.causes()
-            log.ends[session[ended]] = [causes[lane] for lane in ended]
+            log.ends[session[ended]] = np.array(simulator.causes(), dtype=object)[ended]
             refilled = ended[: total - started]
             session[refilled] = np.arange(started, started + len(refilled))
             started += len(refilled)

@@ -1,0 +1,113 @@
+"""Agents that behave and misbehave, for tests. Worker processes import them from here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from recsim_envs import rng
+from recsim_envs.spec import Agent
+
+
+class Watcher(Agent):
+    """Remembers, lane by lane, what it saw, and acts on it: any mix-up of lanes changes its actions."""
+
+    def __init__(self, *, salt: int = 0) -> None:
+        self.salt = salt
+
+    def reset(self, task, num_lanes, seed):
+        self.items = task.catalogue.num_items
+        self.memory = np.zeros(num_lanes, np.uint64)
+
+    def act(self, observations, infos, sessions):
+        self.memory[sessions.lanes[sessions.steps == 0]] = 0
+        state = self.memory[sessions.lanes] ^ sessions.keys ^ np.uint64(self.salt)
+        drawn = rng.below_array(self.items, state, sessions.steps, rng.AGENT)
+        # Stay with what the history holds half of the time, so that sessions differ in length.
+        known = observations["history_items"][:, -1]
+        return np.where((known >= 0) & (drawn % 2 == 0), known, drawn)
+
+    def observe(self, sessions, feedback):
+        bits = feedback.rewards.astype(np.float32).view(np.uint32) + feedback.observations["length"][:, 0]
+        self.memory[sessions.lanes] = rng.bits_array(self.memory[sessions.lanes], sessions.steps, bits)
+
+    def describe(self):
+        return {"salt": self.salt}
+
+
+class Learner(Watcher):
+    """Plays until its budget is spent and derives its salt from what it earned."""
+
+    trains = True
+
+    def train(self, envs, seed):
+        env = envs.make(7)
+        env.reset(seed=seed % 1000)
+        total = 0.0
+        for step in range(100_000):
+            if envs.spent():
+                break
+            actions = rng.below_array(envs.task.catalogue.num_items, seed, step, rng.POLICY, np.arange(env.num_envs))
+            total += float(env.step(actions)[1].sum())
+        self.salt = int(total) + seed % 1000
+
+    def save(self, path: Path) -> None:
+        (path / "salt.json").write_text(str(self.salt))
+
+
+class Crash(Watcher):
+    """Works on the first training seed's key range and fails in the third step of every later run."""
+
+    def act(self, observations, infos, sessions):
+        if (sessions.steps == 2).any():
+            raise ZeroDivisionError("out of ideas")
+        return super().act(observations, infos, sessions)
+
+
+class CrashOnSecondSeed(Learner):
+    """Finishes training seed 0, fails in every other one; heals when the file named by HEALED exists."""
+
+    def train(self, envs, seed):
+        from leaderboard.seeds import agent_seed
+
+        first = agent_seed("tiny-suite", envs.task.env_id, 0)
+        if seed != first and not Path(os.environ.get("HEALED", "/nowhere/at/all")).exists():
+            raise RuntimeError("second seed")
+        super().train(envs, seed)
+
+
+class Shapeless(Agent):
+    """Answers with floats."""
+
+    def act(self, observations, infos, sessions):
+        return np.zeros(len(sessions.lanes))
+
+
+class OutOfRange(Agent):
+    """Chooses an item that does not exist."""
+
+    def act(self, observations, infos, sessions):
+        return np.full(len(sessions.lanes), 10**6)
+
+
+class NoJson(Watcher):
+    """Describes itself by what cannot be stored."""
+
+    def describe(self):
+        return {"array": np.zeros(3)}
+
+
+class Dies(Watcher):
+    """Kills its process in mid-cell unless the file named by SURVIVES exists."""
+
+    def act(self, observations, infos, sessions):
+        marker = os.environ.get("SURVIVES", "")
+        if not (marker and Path(marker).exists()) and (sessions.steps == 3).any() and os.environ.get("DIE"):
+            os._exit(9)
+        return super().act(observations, infos, sessions)
+
+
+class NotAnAgent:
+    """Has nothing to do with agents."""

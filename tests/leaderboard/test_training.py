@@ -1,0 +1,102 @@
+"""The meter: every session and step is counted, whatever an agent tries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from leaderboard.evaluate.training import MeteredEnvs
+from recsim_envs import make_simulator, rng
+from recsim_envs.errors import BudgetExceededError
+from recsim_envs.spec import Budget
+from tests.leaderboard.conftest import ENV
+
+
+@pytest.fixture
+def make(world_path):
+    def made(budget, **options):
+        task = make_simulator(ENV, 1, split="train", world=str(world_path)).task
+        return MeteredEnvs(ENV, {"world": str(world_path)}, task, budget, lambda e, r: 1000 * e + r, **options)
+
+    return made
+
+
+def actions(env, step):
+    return rng.below_array(60, 1, step, rng.POLICY, np.arange(env.num_envs))
+
+
+def play(envs, env, limit=10_000):
+    for step in range(limit):
+        if envs.spent():
+            return step
+        env.step(actions(env, step))
+    return limit
+
+
+def test_episodes_run_out(make):
+    envs = make(Budget(episodes=20))
+    env = envs.make(6)
+    env.reset()
+    play(envs, env)
+    assert 20 <= envs.used_episodes < 20 + 6
+    assert envs.remaining().episodes == 0
+    with pytest.raises(BudgetExceededError, match=r"episodes and \d+ steps used of 20 episodes\); stop when"):
+        env.step(actions(env, 0))
+    with pytest.raises(BudgetExceededError):
+        envs.make(1)
+
+
+def test_steps_run_out(make):
+    envs = make(Budget(steps=100))
+    env = envs.make(8)
+    env.reset()
+    assert play(envs, env) == 13
+    assert envs.used_steps == 104
+
+
+def test_no_more_lanes_than_sessions_left(make):
+    envs = make(Budget(episodes=10))
+    assert envs.make(64).num_envs == 10
+    envs = make(Budget(episodes=10))
+    first = envs.make(8)
+    assert envs.make(64).num_envs == 2
+    first.close()
+    assert envs.make(64).num_envs == 8
+
+
+def test_one_lane_spends_exactly_its_budget(make):
+    envs = make(Budget(episodes=15))
+    env = envs.make(1)
+    env.reset()
+    play(envs, env)
+    assert envs.used_episodes == 15
+
+
+def test_abandoned_sessions_are_charged(make):
+    envs = make(Budget(episodes=100))
+    env = envs.make(5)
+    env.reset()
+    env.reset()
+    assert envs.used_episodes == 0  # nothing was seen of them but their start
+    ended = env.step(actions(env, 0))[2].sum()
+    before = envs.used_episodes
+    env.reset()
+    assert envs.used_episodes == before + 5 - ended
+    ended = env.step(actions(env, 1))[2].sum()
+    before = envs.used_episodes
+    env.close()
+    env.close()
+    assert envs.used_episodes == before + 5 - ended
+
+
+def test_agents_cannot_choose_the_users(make):
+    first, second = make(Budget(episodes=50)).make(6), make(Budget(episodes=50)).make(6)
+    a, b = first.reset(seed=1)[0], second.reset(seed=2)[0]
+    assert all(np.array_equal(a[k], b[k]) for k in a)
+    c = second.reset(seed=1)[0]
+    assert any(not np.array_equal(a[k], c[k]) for k in a)
+
+
+def test_hidden_state_only_for_privileged_agents(make):
+    assert "privileged" not in make(Budget(episodes=5)).make(2).reset()[1]
+    assert "privileged" in make(Budget(episodes=5), privileged=True).make(2).reset()[1]
