@@ -159,7 +159,7 @@ def _fit(log: _Indexed, how: BuildOptions, seed: int, progress: Progress) -> _Fi
     tenth = np.argsort(bits_array(seed, np.arange(len(log.ratings)), _SPLIT), kind="stable") % 10
     train, valid, held_out = (log.ratings[part] for part in (tenth > 1, tenth == 1, tenth == 0))
     sizes = len(log.indptr) - 1, len(log.titles)
-    batch = max(Fit.batch, len(train) // 100)  # a hundred steps an epoch at most, however long the log
+    batch = max(32, len(train) // 80)  # eighty steps an epoch, however long the log
     plan = Fit(rank=how.rank, epochs=how.epochs, batch=batch)
     model, bias_only = (fit(train, valid, *sizes, p, seed, progress) for p in (plan, replace(plan, rank=0)))
     return _Fitted(model, bias_only, held_out)

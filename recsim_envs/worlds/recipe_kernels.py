@@ -158,13 +158,13 @@ def styles(seed, first, tastes, dim, taste_weight, own_weight, sequel_weight):
 
 
 @njit(cache=True)
-def rewards(seed, users, tastes, qualities, weights, ceiling, cuts):
+def rewards(seed, users, tastes, qualities, weights, ceiling, veto, cuts):
     """Rewards 1..len(cuts)+1, int8 (users, n): how many cuts the sum of four effects passes.
 
     The effects are the user's mood, the item's quality, the user's liking of the item's tastes (three quarters the
     first, one quarter the second) and a whim of this user about this item, with `weights` in that order. Liking
-    beyond `ceiling` adds nothing: a taste is minded or not. `weights`, `ceiling` and `cuts` are in hundredths of a
-    standard deviation.
+    beyond `ceiling` adds nothing: a taste is minded or not. A whim below -`veto` makes the reward 1, whatever else.
+    `weights`, `ceiling`, `veto` and `cuts` are in hundredths of a standard deviation.
     """
     n, groups = len(qualities), tastes.max() + 1
     out = np.empty((users, n), np.int8)
@@ -174,12 +174,13 @@ def rewards(seed, users, tastes, qualities, weights, ceiling, cuts):
         for t in range(groups):
             liking[t] = weights[2] * min(normal(seed, u, LIKING, t), ceiling * SD // 100)
         for i in range(n):
-            score = 4 * (mood + weights[1] * qualities[i] + weights[3] * normal(seed, u, WHIM, i))
+            whim = normal(seed, u, WHIM, i)
+            score = 4 * (mood + weights[1] * qualities[i] + weights[3] * whim)
             score += 3 * liking[tastes[i, 0]] + liking[tastes[i, 1]]
             level = 1
             for cut in cuts:
                 level += score >= 4 * cut * SD
-            out[u, i] = level
+            out[u, i] = level if 100 * whim >= -veto * SD else 1
     return out
 
 

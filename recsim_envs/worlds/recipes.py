@@ -38,6 +38,7 @@ class Recipe:
     distance_unit: int = 10  # vectors are scaled so that one standard deviation of the own part is this long
     effects: tuple[int, int, int, int] = (50, 40, 100, 35)  # hundredths: mood, quality, liking, whim
     ceiling: int = 0  # hundredths: liking a taste more than this adds nothing
+    veto: int = 400  # hundredths: a whim below minus this makes the reward 1; 347 or more is never reached
     cuts: tuple[int, ...] = (-50, 0, 35, 65)  # hundredths: where reward 2, 3, 4 and 5 begin
     fame_flatness: int = 30  # weight of the item of rank k is 1 / (k + this)
     log_lengths: tuple[int, int] = (30, 40)

@@ -27,7 +27,9 @@ def generate(recipe: Recipe) -> World:
     first = kernel.series(seed, recipe.items, recipe.percent_sequel, recipe.longest_series)
     tastes = kernel.item_tastes(seed, first, recipe.tastes, recipe.percent_mixed)
     effects, cuts = np.array(recipe.effects), np.array(recipe.cuts)
-    table = kernel.rewards(seed, recipe.users, tastes, kernel.quality(seed, first), effects, recipe.ceiling, cuts)
+    table = kernel.rewards(
+        seed, recipe.users, tastes, kernel.quality(seed, first), effects, recipe.ceiling, recipe.veto, cuts
+    )
     indptr, items = kernel.logs(
         seed, table, _fame(rank, recipe.fame_flatness), *recipe.log_lengths, np.array(recipe.watched)
     )
