@@ -1,0 +1,123 @@
+"""How figures and strangers' words are written: numbers, intervals, durations, and text that cannot do harm.
+
+What agents, worlds and submitters call things is shown as they wrote it, but never as markup: HTML is escaped by
+the templates, Markdown by `markdown`, spreadsheets by `cell`; characters that hide or reorder text are replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from leaderboard.schema import Estimate
+
+ABSENT: Final = "—"
+"""Stands where a figure was not measured or not told, which is not the same as 0."""
+
+NBSP: Final = "\N{NO-BREAK SPACE}"
+_PERCENT: Final = NBSP + "%"
+_SHARES: Final = {"coverage", "repeats"}
+_DECIMALS: Final = {"score": 2, "R_traj": 1, "Len": 1, "R_each": 2}
+_HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, format (bidi), surrogate, private, separators
+
+
+def number(value: float, decimals: int = 2) -> str:
+    """Fixed decimals, a true minus sign, and no negative zero. From a million on, with a unit."""
+    if abs(value) >= 1e6:
+        return ("\N{MINUS SIGN}" if value < 0 else "") + compact(abs(value))
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        return text.lstrip("-")
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def figure(name: str, value: float) -> str:
+    """One value of metric `name`, in that metric's unit."""
+    return percent(value) if name in _SHARES else number(value, _DECIMALS.get(name, 3))
+
+
+def interval(name: str, estimate: Estimate) -> str:
+    """`estimate`'s 95 % interval, or an empty string where it has none."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    low, high = figure(name, estimate.low), figure(name, estimate.high)
+    if name in _SHARES:
+        low = low.removesuffix(_PERCENT)  # the unit once is enough
+    elif estimate.high >= 100:
+        low, high = number(estimate.low, 0), number(estimate.high, 0)  # wide as it is, tenths say nothing
+    # The en dash between two numbers reads as a minus sign when one of them is negative.
+    return f"{low} to {high}" if estimate.low < 0 else f"{low}–{high}"
+
+
+def percent(share: float) -> str:
+    """A share, 0 to 1, in per cent; one decimal below ten per cent."""
+    return number(100 * share, 1 if 0 < abs(share) < 0.0995 else 0) + _PERCENT
+
+
+def compact(count: float) -> str:
+    """A count in at most four digits: 950, 1.5 k, 12 M."""
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= size * 0.9995:
+            scaled = count / size
+            return f"{scaled:.{0 if scaled >= 99.95 else 1}f}{NBSP}{unit}"
+    return f"{count:.{0 if count >= 99.95 or float(count).is_integer() else 1}f}"
+
+
+def duration(seconds: float) -> str:
+    """Wall time in its natural unit."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size * 1.5:
+            return f"{seconds / size:.1f}{NBSP}{unit}"
+    return f"{seconds:.{0 if seconds >= 10 else 1}f}{NBSP}s"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`count` with its noun: "1 step", "12.3 k steps"."""
+    return f"{compact(count)}{NBSP}{one if count == 1 else many or one + 's'}"
+
+
+def visible(text: str) -> str:
+    """`text` with every character that hides or reorders others replaced; line breaks stay."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if c != "\n" and unicodedata.category(c) in _HIDDEN else c for c in text)
+
+
+def plain(text: str, limit: int = 120) -> str:
+    """One line of a stranger's text: white space joined, hidden characters replaced, cut at `limit`."""
+    return _cut(visible(" ".join(text.split())), limit)
+
+
+def prose(text: str, limit: int = 4_000) -> str:
+    """A stranger's text with its line breaks and spaces kept; otherwise as `plain`."""
+    return _cut(visible("\n".join(text.splitlines())).strip(), limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def settings(values: Mapping[str, Any], limit: int = 120) -> str:
+    """Parameters or options as "name=value, ..."; strings without quotes."""
+    pairs = (f"{k}={v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)}" for k, v in sorted(values.items()))
+    return plain(", ".join(pairs), limit)
+
+
+def words(names: Sequence[str], most: int = 6) -> str:
+    """Names in a row; those beyond `most` are counted."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
+
+
+def markdown(text: str) -> str:
+    """`text` as literal Markdown: everything that could be markup, a cell's end or a link becomes a character code."""
+    coded = re.sub(r"[^\w\s\-.,/+=%()–—…−≈±]|_", lambda found: f"&#{ord(found[0])};", text)
+    return re.sub(r"(?i)\b(www)\.", r"\1&#46;", coded)  # GitHub links bare addresses
+
+
+def cell(value: Any) -> Any:
+    """A CSV value: text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    return value
