@@ -19,7 +19,7 @@ class OracleAgent(Agent):
 
     Departure family only. Free browsing: the best cycle of window + 1 items (`baselines.planning`). NX_0: a
     greedy walk over items that stay far enough apart. NX_k: the k best items, which is optimal. No policy can
-    earn more than horizon x the user's highest reward, under NX the sum of the horizon highest.
+    earn more than the user's W + 1 highest rewards round and round, under NX the sum of the horizon highest.
 
     pool: how many of the user's best items the search looks at first. It is widened fourfold until a full plan
         is found, the catalogue ends or `max_pool` is passed. node_limit: branch-and-bound nodes of one search.
