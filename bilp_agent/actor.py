@@ -49,7 +49,9 @@ class Actor:
         tools = self._context.tools
         without = set(plan.avoid) | tools.resting(session, plan.rest)
         middle = sum(self._context.task.reward_range) / 2.0
-        liked = tools.liked(session, allowed, LIKED_SHOWN, without, middle if plan.known_first else None)
+        liked = tools.liked(
+            session, allowed, LIKED_SHOWN, without, None if plan.prefer == "any" else middle, plan.prefer == "shown"
+        )
         focus = [c for c in plan.focus if c not in without]
         fresh = Allowed(allowed.blocked | session.known.keys(), allowed.mask)
         found = [i for i in tools.search(focus, fresh, CANDIDATES_SHOWN - len(liked), without) if self._fit(i, plan)]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
 from bilp_agent.context import Context
 from bilp_agent.session import Session
 from bilp_agent.text import field, number
+
+Prefer = Literal["any", "known", "shown"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Plan:
 
     focus, avoid: category ids to pick from (empty: anywhere) and to leave out. repeat_after: steps that an item
     must rest before it may come back. rest: steps that a main category must rest. minimum: lowest public rating
-    of an item that this user has not met. known_first: what the user is known to like goes before anything new.
+    of an item that this user has not met. prefer: "known" puts what the user is known to like before anything new;
+    "shown" puts before both what was shown in this session, was liked and has rested, in the order it was shown in.
     """
 
     thought: str = "Recommend what this user is expected to like best."
@@ -26,7 +30,7 @@ class Plan:
     repeat_after: int = 0
     rest: int = 0
     minimum: float = 0.0
-    known_first: bool = False
+    prefer: Prefer = "any"
 
 
 class Planner:
@@ -73,8 +77,13 @@ class Planner:
             _steps(field(answer, "Repeat after"), horizon),
             _steps(field(answer, "Rest categories"), horizon),
             number(field(answer, "Minimum rating")) or 0.0,
-            (field(answer, "Known first") or "").casefold().startswith("yes"),
+            _preference(field(answer, "Prefer")),
         )
+
+
+def _preference(text: str | None) -> Prefer:
+    told = (text or "").casefold()
+    return "shown" if told.startswith("shown") else "known" if told.startswith("known") else "any"
 
 
 def _steps(text: str | None, horizon: int) -> int:

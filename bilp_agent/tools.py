@@ -116,21 +116,26 @@ class Tools:
         count: int,
         without: Iterable[int] = (),
         at_least: float | None = None,
+        shown_first: bool = False,
     ) -> list[int]:
         """Up to `count` allowed items whose reward from this user is known and at least so large, best first.
 
-        at_least: None is the user's own mean reward. Ties go to what was shown longest ago.
+        at_least: None is the user's own mean reward. Ties go to what was shown longest ago. With `shown_first`
+        those of this session come before the others, in the order they were shown in.
         """
         if not session.known:
             return []
         shunned = frozenset(without)
         least = sum(session.known.values()) / len(session.known) if at_least is None else at_least
         fit = [
-            (-reward, session.last_step.get(item, 0), item)
+            item
             for item, reward in session.known.items()
             if reward >= least and allowed(item) and not (shunned and shunned.intersection(self._categories(item)))
         ]
-        return [item for _, _, item in sorted(fit)[:count]]
+        last, known = session.last_step, session.known
+        if shown_first:
+            return sorted(fit, key=lambda i: (0, last[i], i) if i in last else (1, -known[i], i))[:count]
+        return sorted(fit, key=lambda i: (-known[i], last.get(i, 0), i))[:count]
 
     def resting(self, session: Session, steps: int) -> set[int]:
         """Main categories of the last `steps` recommendations."""

@@ -12,6 +12,7 @@ _REST = re.compile(r"category rest for (\d+) step")
 _RATING = re.compile(r"rating of at least (\d+(?:\.\d+)?)")
 _AVOID = re.compile(r"Avoid ([^.;]+)")
 _KNOWN = re.compile(r"Prefer [^.]*known to like")
+_SHOWN = re.compile(r"Come back to what was shown")
 _STAYED = re.compile(r"^\(stayed (\d+) of \d+ steps\)")
 
 
@@ -19,13 +20,14 @@ _STAYED = re.compile(r"^\(stayed (\d+) of \d+ steps\)")
 class Line:
     """One item line: `step 4: "Title" | A; B | rating 4.10 | reward 5` or `... | new` or `... | reward 5, 9 steps ago`.
 
-    reward: None if the item is new to the user.
+    reward: None if the item is new to the user. ago: whether it was shown in this session, some steps ago.
     """
 
     title: str
     categories: tuple[str, ...]
     rating: float
     reward: float | None
+    ago: bool
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Principles:
     rest: int = 0
     rating: float = 0.0
     avoid: tuple[str, ...] = ()
-    known_first: bool = False
+    prefer: str = "any"
 
 
 class Page:
@@ -95,7 +97,7 @@ def read_line(text: str) -> Line | None:
         return None
     title, tail = parts[0][start + 1 : -1], parts[-1]
     reward = float(tail[7:].split(",")[0]) if tail.startswith("reward ") else None
-    return Line(title, tuple(parts[1].split("; ")), float(parts[2][7:]), reward)
+    return Line(title, tuple(parts[1].split("; ")), float(parts[2][7:]), reward, tail.endswith(" steps ago"))
 
 
 def read_principles(reflections: list[str]) -> Principles:
@@ -109,5 +111,5 @@ def read_principles(reflections: list[str]) -> Principles:
         max(map(int, _REST.findall(best)), default=0),
         max(map(float, _RATING.findall(text)), default=0.0),
         tuple(dict.fromkeys(_AVOID.findall(text))),
-        _KNOWN.search(text) is not None,
+        "shown" if _SHOWN.search(text) else "known" if _KNOWN.search(text) else "any",
     )

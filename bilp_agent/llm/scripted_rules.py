@@ -19,12 +19,14 @@ def write_plan(page: Page) -> str:
     avoid = [c for c in learned.avoid if page.means.get(c, (-math.inf, 0))[0] < page.overall]
     liked = sorted((-_shrunk(page, c), c) for c in page.means if c not in avoid)
     focus = [c for _, c in liked[:FOCUS]]
+    # Coming back needs to know how long to rest first.
+    prefer = "known" if learned.prefer == "shown" and not learned.again else learned.prefer
     warned = "Earlier sessions warn of repeats and bad picks." if page.section("Reflections") else ""
     thought = f"The user likes {focus[0]} best. {warned}" if focus else f"Nothing is known of the user. {warned}"
     return (
         f"Thought: {thought.strip()}\nFocus: {'; '.join(focus) or 'any'}\nAvoid: {'; '.join(avoid) or 'none'}\n"
         f"Repeat after: {learned.again}\nRest categories: {learned.rest}\nMinimum rating: {learned.rating:g}\n"
-        f"Known first: {'yes' if learned.known_first else 'no'}"
+        f"Prefer: {prefer}"
     )
 
 
@@ -40,11 +42,13 @@ def write_choice(page: Page) -> str:
         return ""
     gap = float((page.section("Mean distance of this user's rewards from the ratings") or ["0"])[0])
     well, badly = (set(re.findall(r'"([^"]*)"', page.value("Experience", n))) for n in ("Did well", "Did badly"))
-    highest, known_first = _reward_range(page)[1], page.value("Plan", "Known first") == "yes"
+    highest, prefer = _reward_range(page)[1], page.value("Plan", "Prefer")
 
     def score(line: Line) -> float:
         expected = line.reward if line.reward is not None else min(_expected(page, line, gap), highest)
-        first = highest if known_first and line.reward is not None else 0.0
+        if prefer == "shown" and line.ago:
+            return 3.0 * highest  # whatever its reward: keeping the order is what keeps it safe
+        first = highest if prefer != "any" and line.reward is not None else 0.0
         return first + expected + DID_WELL * (line.title in well) + DID_BADLY * (line.title in badly)
 
     chosen = max(candidates, key=score)  # the first of equals
@@ -85,7 +89,7 @@ def write_reflection(page: Page) -> str:
         int(page.number("Plan in force at the end", "Rest categories") or 0),
         page.number("Plan in force at the end", "Minimum rating") or 0.0,
         tuple(c for c in page.value("Plan in force at the end", "Avoid").split("; ") if c not in ("", "none")),
-        page.value("Plan in force at the end", "Known first") == "yes",
+        page.value("Plan in force at the end", "Prefer"),
     )
     end = page.section("How it ended")
     last = read_line(end[0]) if end else None
@@ -94,8 +98,10 @@ def write_reflection(page: Page) -> str:
     verdict = _blame_repeat(page, old)
     if verdict is not None:
         return verdict
-    if _known_before(page) is None:  # whatever it was about this one, what is known would not have surprised
-        old = replace(old, known_first=True)
+    if page.number("Facts", "Last " + _noun(page) + " shown before in this session") is None:
+        # Not a repeat: whatever it was about this one, what the user had met, or had just stayed through, was safer.
+        met = _known_before(page) is not None or old.prefer == "shown"
+        old = replace(old, prefer="shown" if met else "known")
     return _blame_reward(page, last, old) or _blame_likeness(page, old) or _blame_nothing(last, old)
 
 
@@ -157,8 +163,10 @@ def _reflection(cause: str, told: str, principles: Principles) -> str:
         lines.append(f"Principle: Do not show the same item again within {principles.again} steps.")
     if principles.rest:
         lines.append(f"Principle: Let a category rest for {principles.rest} steps.")
-    if principles.known_first:
+    if principles.prefer != "any":
         lines.append("Principle: Prefer what the user is known to like to new ones.")
+    if principles.prefer == "shown":
+        lines.append("Principle: Come back to what was shown in this session once it has rested.")
     if principles.rating:
         lines.append(f"Principle: Choose new ones with a rating of at least {principles.rating:g}.")
     lines += [f"Principle: Avoid {name}." for name in dict.fromkeys(principles.avoid)]

@@ -56,7 +56,7 @@ def test_the_planner_obeys_reflections() -> None:
          "Avoid Mystery, Thriller & Suspense. Prefer games that the user is known to like to new ones.", 9),
     )  # fmt: skip
     assert (learned.repeat_after, learned.rest, learned.minimum) == (6, 0, 3.7)
-    assert learned.known_first
+    assert learned.prefer == "known"
     assert learned.avoid == (2,)  # this user likes Action, whatever others did
 
 
@@ -85,9 +85,17 @@ def test_the_reflector_blames_an_item_expected_to_be_disliked() -> None:
     assert "Prefer what the user is known to like to new ones." in made.text
 
 
-def test_the_reflector_does_not_blame_novelty_for_what_was_known() -> None:
-    made = reflect([(1, 5), (0, 5), (6, 0)], Plan(), history=[(6, 5)])
-    assert "known to like" not in made.text
+def test_the_reflector_prefers_what_was_safer() -> None:
+    new = reflect([(1, 5), (0, 5), (6, 0)], Plan())
+    known = reflect([(1, 5), (0, 5), (6, 0)], Plan(), history=[(6, 5)])
+    repeated = reflect([(1, 5), (0, 5), (1, 0)], Plan())
+    assert [read_principles([made.text]).prefer for made in (new, known, repeated)] == ["known", "shown", "any"]
+
+
+def test_the_planner_comes_back_only_once_it_knows_how_long_to_rest() -> None:
+    back = "Come back to what was shown in this session once it has rested."
+    assert plan_for(session(), (back, 2)).prefer == "known"
+    assert plan_for(session(), (f"{back} Do not show the same item again within 3 steps.", 2)).prefer == "shown"
 
 
 def test_the_reflector_blames_likeness_only_where_it_was_rare() -> None:
@@ -99,12 +107,10 @@ def test_the_reflector_blames_likeness_only_where_it_was_rare() -> None:
 
 
 def test_the_reflector_keeps_what_worked() -> None:
-    made = reflect(
-        [(0, 5), (3, 5)], Plan(repeat_after=5, avoid=(2,), minimum=3.5, rest=1, known_first=True), left=False
-    )
+    made = reflect([(0, 5), (3, 5)], Plan(repeat_after=5, avoid=(2,), minimum=3.5, rest=1, prefer="shown"), left=False)
     assert made.cause == "stayed"
     kept = read_principles([made.text])
-    assert (kept.again, kept.rest, kept.rating, kept.known_first) == (5, 1, 3.5, True)
+    assert (kept.again, kept.rest, kept.rating, kept.prefer) == (5, 1, 3.5, "shown")
     assert kept.avoid == ("Mystery, Thriller & Suspense",)
 
 
@@ -118,7 +124,8 @@ def test_the_actor_takes_the_largest_expected_reward() -> None:
     assert choose(session()) == "Eta"
     assert choose(session([(1, 5)])) == "Beta Two"  # known to be liked
     assert choose(session([(1, 3)])) == "Eta"
-    assert choose(session([(1, 3)]), plan=Plan(known_first=True)) == "Beta Two"
+    assert choose(session([(1, 3)]), plan=Plan(prefer="known")) == "Beta Two"
+    assert choose(session([(1, 3), (0, 5)]), plan=Plan(prefer="shown")) == "Beta Two"  # the order goes on
 
 
 def test_the_actor_heeds_experience() -> None:

@@ -54,6 +54,7 @@ def test_liked_items_are_known_and_longest_unseen_first() -> None:
     assert TOOLS.liked(visit, Allowed(frozenset({6})), 1) == [0]
     assert TOOLS.liked(visit, Allowed(), 5, without={0}) == [3]
     assert TOOLS.liked(visit, Allowed(), 9, at_least=2.0) == [6, 0, 3, 4]
+    assert TOOLS.liked(visit, Allowed(), 9, at_least=1.0, shown_first=True) == [0, 2, 3, 6, 4]
     assert TOOLS.liked(session(), Allowed(), 5) == []
 
 
