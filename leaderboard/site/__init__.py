@@ -19,7 +19,7 @@ from leaderboard.site.usage import test_usage, training_usage
 from leaderboard.site.view import board, meaning, section_axis
 
 _FOLDER: Final = Path(__file__).parent
-_TABLE_BAR: Final = 136  # width of an interval bar in the table
+_TABLE_BAR: Final = 122  # width of an interval bar in the table
 _PANEL: Final = 430  # width of one environment in the picture
 
 

@@ -20,7 +20,7 @@ ABSENT: Final = "—"
 NBSP: Final = "\N{NO-BREAK SPACE}"
 _PERCENT: Final = NBSP + "%"
 _SHARES: Final = {"coverage", "repeats"}
-_DECIMALS: Final = {"score": 2, "R_traj": 1, "Len": 1, "R_each": 2}
+_DECIMALS: Final = {"score": 3, "R_traj": 1, "Len": 1, "R_each": 2}
 _HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, format (bidi), surrogate, private, separators
 
 
@@ -49,12 +49,14 @@ def interval(name: str, estimate: Estimate) -> str:
     elif estimate.high >= 100:
         low, high = number(estimate.low, 0), number(estimate.high, 0)  # wide as it is, tenths say nothing
     # The en dash between two numbers reads as a minus sign when one of them is negative.
-    return f"{low} to {high}" if estimate.low < 0 else f"{low}–{high}"
+    return f"{low} to {high}" if "\N{MINUS SIGN}" in low else f"{low}–{high}"
 
 
 def percent(share: float) -> str:
-    """A share, 0 to 1, in per cent; one decimal below ten per cent."""
-    return number(100 * share, 1 if 0 < abs(share) < 0.0995 else 0) + _PERCENT
+    """A share, 0 to 1, in per cent: one decimal below ten per cent, two below a tenth."""
+    size = abs(share)
+    decimals = 0 if size >= 0.0995 or size == 0 else 1 if size >= 0.00095 else 2
+    return number(100 * share, decimals) + _PERCENT
 
 
 def compact(count: float) -> str:
@@ -71,7 +73,7 @@ def duration(seconds: float) -> str:
     for unit, size in (("h", 3600), ("min", 60)):
         if seconds >= size * 1.5:
             return f"{seconds / size:.1f}{NBSP}{unit}"
-    return f"{seconds:.{0 if seconds >= 10 else 1}f}{NBSP}s"
+    return f"{seconds:.{0 if seconds >= 10 else 1 if seconds >= 1 else 2}f}{NBSP}s"
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -195,12 +195,27 @@ def test_number(value: float, expected: str) -> None:
     assert text.number(value).replace(text.NBSP, " ") == expected
 
 
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.0, "0 %"), (0.0003, "0.03 %"), (0.004, "0.4 %"), (0.0996, "10 %"), (1.0, "100 %")]
+)
+def test_percent(share: float, expected: str) -> None:
+    assert text.percent(share).replace(text.NBSP, " ") == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0.04, "0.04 s"), (9.96, "10.0 s"), (41, "41 s"), (96.4, "1.6 min"), (9_000, "2.5 h")]
+)
+def test_duration(seconds: float, expected: str) -> None:
+    assert text.duration(seconds).replace(text.NBSP, " ") == expected
+
+
 def test_intervals() -> None:
     def shown(name: str, low: float, high: float) -> str:
         return text.interval(name, Estimate(value=low, low=low, high=high)).replace(text.NBSP, " ")
 
-    assert shown("score", 0.1, 0.25) == "0.10–0.25"
-    assert shown("score", -0.1, 0.25) == "−0.10 to 0.25"
+    assert shown("score", 0.1, 0.25) == "0.100–0.250"
+    assert shown("score", -0.1, 0.25) == "−0.100 to 0.250"
+    assert shown("score", -0.0001, 0.004) == "0.000–0.004"
     assert shown("repeats", 0.012, 0.3) == "1.2–30 %"
     assert shown("R_traj", 98.76, 123.4) == "99–123"
     assert text.interval("Len", Estimate(value=3.0, note="one user: no interval")) == ""
