@@ -162,7 +162,12 @@ def _replay_task(submission: Submission, number: int, simulator: Simulator, trac
     while start < len(by_length):
         longest = int(trace.lengths[by_length[min(start + simulator.num_lanes, len(by_length)) - 1]])
         chosen = by_length[start : start + max(1, min(simulator.num_lanes, _CELLS // longest))]
-        users[chosen], left[chosen] = _replay(simulator, trace, chosen, faults)
+        try:
+            users[chosen], left[chosen] = _replay(simulator, trace, chosen, faults)
+        except InvalidActionError:  # somewhere among them: one by one, to name the episode
+            alone = simulator_for(task, 1)
+            for i in np.sort(chosen):
+                _replay(alone, trace, np.array([i]), faults)
         start += len(chosen)
     shape = repeats, task.episodes
     return Outcomes(
@@ -220,8 +225,7 @@ def _replay(
     except InvalidActionError as error:
         if len(chosen) == 1:
             faults.fail(int(chosen[0]), t, f"the action is not allowed ({error})")
-        for one in chosen:  # one by one, to name the episode
-            _replay(simulator, trace, np.array([one]), faults)
+        raise
     differs |= claimed & (earned != rewards)
     causes = np.array(simulator.causes(), dtype=object)[lanes]
     if differs.any():

@@ -23,8 +23,9 @@ class MeteredEnvs:
 
     Seeds are the harness's: whatever seed an agent passes to `reset` is replaced by one derived for training,
     so training sessions cannot be steered. A session is charged when it ends, or when it is abandoned after at
-    least one step by `reset` or `close`; what is still running when training is over is not charged. Sessions
-    end several at a time, so `used` may pass the budget by less than the number of lanes, and says so.
+    least one step by `reset` or `close`; what is still running when training is over is not charged. Where more
+    sessions end in one step than are left, the surplus ones look unfinished: training stops before their end is
+    told. Steps are granted in whole batches. So no budget is ever exceeded.
     """
 
     def __init__(
@@ -52,9 +53,11 @@ class MeteredEnvs:
         """
         if self.spent():
             raise BudgetExceededError(f"the training budget is spent ({self._account()}); nothing is left to make")
-        left = self.remaining().episodes
-        if left is not None:
-            num_envs = min(num_envs, max(1, left - sum(e.num_envs for e in self._made if not e.done)))
+        left = self.remaining()
+        if left.episodes is not None:
+            num_envs = min(num_envs, max(1, left.episodes - sum(e.num_envs for e in self._made if not e.done)))
+        if left.steps is not None:
+            num_envs = min(num_envs, left.steps)
         env = gymnasium.make_vec(
             self._env_id,
             num_envs=num_envs,
@@ -69,12 +72,16 @@ class MeteredEnvs:
         return self._made[-1]
 
     def remaining(self) -> Budget:
-        """What is left; None where there is no limit."""
+        """What is left; None where there is no limit. Steps that do not suffice for one batch count as none."""
         b = self.budget
         return Budget(
             None if b.episodes is None else max(0, b.episodes - self.used_episodes),
-            None if b.steps is None else max(0, b.steps - self.used_steps),
+            None if b.steps is None else self._whole_batches(b.steps - self.used_steps),
         )
+
+    def _whole_batches(self, steps: int) -> int:
+        width = max((env.num_envs for env in self._made if not env.done), default=1)
+        return steps if steps >= width else 0
 
     def spent(self) -> bool:
         """Whether episodes or steps have run out."""
@@ -116,11 +123,17 @@ class _MeteredVectorEnv(VectorWrapper):
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         self._meter.demand()
-        out = self.env.step(actions)
-        ended = out[2] | out[3]
-        self._open = ~ended
-        self._meter.charge(int(ended.sum()), self.num_envs)
-        return out
+        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        ended = np.flatnonzero(terminated | truncated)
+        left = self._meter.remaining().episodes
+        if left is not None and len(ended) > left:
+            surplus, ended = ended[left:], ended[:left]
+            terminated[surplus] = truncated[surplus] = infos["_final_obs"][surplus] = False
+            for key, array in observations.items():
+                array[surplus] = infos["final_obs"][key][surplus]
+        self._open = ~(terminated | truncated)
+        self._meter.charge(len(ended), self.num_envs)
+        return observations, rewards, terminated, truncated, infos
 
     def close(self, **kwargs: Any) -> None:
         if not self.done:
@@ -129,5 +142,7 @@ class _MeteredVectorEnv(VectorWrapper):
         super().close(**kwargs)
 
     def _abandon(self, mask: Any) -> None:
-        self._meter.charge(int((self._open & mask).sum()), 0)
+        left = self._meter.remaining().episodes
+        abandoned = int((self._open & mask).sum())
+        self._meter.charge(abandoned if left is None else min(abandoned, left), 0)
         self._open = self._open & ~mask

@@ -38,7 +38,7 @@ def test_episodes_run_out(make):
     env = envs.make(6)
     env.reset()
     play(envs, env)
-    assert 20 <= envs.used_episodes < 20 + 6
+    assert envs.used_episodes == 20
     assert envs.remaining().episodes == 0
     with pytest.raises(BudgetExceededError, match=r"episodes and \d+ steps used of 20 episodes\); stop when"):
         env.step(actions(env, 0))
@@ -50,8 +50,11 @@ def test_steps_run_out(make):
     envs = make(Budget(steps=100))
     env = envs.make(8)
     env.reset()
-    assert play(envs, env) == 13
-    assert envs.used_steps == 104
+    assert play(envs, env) == 12
+    assert envs.used_steps == 96
+    assert envs.remaining().steps == 0
+    env.close()
+    assert envs.make(64).num_envs == 4  # what is left, in a narrower batch
 
 
 def test_no_more_lanes_than_sessions_left(make):
@@ -87,6 +90,24 @@ def test_abandoned_sessions_are_charged(make):
     env.close()
     env.close()
     assert envs.used_episodes == before + 5 - ended
+
+
+def test_surplus_endings_are_not_told(make):
+    """Nine sessions at a time: in the step that spends the budget, the others look as if they went on."""
+    for budget in range(9, 40):
+        envs = make(Budget(episodes=budget))
+        env = envs.make(9)
+        env.reset()
+        told, step = 0, 0
+        while not envs.spent():
+            observations, _, terminated, truncated, infos = env.step(actions(env, step))
+            over = terminated | truncated
+            told, step = told + over.sum(), step + 1
+            if over.any():
+                assert (infos["_final_obs"] == over).all()
+            assert (observations["length"][over] == 0).all()
+            assert (observations["length"][~over] > 0).all()
+        assert told == envs.used_episodes == budget
 
 
 def test_agents_cannot_choose_the_users(make):
