@@ -84,7 +84,7 @@ class SB3Agent(Agent):
             model = self.algorithm(env, envs, rng.derive_seed("sb3", seed) % 2**32)
             with suppress(BudgetExceededError):  # between two looks at it; what was learned so far stands
                 model.learn(limit, callback=_StopWhenSpent(envs), log_interval=None)
-            env.close()  # the door charges the sessions that this cuts off: their steps were learned from, too
+            env.close()  # the door accounts for the sessions that this cuts off
         self._weights = {name: tensor.contiguous().clone() for name, tensor in model.policy.state_dict().items()}
         self._facts = {
             "trained_on": envs.task.env_id,
