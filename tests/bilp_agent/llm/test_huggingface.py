@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bilp_agent.agent import BiLLPAgent
 from bilp_agent.llm import Message, Request, load_model
 from bilp_agent.llm.huggingface import HuggingFaceModel
 from recsim_envs.errors import LanguageModelError
+from tests.bilp_agent.fakes import Door, kind_world, play
 
 TEMPLATE = (
     "{% for m in messages %}<{{ m.role }}> {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
@@ -123,3 +125,13 @@ def test_sampling_draws_from_the_tempered_distribution(model: HuggingFaceModel) 
     chosen = model._sampler(2.0, range(4000))(None, scores).argmax(dim=1)
     shares = torch.bincount(chosen, minlength=4) / 4000
     assert torch.allclose(shares, torch.softmax(scores[0] / 2.0, 0), atol=0.03)  # about four standard errors
+
+
+def test_the_whole_agent_survives_a_model_that_is_too_small(folder: Path) -> None:
+    world = kind_world()
+    agent = BiLLPAgent(model=f"hf:{folder}", model_options={"device": "cpu"}, max_tokens=4, train_lanes=2)
+    agent.train(Door(world, 2), 0)
+    assert set(play(agent, world, range(2), 2)) == {0, 1}
+    facts = agent.describe()
+    assert facts["faults"]["context overflow"] > 0  # its context holds 256 tokens
+    assert facts["answers"]["actor"]["fallback"] == 1.0

@@ -8,14 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bilp_agent.agent import BiLLPAgent
 from bilp_agent.llm import Message, Request, Usage
 from bilp_agent.llm.openai_compatible import OpenAICompatibleModel
 from bilp_agent.llm.registry import load_model
+from bilp_agent.llm.scripted import ScriptedModel
 from recsim_envs.errors import ConfigurationError, LanguageModelError
+from tests.bilp_agent.fakes import Door, kind_world, play
 
 KEY = "sk-not-a-real-key-0123456789"
 Reply = tuple[int, dict[str, str], bytes]
@@ -230,3 +234,21 @@ def test_keys_come_from_the_environment_only(server: Server, monkeypatch: pytest
     assert made.name == f"openai:tiny@{server.url}/"
     with pytest.raises(ConfigurationError, match="concurrency"):
         model(server, concurrency=0)
+
+
+def test_the_whole_agent_over_http_equals_the_agent_in_process(server: Server, tmp_path: Path) -> None:
+    def scripted(body: dict[str, Any]) -> Reply:
+        messages = tuple(Message(m["role"], m["content"]) for m in body["messages"])
+        return good(ScriptedModel().generate([Request(messages)])[0].text, prompt_tokens=5, completion_tokens=2)
+
+    server.replies = [scripted]
+    world, played = kind_world(), []
+    for name in ("scripted", f"openai:tiny@{server.url}"):
+        agent = BiLLPAgent(model=name, train_lanes=3)
+        agent.train(Door(world, 4), 0)
+        played.append((play(agent, world, range(3), 3), agent._memories.planner.records))
+    assert played[0] == played[1]
+    usage = agent.describe()["usage"]
+    assert (usage["input_tokens"], usage["output_tokens"]) == (5 * usage["calls"], 2 * usage["calls"])
+    agent.save(tmp_path)
+    assert all(KEY not in file.read_text("utf-8") for file in tmp_path.iterdir())
