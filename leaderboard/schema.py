@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
-from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -117,7 +116,7 @@ class Suite(Stored):
             raise ValueError("tasks holds the same environment with the same options twice")
         return self
 
-    @cached_property
+    @property
     def hash(self) -> str:
         """SHA-256 of everything but the description."""
         return json_hash(self.model_dump(mode="json", exclude={"description"}))

@@ -1,48 +1,34 @@
-"""Speeds of evaluating and of replaying; the ratios stand in `conftest.py`."""
+"""Speed of the harness: evaluating the random agent, and replaying what was evaluated."""
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
-import recsim_envs
-from baselines.simple import RandomAgent
+from leaderboard import seeds
+from leaderboard.agents import build_agent
 from leaderboard.evaluate.batch import Job, evaluate
+from leaderboard.evaluate.build import simulator_for
 from leaderboard.evaluate.simulate import simulate
 from leaderboard.replay import verify
-from leaderboard.schema import Suite, Task
-from recsim_envs.faces.seeding import lane_seeds
+from leaderboard.schema import Task
+from leaderboard.suites import custom_suite
 
 LANES = 4096
-EPISODES = 50_000
+EPISODES = 100_000
+ENV = "longrec/Games-v0"
 
 
 def test_evaluation(benchmark):
-    """The random agent through the evaluation loop, traces included, at the lanes of `test_raw_stepping`."""
-    simulator = recsim_envs.make_simulator("longrec/Games-v0", LANES)
-    agent, seeds, keys = RandomAgent(), lane_seeds(0, EPISODES), lane_seeds(1, EPISODES)
+    """The random agent over a fixed quota: sessions begun, ended, tagged and put in order included."""
+    simulator = simulator_for(Task(env_id=ENV, episodes=EPISODES), LANES)
+    agent = build_agent("random", {})
     agent.reset(simulator.task, LANES, 0)
-    benchmark.extra_info["steps"] = int(simulate(agent, simulator, seeds, keys).offsets[-1])
-    benchmark(simulate, agent, simulator, seeds, keys)
+    episodes, keys = seeds.episode_seeds("bench", ENV, EPISODES), seeds.session_keys("bench", ENV, 0, EPISODES)
+    benchmark.extra_info["steps"] = len(simulate(agent, simulator, episodes, keys).actions)
+    benchmark(simulate, agent, simulator, episodes, keys)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Sessions of a careful agent: about fifty steps each."""
-    path = tmp_path_factory.mktemp("run") / "popular"
-    task = Task(env_id="longrec/Games-v0", options={"threshold": 1e-6, "r_min": 0.0}, episodes=EPISODES)
-    evaluate(Job("popular", path), Suite(name="replayed", training_seeds=(0,), tasks=(task,)), workers=1)
-    return path
-
-
-def test_replay(benchmark, run):
-    """`longrec verify`, from the files: hashes, tags, quota and every step."""
-    benchmark.extra_info["steps"] = verify(run).steps
-    benchmark.pedantic(verify, (run,), rounds=5)
-
-
-def test_verified_rewards_are_the_tables(run):
-    outcome = verify(run).outcomes[0]
-    world = recsim_envs.make_simulator("longrec/Games-v0", 1).world
-    users = np.repeat(outcome.users, np.diff(outcome.offsets))
-    assert np.array_equal(outcome.rewards, world.arrays["rewards"][users, outcome.items])
+def test_replay(benchmark, tmp_path):
+    """A whole `verify`: reading, hashing, checking and stepping."""
+    suite = custom_suite("longrec/Books-v0", episodes=5000)
+    evaluate(Job("greedy-no-repeat", tmp_path / "run"), suite, workers=1)
+    benchmark.extra_info["steps"] = verify(tmp_path / "run").steps
+    benchmark(verify, tmp_path / "run")

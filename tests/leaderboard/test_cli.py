@@ -1,0 +1,174 @@
+"""The command line: every command helps, speaks JSON, fails with one line and exit code 1."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import typer
+
+from leaderboard.cli import main
+from leaderboard.cli.app import app
+from leaderboard.traces import read_trace, write_trace
+from tests.leaderboard.conftest import ENV, HERE
+
+ROOT = Path(__file__).parents[2]
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def longrec(capsys, monkeypatch, tmp_path):
+    """Run the command's entry point in an empty folder; what a process would have printed and returned."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["longrec", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capsys.readouterr()
+        if isinstance(end.value.code, str):  # what the interpreter prints, on its way out with code 1
+            return Done(1, out, f"{err}{end.value.code}\n")
+        return Done(end.value.code or 0, out, err)
+
+    return run
+
+
+def commands(group, prefix=()):
+    if hasattr(group, "commands"):
+        for name, command in group.commands.items():
+            yield from commands(command, (*prefix, name))
+    else:
+        yield prefix, group
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+def test_the_public_names():
+    assert {" ".join(name) for name in COMMANDS} == {
+        "quickstart", "evaluate", "train", "submit", "verify", "reproduce", "envs list", "envs show", "envs check",
+        "agents list", "agents show", "world build", "world card", "world list", "leaderboard build",
+        "leaderboard serve",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS, ids=" ".join)
+def test_every_command_has_an_example_that_parses(name):
+    command = COMMANDS[name]
+    examples = [line.strip() for line in command.help.splitlines() if line.strip().startswith("Example:")]
+    assert examples, f"{name} has no example"
+    words = examples[0].removeprefix("Example:").split()
+    assert words[: len(name) + 1] == ["longrec", *name]
+    command.make_context(" ".join(name), words[len(name) + 1 :])
+    json_option = any("--json" in p.opts for p in command.params)
+    assert json_option or name == ("leaderboard", "serve")
+
+
+def test_help_is_quick():
+    """0.2 s on a quiet machine, but half a dozen workers share this one: so what matters is what is imported."""
+    script = (
+        "import sys; sys.argv = ['longrec', '--help']\n"
+        "from leaderboard.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'numpy', 'gymnasium', 'pydantic', 'pyarrow', 'numba', 'torch', 'polars'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "quickstart" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("evaluate", "randon"), "error: agent 'randon' is not registered; did you mean random"),
+        (("evaluate", "random", "--suite", "smoke"), "error: suite 'smoke' does not exist; did you mean smoke-v1"),
+        (("evaluate", "random", "--env", "longrec/Gmaes-v0"), "is not registered; did you mean longrec/Games-v0"),
+        (("evaluate", "random", "--env", "x-v0", "--suite", "smoke-v1"), "give either --suite or --env, not both"),
+        (("evaluate", "random", "--episodes", "3"), "--episodes and --option belong to --env"),
+        (("evaluate", "random", "-p", "x"), "error: agent parameter 'x' is not of the form key=value"),
+        (("evaluate", "random", "-p", "x=1"), "error: agent 'random' has no parameter 'x'"),
+        (("verify", "nowhere"), "error: nowhere holds no submission"),
+        (("submit", "nowhere"), "submission.json does not exist"),
+        (("reproduce", "nowhere"), "submission.json does not exist"),
+        (("agents", "show", "gredy"), "did you mean greedy"),
+        (("envs", "show", "longrec/Book-v0"), "did you mean longrec/Books-v0"),
+        (("envs", "check", "nonsense"), "is not registered"),
+        (("world", "card", "gamez"), "error: world 'gamez'"),
+        (("leaderboard", "build", "nowhere"), "holds no submission"),
+        (("leaderboard", "serve", "nowhere"), "holds no board"),
+        (("train", "random", "--env", ENV, "--out", "x"), "has nothing to learn"),
+        (
+            ("world", "build", "--ratings", "a", "--items", "b", "--out", "c", "--id", "bad id"),
+            "must look like longrec/",
+        ),
+    ],
+)
+def test_errors_are_one_line(longrec, arguments, text, tmp_path):
+    done = longrec(*arguments)
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_from_evaluation_to_board(longrec, world_path, tmp_path):
+    """What a user does, one command after the other, on a tiny world; each given twice where it resumes."""
+    options = ("--env", ENV, "-o", f"world={world_path}", "--episodes", 8, "--workers", 1, "--json")
+    for agent in ("random", f"{HERE}:Learner"):
+        first = longrec("evaluate", agent, *options)
+        assert first.returncode == 0, first.stderr
+        again = longrec("evaluate", agent, *options)
+        assert again.stdout == first.stdout
+        result = json.loads(first.stdout)
+        assert result["rows"][0]["episodes"] == 16
+        done = longrec("submit", result["path"], "--to", "subs", "--json")
+        assert (tmp_path / json.loads(done.stdout)["path"] / "submission.json").is_file()
+    verified = json.loads(longrec("verify", "subs", "--json").stdout)
+    assert [line["agent"] for line in verified] == ["Learner", "random"]
+    done = longrec("reproduce", verified[0]["path"], "--workers", 1)
+    assert done.returncode == 0
+    assert "reproduced: 16 episodes" in done.stderr
+    built = longrec("leaderboard", "build", "subs", "--out", "board")
+    assert built.returncode == 0, built.stderr
+    assert "Learner" in built.stdout
+    assert {"index.html", "LEADERBOARD.md", "leaderboard.json"} <= {p.name for p in (tmp_path / "board").iterdir()}
+
+
+def test_a_mismatch_is_one_line(longrec, submission):
+    trace, _ = read_trace(submission / "traces.parquet", 100, 10_000)
+    actions = trace.actions.copy()
+    actions[0] = (actions[0] + 1) % 60
+    write_trace(submission / "traces.parquet", replace(trace, actions=actions))
+    done = longrec("verify", submission)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: longrec/Games-v0, training seed 0, episode 0, step 0: item")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [("agents", "list"), ("agents", "show", "random"), ("envs", "list"), ("world", "list")], ids=" ".join
+)
+def test_lists(longrec, arguments):
+    done = longrec(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    json.loads(longrec(*arguments, "--json").stdout)
+
+
+def test_an_unwritable_out_folder(longrec, tmp_path):
+    (tmp_path / "file").touch()
+    done = longrec("evaluate", "random", "--out", tmp_path / "file" / "runs")
+    assert done.returncode == 1
+    assert "error: cannot write to" in done.stderr

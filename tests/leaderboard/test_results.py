@@ -1,0 +1,150 @@
+"""Rows, submission folders and reproduction: what follows from replayed traces."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from leaderboard.conformance import check_environment
+from leaderboard.evaluate.batch import Job, evaluate_all
+from leaderboard.evaluate.learn import TrainingRecord, train_and_save
+from leaderboard.files import file_sha256, read_model
+from leaderboard.replay import verify
+from leaderboard.reproduce import reproduce
+from leaderboard.results import return_sums, rows
+from leaderboard.stats import difference
+from leaderboard.submit import find, submit
+from leaderboard.traces import read_trace, step_tags, write_trace
+from recsim_envs.errors import AgentError, ConfigurationError, LongrecError, ReplayMismatchError, SubmissionError
+from tests.leaderboard.conftest import ENV, HERE
+
+
+@pytest.fixture(scope="module")
+def runs(suite, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    names = ("random", "oracle", "greedy-no-repeat")
+    assert not evaluate_all([Job(n, folder / n) for n in names], suite, workers=1)
+    return {n: verify(folder / n) for n in names}
+
+
+def test_rows(runs, suite):
+    made = rows(list(runs.values()))
+    assert [(r.task, r.agent) for r in made] == [
+        (t, n) for t in (0, 1) for n in ("greedy-no-repeat", "oracle", "random")
+    ]
+    for row in made:
+        assert row.badge == "replayed"
+        assert row.suite_hash == suite.hash
+        assert row.privileged == row.disclosure.hidden_state == (row.agent == "oracle")
+        assert row.metrics["R_traj"].value == pytest.approx(
+            row.metrics["R_each"].value * row.metrics["Len"].value, rel=1e-9
+        )
+        assert sum(row.departures.values()) == pytest.approx(1)
+        assert len(row.curve) == (20, 12)[row.task]
+        assert sum(row.curve) == pytest.approx(row.metrics["Len"].value)
+        assert row.spent.episodes == 0
+    scores = {r.agent: r.metrics["score"].value for r in made if r.task == 0}
+    assert scores["random"] == 0
+    assert scores["oracle"] == 1
+    assert 0 <= scores["greedy-no-repeat"] <= 1
+    assert made[1].metrics["score"].note == "anchor of the scale"
+
+
+def test_rows_do_not_depend_on_order(runs):
+    chosen = list(runs.values())
+    assert rows(chosen) == rows(chosen[::-1])
+
+
+def test_no_score_without_anchors(runs):
+    assert all("score" not in r.metrics for r in rows([runs["random"], runs["greedy-no-repeat"]]))
+
+
+def test_paired_difference(runs):
+    found = difference(return_sums(runs["oracle"], 0), return_sums(runs["random"], 0))
+    assert found.low > 0
+
+
+def test_the_same_run_twice(runs):
+    with pytest.raises(SubmissionError, match="are the same run; remove one of them"):
+        rows([runs["random"], runs["random"]])
+
+
+def test_submitting(finished, tmp_path):
+    target = submit(finished, tmp_path / "to")
+    assert target.parent == tmp_path / "to" / "random"
+    assert target.name.startswith("tiny-suite-")
+    assert sorted(p.name for p in target.iterdir()) == ["submission.json", "traces.parquet"]
+    assert submit(finished, tmp_path / "to") == target
+    assert find([tmp_path]) == find([target]) == [target]
+    with pytest.raises(SubmissionError, match="holds no submission"):
+        find([tmp_path / "nowhere"])
+
+
+def test_nothing_unverified_is_submitted(submission, tmp_path):
+    (submission / "traces.parquet").write_bytes(b"PAR1")
+    with pytest.raises(SubmissionError):
+        submit(submission, tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+
+
+def test_where_nothing_can_be_written(finished, tmp_path):
+    (tmp_path / "to").touch()
+    with pytest.raises(LongrecError, match="cannot write to"):
+        submit(finished, tmp_path / "to")
+
+
+def test_reproducing(finished):
+    done = reproduce(finished, workers=1)
+    assert done.same_source
+    assert done.episodes == 70
+
+
+def test_another_agents_actions_do_not_reproduce(suite, one_task, tmp_path):
+    assert not evaluate_all([Job("popular", tmp_path / "run")], one_task, workers=1)
+    file = tmp_path / "run" / "submission.json"
+    record = json.loads(file.read_text())
+    record["agent"] |= {"name": "best-rated", "entry_point": "baselines.simple:BestRatedAgent"}
+    file.write_text(json.dumps(record))
+    verify(tmp_path / "run")  # the actions are true; whose they are, replay cannot tell
+    with pytest.raises(ReplayMismatchError, match=r"step \d+: the agent now chooses item \d+, the submission has \d+"):
+        reproduce(tmp_path / "run", workers=1)
+
+
+def test_training_and_saving(world_path, tmp_path):
+    options = {"episodes": 12, "steps": None, "seed": 1, "out": tmp_path / "out"}
+    record = train_and_save(f"{HERE}:Learner", {}, ENV, {"world": str(world_path)}, **options)
+    assert record.spent.episodes == 12
+    assert read_model(tmp_path / "out" / "training.json", TrainingRecord) == record
+    assert (tmp_path / "out" / "agent" / "salt.json").exists()
+    with pytest.raises(ConfigurationError, match="exists; choose a new folder"):
+        train_and_save(f"{HERE}:Learner", {}, ENV, {}, **options)
+    with pytest.raises(AgentError, match="has nothing to learn"):
+        train_and_save("random", {}, ENV, {}, **options)
+
+
+def test_conformance(world_path, own_home):
+    import gymnasium
+
+    import recsim_envs
+
+    recsim_envs.register("tests/Conform-v0", world=world_path)
+    try:
+        findings = check_environment("tests/Conform-v0")
+        assert [(f.check, f.ok) for f in findings] == [
+            ("gymnasium", True),
+            ("stable-baselines3", True),
+            ("vector = scalar", True),
+        ]
+    finally:
+        del gymnasium.registry["tests/Conform-v0"]
+    with pytest.raises(ConfigurationError, match="is not registered"):
+        check_environment("tests/Conform-v0")
+
+
+def test_rewriting_a_trace_keeps_its_bytes(finished, tmp_path):
+    trace, _ = read_trace(finished / "traces.parquet", 100, 10_000)
+    assert np.array_equal(trace.tags, step_tags(trace.episode_seed, trace.offsets, trace.actions, trace.rewards))
+    write_trace(tmp_path / "again.parquet", trace)
+    assert file_sha256(tmp_path / "again.parquet") == file_sha256(finished / "traces.parquet")
