@@ -161,3 +161,13 @@ def survival(o: Outcomes) -> list[float]:
     """Share of sessions that kept step 1, 2, ..., horizon."""
     reached = np.bincount(o.kept.reshape(-1), minlength=o.horizon + 1)[::-1].cumsum()[::-1]
     return [float(x) for x in reached[1 : o.horizon + 1] / o.left.size]
+
+
+def reference() -> str:
+    """The registry as Markdown, for `docs/metrics.md`."""
+    sections = [f"## {m.name}: {m.title}\n\n{m.text}" for m in (SCORE, *METRICS.values())]
+    return "\n\n".join(sections) + "\n"
+
+
+if __name__ == "__main__":
+    print(reference())

@@ -34,11 +34,14 @@ def usable_cores() -> int:
 
 
 def one_thread() -> None:
-    """Restrict numerical libraries to one thread: cells fill the cores, and sums keep one order."""
+    """Restrict numerical libraries to one thread, unless the user has set how many they may have.
+
+    Cells fill the cores as processes, and sums keep one order.
+    """
     for name in _THREADS:
-        os.environ[name] = "1"
+        os.environ.setdefault(name, "1")
     if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+        sys.modules["torch"].set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 def run_cells(specs: Sequence[CellSpec], workers: int, on_event: Callable[[Event], None]) -> dict[int, LongrecError]:

@@ -1,0 +1,78 @@
+"""What the pages of this room say is what the code does."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leaderboard.evaluate.batch import Job, evaluate
+from leaderboard.metrics import METRICS, reference
+from leaderboard.replay import verify
+from leaderboard.schema import Submission, Suite
+from tests.leaderboard.test_cli import COMMANDS
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ("cli.md", "evaluation.md", "metrics.md", "submitting.md")
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.M | re.S)
+
+
+def test_metrics_are_those_of_the_registry():
+    text = (DOCS / "metrics.md").read_text("utf-8")
+    assert re.search(r"<!-- metrics -->\n\n(.*?)\n<!-- end -->", text, re.S)[1] == reference()
+    assert all(f"## {name}:" in text for name in METRICS)
+
+
+def test_every_command_is_on_its_page():
+    text = (DOCS / "cli.md").read_text("utf-8")
+    for name in COMMANDS:
+        assert f"`longrec {name[0]}" in text
+        assert f"`{name[-1]}`" in text or f"`longrec {' '.join(name)}`" in text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_parse(page):
+    for line in "".join(blocks(page, "sh")).splitlines():
+        words = shlex.split(line)
+        name = tuple(words[1:3]) if tuple(words[1:3]) in COMMANDS else tuple(words[1:2])
+        COMMANDS[name].make_context(" ".join(name), words[len(name) + 1 :])
+
+
+def test_the_suite_of_the_page():
+    (text,) = blocks("evaluation.md", "json")
+    assert Suite.model_validate_json(text).name == "long-books"
+
+
+def test_the_agent_of_the_page(one_task, tmp_path, monkeypatch):
+    (tmp_path / "my_agents.py").write_text(blocks("evaluation.md", "python")[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    evaluate(Job("my_agents:Alternate", tmp_path / "run", {"every": 4}), one_task, workers=1)
+    assert verify(tmp_path / "run").submission.agent.parameters == {"every": 4}
+
+
+def test_the_script_of_the_page(tmp_path):
+    script = blocks("evaluation.md", "python")[1]
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"[0-9a-f]{64}\n", done.stdout)
+
+
+def test_the_comparison_of_the_page(one_task, tmp_path, monkeypatch, capsys):
+    for name in ("billp", "fixed-cycle"):  # two other agents under these names: what is compared is not the point
+        path = tmp_path / "runs" / "quickstart" / "runs" / "smoke-v1" / name
+        evaluate(Job({"billp": "oracle", "fixed-cycle": "random"}[name], path), one_task, workers=1)
+    monkeypatch.chdir(tmp_path)
+    exec(blocks("metrics.md", "python")[0], {})
+    assert "low=" in capsys.readouterr().out
+
+
+def test_every_field_of_a_submission_is_explained():
+    text = (DOCS / "submitting.md").read_text("utf-8")
+    assert {name for name in Submission.model_fields if f"`{name}`" not in text} <= {"schema_version"}
