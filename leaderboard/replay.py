@@ -38,9 +38,8 @@ class Replayed:
         return sum(len(o.items) for o in self.outcomes)
 
 
-def verify(path: Path, progress: Callable[[int], None] | None = None) -> Replayed:
-    """Replay a submission folder. `progress` is called with the number of episodes
-    replayed so far, after each task.
+def verify(path: Path) -> Replayed:
+    """Replay a submission folder.
 
     Raises `ReplayMismatchError` naming environment, episode and step where the trace is not what the simulator
     does, `SubmissionError` for a folder that is incomplete, malformed or does not hold what its suite asks for.
@@ -54,8 +53,6 @@ def verify(path: Path, progress: Callable[[int], None] | None = None) -> Replaye
         stop = start + submission.suite.tasks[n].episodes * len(submission.suite.training_seeds)
         outcomes.append(_replay_task(submission, n, simulator, _slice(trace, start, stop)))
         start = stop
-        if progress is not None:
-            progress(stop)
     if file_sha256(path / "traces.parquet") != submission.traces_sha256:
         raise SubmissionError(
             f"{path / 'traces.parquet'} replays, but is not the file that submission.json was written for "

@@ -15,8 +15,10 @@ def main() -> None:
 
     try:
         app()
-    except KeyboardInterrupt:
-        sys.exit("\ninterrupted; finished cells are kept, the same command goes on where it stopped")
+    except SystemExit as end:
+        if end.code == 130:  # what typer makes of Ctrl-C
+            print("interrupted; what was finished is kept, the same command goes on from there", file=sys.stderr)
+        raise
     except BrokenPipeError:  # the reader of our output has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from leaderboard.cli.output import AsJson, Progress, print_json, print_table, say
+from leaderboard.cli.output import AsJson, Progress, Stages, print_json, print_table, say
 
 
 def submit(
@@ -40,14 +40,17 @@ def verify(
     from leaderboard.replay import verify as replay
     from leaderboard.submit import find
 
-    lines = []
-    for folder in find(folders):
-        start = time.perf_counter()
-        replayed = replay(folder)
-        seconds = time.perf_counter() - start
-        s = replayed.submission
-        episodes = sum(o.left.size for o in replayed.outcomes)
-        lines.append((folder, s.agent.name, s.suite.name, episodes, replayed.steps, seconds))
+    lines, found = [], find(folders)
+    with Stages(quiet=json) as stages:
+        for done, folder in enumerate(found):
+            stages("replaying", done, len(found))
+            start = time.perf_counter()
+            replayed = replay(folder)
+            seconds = time.perf_counter() - start
+            s = replayed.submission
+            episodes = sum(o.left.size for o in replayed.outcomes)
+            lines.append((folder, s.agent.name, s.suite.name, episodes, replayed.steps, seconds))
+        stages("replaying", len(found), len(found))
     if json:
         names = ("path", "agent", "suite", "episodes", "steps", "seconds")
         print_json([dict(zip(names, line, strict=True)) for line in lines])

@@ -127,3 +127,32 @@ def _share(spec: CellSpec, event: Event) -> float:
     if not spec.plan.agent.trains:
         return part
     return part / 2 + (0.5 if event.phase == "test" else 0.0)
+
+
+class Stages:
+    """A bar for each stage of some work: call it with stage, done, total. Use as a context."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import MofNCompleteColumn, TaskID
+        from rich.progress import Progress as Bars
+
+        self._bars = Bars(
+            *Bars.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True, quiet=quiet), disable=quiet
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Stages:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Move the bar of a stage; an earlier stage's bar is full then."""
+        if stage not in self._tasks:
+            for task in self._tasks.values():
+                self._bars.update(task, completed=1, total=1)
+            self._tasks[stage] = self._bars.add_task(stage, total=total)
+        self._bars.update(self._tasks[stage], completed=done, total=total)

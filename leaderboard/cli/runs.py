@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leaderboard.cli.output import AsJson, Progress, print_json, print_rows, say
+from leaderboard.cli.output import AsJson, Progress, Stages, print_json, print_rows, say
 
 if TYPE_CHECKING:
     from leaderboard.schema import Suite
@@ -114,7 +114,11 @@ def train(
     if episodes is None and steps is None:
         episodes = 100
     parameters, options = parse_parameters(param or [], "agent parameter"), parse_parameters(option or [], "option")
-    record = train_and_save(agent, parameters, env, options, episodes=episodes, steps=steps, seed=seed, out=out)
+    with Stages(quiet=json) as stages:
+        record = train_and_save(
+            agent, parameters, env, options, episodes=episodes, steps=steps, seed=seed, out=out,
+            progress=lambda done: stages("training sessions", done, episodes or 0),
+        )  # fmt: skip
     if json:
         print_json(record)
     else:

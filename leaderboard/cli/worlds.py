@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leaderboard.cli.output import AsJson, print_facts, print_json, print_table, say
+from leaderboard.cli.output import AsJson, Stages, print_facts, print_json, print_table, say
 
 app = typer.Typer()
 
@@ -42,7 +42,7 @@ def build(
 
     name = _name(env_id, out)
     renamed = {k: str(v) for k, v in parse_parameters(columns or [], "column").items()}
-    with _Stages(quiet=json) as progress:
+    with Stages(quiet=json) as progress:
         world = build_world(
             ratings, items, out, name=name, domain=domain, seed=seed, licence=licence, progress=progress, rank=rank,
             window=window, horizon=horizon, theta_quantile=theta_quantile, r_min_quantile=r_min_quantile,
@@ -128,28 +128,3 @@ def _flat(card: Any, prefix: str = "") -> dict[str, str]:
         else:
             flat[f"{prefix}{key}"] = str(value)
     return flat
-
-
-class _Stages:
-    """A bar for the stage that `build_world` is in."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import Progress, TaskID
-
-        self._bars = Progress(console=Console(stderr=True, quiet=quiet), disable=quiet)
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> _Stages:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage not in self._tasks:
-            for task in self._tasks.values():
-                self._bars.update(task, completed=1, total=1)
-            self._tasks[stage] = self._bars.add_task(stage, total=total)
-        self._bars.update(self._tasks[stage], completed=done, total=total)
