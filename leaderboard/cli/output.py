@@ -130,15 +130,16 @@ def _share(spec: CellSpec, event: Event) -> float:
 
 
 class Stages:
-    """A bar for each stage of some work: call it with stage, done, total. Use as a context."""
+    """A bar for each stage of some work, in a terminal: call it with stage, done, total. Use as a context."""
 
     def __init__(self, *, quiet: bool) -> None:
         from rich.console import Console
         from rich.progress import MofNCompleteColumn, TaskID
         from rich.progress import Progress as Bars
 
+        console = Console(stderr=True, quiet=quiet)
         self._bars = Bars(
-            *Bars.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True, quiet=quiet), disable=quiet
+            *Bars.get_default_columns(), MofNCompleteColumn(), console=console, disable=quiet or not console.is_terminal
         )
         self._tasks: dict[str, TaskID] = {}
 
