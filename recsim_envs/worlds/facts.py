@@ -37,27 +37,32 @@ class SessionLog:
 
 
 def measure(log: SessionLog, catalogue: Catalogue, *, window: int = 4, levels: int = 5) -> dict[str, float]:
-    """The facts of `spec`: how long and how well, what rewards look like, why users leave. All are plain numbers.
+    """The facts of `spec`: how long and how well, what rewards look like, why users leave. A share of nothing is NaN.
 
     `reward_k` are shares of the steps at which the user stayed; `hazard` is departures a recommendation;
-    `repeat_share` the share of departures at an item of the window; `same_category_left` and `_stayed` the share
-    of later steps that share a category with the window, among departures without repeat and among stays.
+    `repeat_share` the share of departures at an item of the window; `same_category` the share of items that share
+    a category with the window, among steps after the first that were stayed at, and `same_category_gap` how much
+    larger it is among departures without repeat; `distinct_items` the effective number of items of a run.
     """
     stayed, recent = ~log.left, log.in_window(window)
     repeat = (recent == log.item[:, None]).any(1)
     rewards = log.reward[stayed]
     sessions = len(np.unique(log.session))
+
+    def share(flags: NDArray[np.bool_]) -> float:
+        return float(flags.mean()) if len(flags) else float("nan")
+
     alike = _share_category(log.item, recent, catalogue)
     later = log.step > 0
-    facts = {f"reward_{k}": float(np.mean(rewards == k)) for k in range(1, levels + 1)}
+    facts = {f"reward_{k}": share(rewards == k) for k in range(1, levels + 1)}
     return facts | {
-        "first_reward_1": float(np.mean(log.reward[(log.step == 0) & stayed] == 1)),
+        "first_reward_1": share(log.reward[(log.step == 0) & stayed] == 1),
         "length": len(rewards) / sessions,
         "reward": float(rewards.mean()),
-        "hazard": float(log.left.mean()),
-        "repeat_share": float(repeat[log.left].mean()),
-        "same_category_left": float(alike[log.left & ~repeat].mean()),
-        "same_category_stayed": float(alike[stayed & later].mean()),
+        "hazard": share(log.left),
+        "repeat_share": share(repeat[log.left]),
+        "same_category": share(alike[stayed & later]),
+        "same_category_gap": share(alike[log.left & ~repeat]) - share(alike[stayed & later]),
         "distinct_items": float(np.mean([_effective_number(log.item[log.run == r]) for r in np.unique(log.run)])),
         "additive_r2": additive_r2(log.user[stayed], log.item[stayed], rewards),
     }

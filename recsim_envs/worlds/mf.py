@@ -117,7 +117,7 @@ def _fit(
         found = _export(model, mean, epoch, valid)
         since = 0 if found.validation_rmse < best.validation_rmse else since + 1
         best = found if since == 0 else best
-        progress(f"rank {how.rank}, validation RMSE {best.validation_rmse:.4f}", epoch, how.epochs)
+        progress(f"fitting rank {how.rank}" if how.rank else "fitting biases", epoch, how.epochs)
         if since >= how.patience:
             break
     return best

@@ -68,24 +68,20 @@ def series(seed, n, percent, longest):
 
 
 @njit(cache=True)
-def item_tastes(seed, first, tastes, percent_mixed):
-    """The two tastes an item appeals to (n, 2), equal for most; one series has one pair."""
-    out = np.empty((len(first), 2), np.int64)
+def item_tastes(seed, first, tastes):
+    """The taste that each item appeals to (n,); one series has one taste."""
+    out = np.empty(len(first), np.int64)
     for i in range(len(first)):
-        f = first[i]
-        out[i, 0] = out[i, 1] = below(tastes, seed, f, TASTE, 0)
-        if below(100, seed, f, TASTE, 1) < percent_mixed:
-            out[i, 1] = (out[i, 0] + 1 + below(tastes - 1, seed, f, TASTE, 2)) % tastes
+        out[i] = below(tastes, seed, first[i], TASTE, 0)
     return out
 
 
 @njit(cache=True)
-def overlapping_categories(seed, first, tastes, weights, broad, counts, percent_home, percent_kin):
+def overlapping_categories(seed, first, tastes, weights, broad, counts, percent_home):
     """One to len(counts) categories an item as (indptr, ids): a shop's shelf.
 
     Categories from `broad` on belong to the taste (index modulo the number of tastes). The first category of an
-    item is one of its taste's own in `percent_home` of all cases, each further one in `percent_kin` (below 100);
-    the others are drawn by `weights` (running sums).
+    item is one of its taste's own in `percent_home` of all cases; the others are drawn by `weights` (running sums).
     """
     n, groups = len(first), tastes.max() + 1
     indptr, ids, end = np.zeros(n + 1, np.int64), np.empty(n * len(counts), np.int32), 0
@@ -93,14 +89,12 @@ def overlapping_categories(seed, first, tastes, weights, broad, counts, percent_
     for i in range(n):
         f, start, step = first[i], end, 0
         wanted = 1 + pick(counts, seed, f, CATEGORY, 0)
-        percent = percent_home
         while end - start < wanted:
             step += 3
-            if below(100, seed, f, CATEGORY, step) < percent:
-                c = broad + tastes[f, 0] + groups * below(own, seed, f, CATEGORY, step + 1)
+            if end == start and below(100, seed, f, CATEGORY, step) < percent_home:
+                c = broad + tastes[f] + groups * below(own, seed, f, CATEGORY, step + 1)
             else:
                 c = pick(weights, seed, f, CATEGORY, step + 2)
-            percent = percent_kin
             if not np.any(ids[start:end] == c):
                 ids[end] = c
                 end += 1
@@ -122,7 +116,7 @@ def nested_categories(seed, first, tastes, weights, total, percent_home):
         step = 1
         main = pick(weights, seed, f, CATEGORY, 0)
         if below(100, seed, f, CATEGORY, 1) < percent_home:
-            while main % groups != tastes[f, 0]:
+            while main % groups != tastes[f]:
                 step += 1
                 main = pick(weights, seed, f, CATEGORY, step)
         subs = (total - 1 - main) // mains  # how many this main has; the earlier ones are the larger ones
@@ -146,14 +140,14 @@ def quality(seed, first):
 
 @njit(cache=True)
 def styles(seed, first, tastes, dim, taste_weight, own_weight, sequel_weight):
-    """Integer item vectors (n, dim), weights in hundredths: what an item's tastes share, its own, its sequel's part."""
+    """Integer item vectors (n, dim), weights in hundredths: what a taste shares, the item's own, its sequel's part."""
     n = len(first)
     out = np.empty((n, dim), np.int64)
     for i in range(n):
         for d in range(dim):
-            shared = 3 * normal(seed, tastes[i, 0], CENTRE, d) + normal(seed, tastes[i, 1], CENTRE, d)
+            shared = taste_weight * normal(seed, tastes[i], CENTRE, d)
             own = own_weight * normal(seed, first[i], STYLE, d) + sequel_weight * normal(seed, i, STYLE, d + dim)
-            out[i, d] = taste_weight * shared + 4 * own
+            out[i, d] = shared + own
     return out
 
 
@@ -161,8 +155,8 @@ def styles(seed, first, tastes, dim, taste_weight, own_weight, sequel_weight):
 def rewards(seed, users, tastes, qualities, weights, ceiling, veto, cuts):
     """Rewards 1..len(cuts)+1, int8 (users, n): how many cuts the sum of four effects passes.
 
-    The effects are the user's mood, the item's quality, the user's liking of the item's tastes (three quarters the
-    first, one quarter the second) and a whim of this user about this item, with `weights` in that order. Liking
+    The effects are the user's mood, the item's quality, the user's liking of the item's taste and a
+    whim of this user about this item, with `weights` in that order. Liking
     beyond `ceiling` adds nothing: a taste is minded or not. A whim below -`veto` makes the reward 1, whatever else.
     `weights`, `ceiling`, `veto` and `cuts` are in hundredths of a standard deviation.
     """
@@ -175,11 +169,10 @@ def rewards(seed, users, tastes, qualities, weights, ceiling, veto, cuts):
             liking[t] = weights[2] * min(normal(seed, u, LIKING, t), ceiling * SD // 100)
         for i in range(n):
             whim = normal(seed, u, WHIM, i)
-            score = 4 * (mood + weights[1] * qualities[i] + weights[3] * whim)
-            score += 3 * liking[tastes[i, 0]] + liking[tastes[i, 1]]
+            score = mood + weights[1] * qualities[i] + liking[tastes[i]] + weights[3] * whim
             level = 1
             for cut in cuts:
-                level += score >= 4 * cut * SD
+                level += score >= cut * SD
             out[u, i] = level if 100 * whim >= -veto * SD else 1
     return out
 

@@ -23,30 +23,28 @@ class Recipe:
     train_users: int
     items: int
     categories: tuple[tuple[str, int, str], ...]
+    tastes: int
+    distance_unit: int  # vectors are scaled so that one standard deviation of the own part is this long
+    threshold: int
+    horizon: int
+    effects: tuple[int, int, int, int]  # hundredths: mood, quality, liking, whim
+    ceiling: int  # hundredths: liking a taste more than this adds nothing
+    cuts: tuple[int, ...]  # hundredths: where reward 2, 3, 4 and 5 begin
+    watched: tuple[int, ...]  # per cent watched, by the reward it would give
+    fame_flatness: int  # weight of the item of rank k is 1 / (k + this)
+    percent_home: int  # items whose first category belongs to their taste
+    veto: int = 400  # hundredths: a whim below minus this makes the reward 1; 347 or more is never reached
     broad_categories: int = 0
+    category_counts: tuple[int, ...] = ()  # per cent of items with 1, 2, ... categories
     sub_categories: tuple[str, ...] = ()
     total_categories: int = 0
-    category_counts: tuple[int, ...] = (23, 34, 25, 12, 4, 2)  # per cent of items with 1, 2, ... categories
-    percent_home: int = 80  # items whose first category belongs to their taste
-    percent_kin: int = 40  # further categories that belong to the item's taste
-    tastes: int = 9
-    percent_mixed: int = 30  # items with two tastes
     percent_sequel: int = 12
     longest_series: int = 4
     dim: int = 12
     style_weights: tuple[int, int, int] = (40, 100, 20)  # hundredths: taste, own, sequel
-    distance_unit: int = 10  # vectors are scaled so that one standard deviation of the own part is this long
-    effects: tuple[int, int, int, int] = (50, 40, 100, 35)  # hundredths: mood, quality, liking, whim
-    ceiling: int = 0  # hundredths: liking a taste more than this adds nothing
-    veto: int = 400  # hundredths: a whim below minus this makes the reward 1; 347 or more is never reached
-    cuts: tuple[int, ...] = (-50, 0, 35, 65)  # hundredths: where reward 2, 3, 4 and 5 begin
-    fame_flatness: int = 30  # weight of the item of rank k is 1 / (k + this)
     log_lengths: tuple[int, int] = (30, 40)
-    watched: tuple[int, ...] = (3, 8, 25, 70, 100)  # per cent watched, by the reward it would give
     window: int = 4
-    threshold: int = 50
     r_min: int = 2
-    horizon: int = 70
 
     def digest(self) -> str:
         """Short name of these constants and of the generator's version: the cached world's folder bears it."""
@@ -64,11 +62,23 @@ GAMES: Final = Recipe(
     users=2000,
     train_users=1000,
     items=6012,
+    tastes=18,
+    distance_unit=27,
+    threshold=50,
+    horizon=70,
+    effects=(100, 68, 434, 20),
+    ceiling=-6,
+    cuts=(-161, -92, -54, -18),
+    watched=(2, 6, 25, 70, 100),
+    fame_flatness=34,
+    percent_home=100,
+    veto=240,
     broad_categories=3,
+    category_counts=(50, 34, 11, 3, 1, 1),
     categories=(
-        ("Action", 420, "Strike Fury Assault Vendetta Gauntlet Rampage Havoc Reckoning"),
-        ("Independent", 300, "Echoes Fragments Lantern Paradox Wander Hush Tangle Bloom"),
-        ("Adventure", 280, "Expedition Odyssey Voyage Relics Frontier Passage Compass Trail"),
+        ("Action", 2940, "Strike Fury Assault Vendetta Gauntlet Rampage Havoc Reckoning"),
+        ("Independent", 2100, "Echoes Fragments Lantern Paradox Wander Hush Tangle Bloom"),
+        ("Adventure", 1960, "Expedition Odyssey Voyage Relics Frontier Passage Compass Trail"),
         ("Strategy", 200, "Dominion Legions Conquest Tactics Banners Sovereign Campaigns Bastion"),
         ("Casual", 170, "Garden Bakery Bubbles Picnic Marbles Kittens Orchard Confetti"),
         ("Role-Playing", 140, "Oathbound Runes Chronicles Wyverns Heirs Prophecy Paladins Grimoire"),
@@ -101,12 +111,18 @@ BOOKS: Final = Recipe(
     users=2000,
     train_users=1000,
     items=13864,
-    sub_categories=_MODIFIERS,
-    total_categories=290,
     tastes=10,
+    distance_unit=4,
     threshold=15,
     horizon=50,
-    distance_unit=5,
+    effects=(105, 48, 615, 15),
+    ceiling=7,
+    cuts=(-171, -103, -37, 22),
+    watched=(1, 3, 25, 70, 100),
+    fame_flatness=5,
+    percent_home=99,
+    sub_categories=_MODIFIERS,
+    total_categories=290,
     categories=(
         ("Fiction", 300, "House River Season Neighbours Inheritance Orchard Stranger Silence"),
         ("Mystery", 150, "Alibi Witness Inquest Locket Verdict Clue Suspect Disappearance"),

@@ -7,7 +7,9 @@ float64 rounded once to float32, which IEEE 754 defines exactly. No matrix produ
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +21,15 @@ from recsim_envs.worlds.storage import Arrays, StringColumn
 from recsim_envs.worlds.titles import invent
 from recsim_envs.worlds.world import DepartureDefaults, World, WorldInfo
 
+CARDS: Final = Path(__file__).with_name("recipe_cards.json")
+
 
 def generate(recipe: Recipe) -> World:
     """The world of a recipe, in memory: about two seconds and users x items bytes."""
     seed = recipe.seed
     rank = kernel.shuffled(seed, recipe.items)
     first = kernel.series(seed, recipe.items, recipe.percent_sequel, recipe.longest_series)
-    tastes = kernel.item_tastes(seed, first, recipe.tastes, recipe.percent_mixed)
+    tastes = kernel.item_tastes(seed, first, recipe.tastes)
     effects, cuts = np.array(recipe.effects), np.array(recipe.cuts)
     table = kernel.rewards(
         seed, recipe.users, tastes, kernel.quality(seed, first), effects, recipe.ceiling, recipe.veto, cuts
@@ -49,6 +53,13 @@ def generate(recipe: Recipe) -> World:
     return World(_info(recipe), arrays)
 
 
+def _card(recipe: Recipe) -> dict[str, Any]:
+    """The card that `calibration` measured and wrote for these very constants, else none."""
+    cards: dict[str, dict[str, Any]] = json.loads(CARDS.read_text("utf-8")) if CARDS.exists() else {}
+    found = cards.get(recipe.name, {})
+    return found if found.get("recipe") == recipe.digest() else {}
+
+
 def _fame(rank: NDArray[np.int64], flatness: int) -> NDArray[np.int64]:
     """Running sums of the items' weights 1 / (rank + flatness), in billionths below 2**32 altogether."""
     running: NDArray[np.int64] = np.cumsum(100_000_000 // (rank + flatness))
@@ -57,7 +68,7 @@ def _fame(rank: NDArray[np.int64], flatness: int) -> NDArray[np.int64]:
 
 def _vectors(recipe: Recipe, first: NDArray[np.int64], tastes: NDArray[np.int64]) -> NDArray[np.float32]:
     whole = kernel.styles(recipe.seed, first, tastes, recipe.dim, *recipe.style_weights)
-    scaled: NDArray[np.float32] = (whole * recipe.distance_unit / (400 * kernel.SD)).astype(np.float32)
+    scaled: NDArray[np.float32] = (whole * recipe.distance_unit / (100 * kernel.SD)).astype(np.float32)
     return scaled
 
 
@@ -71,7 +82,7 @@ def _shelves(recipe: Recipe, first: NDArray[np.int64], tastes: NDArray[np.int64]
     else:
         indptr, ids = kernel.overlapping_categories(
             recipe.seed, first, tastes, weights, recipe.broad_categories, np.cumsum(recipe.category_counts),
-            recipe.percent_home, recipe.percent_kin,
+            recipe.percent_home,
         )  # fmt: skip
     nouns = [words.split() for _, _, words in recipe.categories]
     titles = StringColumn.of(invent(recipe.seed, recipe.domain, nouns, ids[indptr[:-1]].astype(np.int64), first))
@@ -105,4 +116,5 @@ def _info(recipe: Recipe) -> WorldInfo:
             window=recipe.window, threshold=recipe.threshold, r_min=recipe.r_min, horizon=recipe.horizon
         ),
         recipe=record,
+        card=_card(recipe),
     )

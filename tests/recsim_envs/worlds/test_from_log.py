@@ -56,7 +56,7 @@ def test_the_world_is_complete_and_round_trips(built):
     assert rewards.max() <= 5
     np.testing.assert_allclose(np.linalg.norm(world.arrays["vectors"], axis=1), 1, atol=1e-6)
     assert stages[0][0] == "reading"
-    assert {s[0].split(",")[0] for s in stages} == {"reading", "rank 4", "rank 0", "assembling"}
+    assert {s[0] for s in stages} == {"reading", "fitting rank 4", "fitting biases", "assembling"}
 
 
 def test_thresholds_are_at_their_quantiles(built):
