@@ -32,7 +32,6 @@ class _Log:
 
     def add(self, episodes: NDArray[np.int64], actions: NDArray[np.int64], rewards: NDArray[np.float64]) -> None:
         self._chunks.append((episodes, actions.astype(np.int32), rewards.astype(np.float32)))
-        self.lengths[episodes] += 1
 
     def trace(self, task: int, training_seed: int, seeds: NDArray[np.uint64]) -> Trace:
         offsets = np.concatenate([[0], np.cumsum(self.lengths)])
@@ -51,6 +50,57 @@ class _Log:
             tags=step_tags(seeds, offsets, actions, rewards),
             ends=self.ends,
         )
+
+
+class _Lanes:
+    """Which session each lane holds, and how far it is. Lanes of ended sessions are refilled until none are left."""
+
+    def __init__(self, simulator: Simulator, seeds: NDArray[np.uint64], keys: NDArray[np.uint64]) -> None:
+        self._simulator, self._seeds, self._all_keys = simulator, seeds, keys
+        self._session = np.zeros(simulator.num_lanes, np.int64)
+        self._steps = np.zeros(simulator.num_lanes, np.int64)
+        self._keys = np.zeros(simulator.num_lanes, np.uint64)
+        self._started = 0
+        self.active = np.arange(min(simulator.num_lanes, len(seeds)))
+        self._begin(self.active)
+
+    @property
+    def finished(self) -> int:
+        """Sessions that have ended."""
+        return self._started - len(self.active)
+
+    @property
+    def rows(self) -> NDArray[np.int64] | None:
+        """The lanes that hold a running session; None where all do, which spares copies."""
+        return None if len(self.active) == self._simulator.num_lanes else self.active
+
+    def sessions(self) -> Sessions:
+        """The running sessions, as agents see them."""
+        return Sessions(lanes=self.active, keys=self._keys[self.active], steps=self._steps[self.active])
+
+    def step(self) -> NDArray[np.int64]:
+        """Count a step of every running session; their numbers."""
+        self._steps[self.active] += 1
+        return self._session[self.active]
+
+    def end(self, ended: NDArray[np.int64], log: _Log) -> None:
+        """Log how the sessions of these lanes ended, and start the next ones in them."""
+        sessions = self._session[ended]
+        log.lengths[sessions] = self._steps[ended]
+        log.ends[sessions] = np.array(self._simulator.causes(), dtype=object)[ended]
+        refilled = ended[: len(self._seeds) - self._started]
+        if len(refilled):
+            self._begin(refilled)
+        if len(refilled) < len(ended):
+            self.active = np.setdiff1d(self.active, ended[len(refilled) :], assume_unique=True)
+
+    def _begin(self, lanes: NDArray[np.int64]) -> None:
+        fresh = slice(self._started, self._started + len(lanes))
+        self._session[lanes] = np.arange(fresh.start, fresh.stop)
+        self._keys[lanes] = self._all_keys[fresh]
+        self._steps[lanes] = 0
+        self._started = fresh.stop
+        self._simulator.begin(lanes, self._seeds[fresh])
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -78,36 +128,22 @@ def simulate(
     rows of running lanes only. `keys` (n,) are its session keys. `progress` is called with the number of
     finished sessions. Raises `AgentError` when the agent fails or answers with something that is no action.
     """
-    total, lanes = len(seeds), min(simulator.num_lanes, len(seeds))
-    log = _Log(total)
-    session = np.arange(simulator.num_lanes)  # which session each lane holds
-    active = np.arange(lanes)
-    started = lanes
-    simulator.begin(active, seeds[:lanes])
+    lanes, log = _Lanes(simulator, seeds, keys), _Log(len(seeds))
     watches = type(agent).observe is not Agent.observe
-    while len(active):
-        episodes = session[active]
-        rows = None if len(active) == simulator.num_lanes else active
-        sessions = Sessions(lanes=active, keys=keys[episodes], steps=log.lengths[episodes])
+    while len(lanes.active):
+        rows, sessions = lanes.rows, lanes.sessions()
         actions = _act(agent, _rows(simulator.observe(), rows), _infos(simulator, agent, rows), sessions)
-        step = _step(simulator, agent, actions, active, rows)
+        step = _step(simulator, agent, actions, rows)
         rewards, terminated, truncated = step if rows is None else (a[rows] for a in step)
-        log.add(episodes, actions, rewards)
+        log.add(lanes.step(), actions, rewards)
         if watches:
             after = _rows(simulator.observe(), rows), _infos(simulator, agent, rows)
             _call(agent, "observe", sessions, Feedback(actions, rewards, terminated, truncated, *after))
-        ended = active[terminated | truncated]
-        if len(ended):
-            log.ends[session[ended]] = np.array(simulator.causes(), dtype=object)[ended]
-            refilled = ended[: total - started]
-            session[refilled] = np.arange(started, started + len(refilled))
-            started += len(refilled)
-            if len(refilled):
-                simulator.begin(refilled, seeds[session[refilled]])
-            if len(refilled) < len(ended):
-                active = np.setdiff1d(active, ended[len(refilled) :], assume_unique=True)
+        over = terminated | truncated
+        if over.any():
+            lanes.end(lanes.active[over], log)
             if progress is not None:
-                progress(started - len(active))
+                progress(lanes.finished)
     return log.trace(task, training_seed, seeds)
 
 
@@ -135,12 +171,10 @@ def _act(agent: Agent, observations: Batch, infos: Batch, sessions: Sessions) ->
     return actions.astype(np.int64, copy=False)
 
 
-def _step(
-    simulator: Simulator, agent: Agent, actions: NDArray[Any], active: NDArray[np.int64], rows: NDArray[np.int64] | None
-) -> Any:
+def _step(simulator: Simulator, agent: Agent, actions: NDArray[Any], rows: NDArray[np.int64] | None) -> Any:
     if rows is not None:
         whole = np.zeros(simulator.num_lanes, np.int64)  # lanes that are over ignore their action
-        whole[active] = actions
+        whole[rows] = actions
         actions = whole
     try:
         return simulator.step(actions)
