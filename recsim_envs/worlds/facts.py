@@ -37,7 +37,7 @@ class SessionLog:
 
 
 def measure(log: SessionLog, catalogue: Catalogue, *, window: int = 4, levels: int = 5) -> dict[str, float]:
-    """The facts of `spec`: how long and how well, what rewards look like, why users leave. A share of nothing is NaN.
+    """Facts of sessions: how long and how well, what rewards look like, why users leave. A share of nothing is NaN.
 
     `reward_k` are shares of the steps at which the user stayed; `hazard` is departures a recommendation;
     `repeat_share` the share of departures at an item of the window; `same_category` the share of items that share

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +25,19 @@ from recsim_envs.worlds.storage import (
 )
 
 
+MAX_WINDOW: Final = 64  # what a world or an option from outside may make us allocate
+MAX_HORIZON: Final = 100_000
+
+
 class DepartureDefaults(BaseModel):
     """Constants of the `departure` family that suit this world; every one can be overridden in `gym.make`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    window: int = Field(4, ge=1, le=64, description="how many shown items the user remembers (W)")
+    window: int = Field(4, ge=1, le=MAX_WINDOW, description="how many shown items the user remembers (W)")
     threshold: float = Field(ge=0, description="Euclidean distance under which an item is too alike (theta)")
     r_min: float = Field(description="a reward below this makes the user leave")
-    horizon: int = Field(ge=1, le=100_000, description="step cap of a session")
+    horizon: int = Field(ge=1, le=MAX_HORIZON, description="step cap of a session")
 
 
 class WorldInfo(BaseModel):
@@ -221,6 +225,11 @@ class World:
                 if length != expected:
                     raise WorldError(f"{where}: array {name} has {length} {axis}, not {expected}")
         _check_references(a, sizes, len(self.info.category_names), where)
+        low, high = self.info.reward_range
+        for name in {"rewards", "log_rewards"} & set(a):
+            # Written so that NaN fails too.
+            if a[name].size and not (low <= a[name].min() and a[name].max() <= high):
+                raise WorldError(f"{where}: {name} leaves the reward range {low:g} to {high:g}; rebuild the world")
 
 
 def _plain(name: str) -> str:
@@ -255,4 +264,5 @@ def _check_references(a: Arrays, sizes: dict[str, int], num_categories: int, whe
     for split in ("train_users", "test_users"):
         demand(len(a[split]) and np.all(np.diff(a[split]) > 0), f"{split} is empty or not strictly increasing")
     demand(not len(np.intersect1d(a["train_users"], a["test_users"])), "train and test users overlap")
-    demand(np.isfinite(a["vectors"]).all(), "vectors holds NaN or infinity")
+    for name in {"vectors", "mean_reward", *FACTORS} & set(a):
+        demand(np.isfinite(a[name]).all(), f"{name} holds NaN or infinity")

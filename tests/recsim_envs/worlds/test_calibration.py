@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,3 +136,10 @@ def test_visits_are_reproducible_and_follow_the_rules(small_world):
     assert (log.reward[log.left] == 0).all()
     assert log.left.sum() == sum(cause != "horizon" for cause in causes)
     assert np.isin(log.user, small_world.users("test")).all()
+
+
+def test_the_pages_show_the_cards(measured):
+    name, world, _ = measured
+    page = (Path(__file__).parents[3] / "docs" / "worlds" / f"{name}.md").read_text("utf-8")
+    text = card_markdown(world)
+    assert text[text.index("| fact |") :].strip() in page

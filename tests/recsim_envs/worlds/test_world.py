@@ -146,6 +146,9 @@ def test_a_damaged_world_json_is_a_typed_error(folder, text):
         ("mean_reward", lambda a: a[None], "axes"),
         ("rewards", lambda a: a.astype(np.int64), "rewards is <i8"),
         ("test_users", lambda a: a[:0], "empty"),
+        ("rewards", lambda a: a + np.int8(1), "rewards leaves the reward range 1 to 5"),
+        ("log_rewards", lambda a: np.where(a == a.max(), np.nan, a).astype(np.float32), "log_rewards leaves"),
+        ("mean_reward", lambda a: np.full_like(a, np.inf), "mean_reward holds NaN"),
     ],
 )
 def test_an_inconsistent_world_is_not_saved(tmp_path, name, change, message):
