@@ -82,8 +82,9 @@ def _fill_below(n, seed, step, purpose, lane, out):
 
 
 def _broadcast(*arguments: ArrayLike) -> tuple[tuple[int, ...], list[NDArray[np.uint64]]]:
-    arrays = np.broadcast_arrays(*(np.asarray(a).astype(np.uint64) for a in arguments))
-    return arrays[0].shape, [np.ascontiguousarray(a).reshape(-1) for a in arrays]
+    arrays = [np.asarray(a).astype(np.uint64) for a in arguments]
+    shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    return shape, [a.ravel() if a.shape == shape else np.broadcast_to(a, shape).flatten() for a in arrays]
 
 
 def bits_array(seed: ArrayLike, step: ArrayLike, purpose: ArrayLike, lane: ArrayLike = 0) -> NDArray[np.uint64]:

@@ -73,7 +73,7 @@ def check(env_id: EnvId, json: AsJson = False) -> None:
 
     Example:  longrec envs check longrec/Games-v0
     """
-    from leaderboard.conformance import check_environment
+    from recsim_envs.check import check_environment
 
     findings = check_environment(env_id)
     if json:

@@ -24,7 +24,6 @@ from recsim_envs.worlds.storage import (
     read_array,
 )
 
-
 MAX_WINDOW: Final = 64  # what a world or an option from outside may make us allocate
 MAX_HORIZON: Final = 100_000
 

@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 
-from leaderboard.conformance import check_environment
 from leaderboard.evaluate.batch import Job, evaluate_all
 from leaderboard.evaluate.learn import TrainingRecord, train_and_save
 from leaderboard.files import file_sha256, read_model
@@ -122,25 +121,6 @@ def test_training_and_saving(world_path, tmp_path):
         train_and_save(f"{HERE}:Learner", {}, ENV, {}, **options)
     with pytest.raises(AgentError, match="has nothing to learn"):
         train_and_save("random", {}, ENV, {}, **options)
-
-
-def test_conformance(world_path, own_home):
-    import gymnasium
-
-    import recsim_envs
-
-    recsim_envs.register("tests/Conform-v0", world=world_path)
-    try:
-        findings = check_environment("tests/Conform-v0")
-        assert [(f.check, f.ok) for f in findings] == [
-            ("gymnasium", True),
-            ("stable-baselines3", True),
-            ("vector = scalar", True),
-        ]
-    finally:
-        del gymnasium.registry["tests/Conform-v0"]
-    with pytest.raises(ConfigurationError, match="is not registered"):
-        check_environment("tests/Conform-v0")
 
 
 def test_rewriting_a_trace_keeps_its_bytes(finished, tmp_path):

@@ -15,11 +15,12 @@ from recsim_envs.families.base import Simulator, Step
 from recsim_envs.families.departure import kernel
 from recsim_envs.spec import TaskSpec
 from recsim_envs.worlds import resolve
-from recsim_envs.worlds.world import World
+from recsim_envs.worlds.world import MAX_HORIZON, MAX_WINDOW, World
 
 MEMORY: Final = 10
 """Items of history and of the session that an observation shows: the paper's state is the last ten titles."""
 
+_CAUSES = np.array(kernel.CAUSES, dtype=object)
 _INT64 = np.dtype(np.int64)
 _PROTOCOL = re.compile(r"FB|NX_(0|[1-9][0-9]{0,4})")
 
@@ -48,8 +49,8 @@ class DepartureSimulator(Simulator):
         self.world = resolve(world)
         self._users = np.ascontiguousarray(self.world.users(split))
         defaults = self.world.info.departure
-        self.window = _at_least(1, "window", defaults.window if window is None else window)
-        self.horizon = _at_least(1, "horizon", defaults.horizon if horizon is None else horizon)
+        self.window = _integer("window", defaults.window if window is None else window, MAX_WINDOW)
+        self.horizon = _integer("horizon", defaults.horizon if horizon is None else horizon, MAX_HORIZON)
         self.threshold = _finite("threshold", defaults.threshold if threshold is None else threshold)
         self.r_min = _finite("r_min", defaults.r_min if r_min is None else r_min)
         if not _PROTOCOL.fullmatch(protocol):
@@ -64,7 +65,7 @@ class DepartureSimulator(Simulator):
                 f"protocol {protocol} needs {self.horizon} different items, the catalogue has {self.world.num_items}; "
                 "pass a smaller horizon"
             )
-        self._allocate(_at_least(1, "number of lanes", num_lanes))
+        self._allocate(_integer("number of lanes", num_lanes, 2**31 - 1))
         self.task = self._task_spec(env_id, protocol)
 
     def _allocate(self, lanes: int) -> None:
@@ -168,7 +169,7 @@ class DepartureSimulator(Simulator):
 
     def causes(self) -> list[str]:
         """Why each session ended: "repeat", "too-alike", "low-reward", "horizon"; "" while it runs."""
-        return [kernel.CAUSES[c] for c in self._state[kernel.CAUSE]]
+        return _CAUSES[self._state[kernel.CAUSE]].tolist()
 
     def hidden(self) -> dict[str, Any]:
         """User ids (B,) beside the world and the constants that decide when they leave."""
@@ -207,9 +208,9 @@ class DepartureSimulator(Simulator):
         return "\n".join([head, "Before:", *past, "Session:", *session])
 
 
-def _at_least(low: int, name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-        raise ConfigurationError(f"{name} must be an integer of at least {low}, got {value!r}")
+def _integer(name: str, value: Any, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= most:
+        raise ConfigurationError(f"{name} must be an integer of 1 to {most}, got {value!r}")
     return int(value)
 
 

@@ -151,7 +151,7 @@ def test_a_forbidden_repeat_names_the_way_out():
     [
         ("protocol", "NX", "use 'FB', 'NX_0' or 'NX_k'"),
         ("protocol", "NX_31", "needs 31 different items"),
-        ("window", 0, "window must be an integer of at least 1"),
+        ("window", 0, "window must be an integer of 1 to 64"),
         ("window", 2.5, "window must be an integer"),
         ("horizon", True, "horizon must be an integer"),
         ("threshold", float("nan"), "threshold must be a finite number"),
