@@ -30,7 +30,7 @@ def run(folder: Path, *command: str) -> str:
     environment = os.environ | {"PATH": path, "LONGREC_HOME": str(folder / "home"), "COLUMNS": "200"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return done.stdout + done.stderr  # tables on one, messages on the other
 
 
 def run_blocks(folder: Path, heading: str, languages: tuple[str, ...]) -> str:
