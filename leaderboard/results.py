@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from leaderboard.metrics import METRICS, SCORE, Outcomes, departures, survival
 from leaderboard.replay import Replayed
 from leaderboard.schema import Cell, Estimate, Row, SpentBudget, canonical_json
-from leaderboard.stats import Sums, mean, score
+from leaderboard.stats import Sums, difference, mean, score
 from recsim_envs.errors import SubmissionError
 
 RANDOM, ORACLE = "random", "oracle"
@@ -38,6 +39,34 @@ def rows(replayed: Sequence[Replayed]) -> list[Row]:
 def return_sums(replayed: Replayed, task: int) -> Sums:
     """R_traj of one submission on one task, for paired comparison with `leaderboard.stats.difference`."""
     return _sums(replayed, replayed.outcomes[task], "R_traj")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric of two submissions on one task, and the first less the second, paired by user."""
+
+    task: int
+    env_id: str
+    metric: str
+    first: float
+    second: float
+    difference: Estimate
+
+
+def differences(first: Replayed, second: Replayed) -> list[Difference]:
+    """Every metric that has an interval, on every task. Raises `SubmissionError` if the suites are not the same."""
+    if first.submission.suite_hash != second.submission.suite_hash:
+        raise SubmissionError(
+            f"{first.path} is of suite {first.submission.suite.name}, {second.path} of "
+            f"{second.submission.suite.name}, or of another version of it: only runs of one suite can be compared"
+        )
+    found = []
+    for task, chosen in enumerate(first.submission.suite.tasks):
+        for name in (n for n, metric in METRICS.items() if metric.ratio is not None):
+            a, b = (_sums(r, r.outcomes[task], name) for r in (first, second))
+            if (estimate := difference(a, b)) is not None:
+                found.append(Difference(task, chosen.env_id, name, a.value, b.value, estimate))
+    return found
 
 
 def _refuse_twins(replayed: Sequence[Replayed]) -> None:

@@ -20,6 +20,7 @@ app.command()(runs.train)
 app.command()(checks.submit)
 app.command()(checks.verify)
 app.command()(checks.reproduce)
+app.command()(checks.compare)
 for name, group, text in (
     ("envs", envs.app, "Environments: list, show, check."),
     ("agents", agents.app, "Agents: list, show."),

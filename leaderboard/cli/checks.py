@@ -1,14 +1,18 @@
-"""`longrec submit`, `verify` and `reproduce`: what makes a result checkable."""
+"""`longrec submit`, `verify`, `reproduce` and `compare`: what makes a result checkable."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leaderboard.cli.output import AsJson, Progress, Stages, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from leaderboard.replay import Replayed
+    from leaderboard.schema import Estimate
 
 
 def submit(
@@ -83,3 +87,48 @@ def reproduce(
     say(f"reproduced: {done.episodes:,} episodes, {done.steps:,} actions, all the same")
     if not done.same_source:
         say("the agent's source code is not the submission's, but acts the same")
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="A submission folder.")],
+    others: Annotated[list[Path], typer.Argument(help="Submission folders of the same suite.")],
+    json: AsJson = False,
+) -> None:
+    """Differences between agents on the same users: the first less each other, with paired 95 % intervals.
+
+    Example:  longrec compare runs/smoke-v1/greedy runs/smoke-v1/greedy-no-repeat
+    """
+    from dataclasses import asdict
+
+    from leaderboard.replay import verify as replay
+    from leaderboard.results import differences
+
+    one = replay(first)
+    found = [(other, differences(one, other)) for other in map(replay, others)]
+    if json:
+        print_json(
+            [
+                {**asdict(d), "difference": d.difference, "other": other.path}
+                for other, differing in found
+                for d in differing
+            ]
+        )
+        return
+    for other, differing in found:
+        print_table(
+            f"{_label(one)} less {_label(other)}",
+            ["environment", "metric", "first", "second", "difference, 95 %"],
+            [[d.env_id, d.metric, f"{d.first:.3f}", f"{d.second:.3f}", _signed(d.difference)] for d in differing],
+        )
+
+
+def _label(replayed: Replayed) -> str:
+    agent = replayed.submission.agent
+    parameters = ", ".join(f"{key}={value}" for key, value in sorted(agent.parameters.items()))
+    return f"{agent.name} ({parameters})" if parameters else agent.name
+
+
+def _signed(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:+.3f}  ({estimate.note})"
+    return f"{estimate.value:+.3f}  {estimate.low:+.3f} to {estimate.high:+.3f}"

@@ -57,6 +57,17 @@ def print_facts(facts: Mapping[str, Any]) -> None:
         typer.echo(f"{typer.style(f'{name:{width}}', bold=True)}  {value}")
 
 
+def print_markdown(text: str) -> None:
+    """Markdown on stdout: drawn in a terminal, as it is elsewhere."""
+    from rich.markdown import Markdown
+
+    console = _console()
+    if console.is_terminal:
+        console.print(Markdown(text))
+    else:
+        typer.echo(text)
+
+
 def say(text: str) -> None:
     """A line for people, on stderr."""
     typer.echo(text, err=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from leaderboard.cli.output import AsJson, Stages, print_facts, print_json, print_table, say
+from leaderboard.cli.output import AsJson, Stages, print_json, print_markdown, print_table, say
 
 app = typer.Typer()
 
@@ -29,6 +29,11 @@ def build(
     theta_quantile: Annotated[float, typer.Option(help="Share of item pairs that are too alike.")] = 0.02,
     r_min_quantile: Annotated[float, typer.Option(help="Share of rewards that are too low.")] = 0.1,
     licence: Annotated[str, typer.Option(help="Licence of the data, for the record.")] = "that of the log",
+    epochs: Annotated[int, typer.Option(min=1, help="Longest training of the factorisation.")] = 60,
+    min_ratings: Annotated[int, typer.Option(min=3, help="Users with fewer ratings are left out.")] = 5,
+    test_share: Annotated[float, typer.Option(help="Share of the users in the test split.")] = 0.2,
+    encoding: Annotated[str | None, typer.Option(help="Of text files. Default: UTF-8; latin-1 for u.item.")] = None,
+    max_bad_share: Annotated[float, typer.Option(help="Share of bad lines above which nothing is built.")] = 0.01,
     force: Annotated[bool, typer.Option("--force", help="Keep a model no better than biases alone.")] = False,
     json: AsJson = False,
 ) -> None:
@@ -37,6 +42,7 @@ def build(
     Example:  longrec world build --ratings u.data --items u.item --domain movies --out worlds/ml --id longrec/ML-v0
     """
     from leaderboard.agents import parse_parameters
+    from recsim_envs.worlds.cards import card_markdown
     from recsim_envs.worlds.from_log import build_world
     from recsim_envs.worlds.registry import register_world
 
@@ -46,14 +52,15 @@ def build(
         world = build_world(
             ratings, items, out, name=name, domain=domain, seed=seed, licence=licence, progress=progress, rank=rank,
             window=window, horizon=horizon, theta_quantile=theta_quantile, r_min_quantile=r_min_quantile,
-            columns=renamed or None, force=force,
+            epochs=epochs, min_ratings=min_ratings, test_share=test_share, encoding=encoding,
+            max_bad_share=max_bad_share, columns=renamed or None, force=force,
         )  # fmt: skip
     if env_id is not None:
         register_world(env_id, out)
     if json:
         print_json({"path": out, "hash": world.hash, "id": env_id, "card": world.info.card})
         return
-    print_facts(_flat(world.info.card))
+    print_markdown(card_markdown(world))
     say(f"world {name}: {world.num_users} users, {world.num_items} items, in {out}")
     if env_id is not None:
         say(f"registered as {env_id}   next: longrec evaluate greedy --env {env_id}")
@@ -69,23 +76,13 @@ def card(
     Example:  longrec world card games
     """
     from recsim_envs.worlds import resolve
+    from recsim_envs.worlds.cards import card_markdown
 
     found = resolve(world)
-    info = found.info
     if json:
-        print_json({"name": info.name, "hash": found.hash, "card": info.card})
-        return
-    print_facts(
-        {
-            "name": info.name,
-            "hash": found.hash,
-            "source": info.source,
-            "licence": info.licence,
-            "sizes": f"{found.num_users} users, {found.num_items} items, {len(info.category_names)} categories",
-            "departure": info.departure.model_dump_json(),
-            **_flat(info.card),
-        }
-    )
+        print_json({"name": found.info.name, "hash": found.hash, "card": found.info.card})
+    else:
+        print_markdown(card_markdown(found))
 
 
 @app.command("list")
@@ -117,14 +114,3 @@ def _name(env_id: str | None, out: Path) -> str:
     if match is None:
         raise ConfigurationError(f"id {env_id!r} must look like longrec/Mine-v0: a name, and a version at its end")
     return match[1]
-
-
-def _flat(card: Any, prefix: str = "") -> dict[str, str]:
-    """A nested card as dotted names and values."""
-    flat: dict[str, str] = {}
-    for key, value in card.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = str(value)
-    return flat

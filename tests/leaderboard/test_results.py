@@ -12,9 +12,10 @@ from leaderboard.evaluate.learn import TrainingRecord, train_and_save
 from leaderboard.files import file_sha256, read_model
 from leaderboard.replay import verify
 from leaderboard.reproduce import reproduce
-from leaderboard.results import return_sums, rows
+from leaderboard.results import differences, return_sums, rows
 from leaderboard.stats import difference
 from leaderboard.submit import find, submit
+from leaderboard.suites import custom_suite
 from leaderboard.traces import read_trace, step_tags, write_trace
 from recsim_envs.errors import AgentError, ConfigurationError, LongrecError, ReplayMismatchError, SubmissionError
 from tests.leaderboard.conftest import ENV, HERE
@@ -128,3 +129,23 @@ def test_rewriting_a_trace_keeps_its_bytes(finished, tmp_path):
     assert np.array_equal(trace.tags, step_tags(trace.episode_seed, trace.offsets, trace.actions, trace.rewards))
     write_trace(tmp_path / "again.parquet", trace)
     assert file_sha256(tmp_path / "again.parquet") == file_sha256(finished / "traces.parquet")
+
+
+def test_differences_are_those_of_the_means_and_signed(runs, suite):
+    one, other = runs["greedy-no-repeat"], runs["random"]
+    found, back = differences(one, other), differences(other, one)
+    assert {(d.task, d.metric) for d in found} >= {(t, m) for t in range(len(suite.tasks)) for m in ("Len", "R_traj")}
+    for d, b in zip(found, back, strict=True):
+        assert d.difference.value == pytest.approx(d.first - d.second)
+        assert (d.first, d.second) == (b.second, b.first)
+    length = next(d for d in found if d.metric == "Len")
+    assert length.first == pytest.approx(one.outcomes[0].kept.mean())
+    assert length.difference.low <= length.difference.value <= length.difference.high
+    assert all(d.difference.value == 0.0 for d in differences(one, one))
+
+
+def test_runs_of_different_suites_are_not_compared(runs, tmp_path):
+    other = custom_suite(ENV, episodes=3, options={})
+    assert not evaluate_all([Job("random", tmp_path / "other")], other, workers=1)
+    with pytest.raises(SubmissionError, match="only runs of one suite can be compared"):
+        differences(runs["random"], verify(tmp_path / "other"))
