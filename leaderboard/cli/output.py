@@ -120,7 +120,8 @@ class Progress:
                 if s.path.parent not in self._tasks:
                     cells = sum(t.path.parent == s.path.parent for t in specs)
                     self._tasks[s.path.parent] = self._bars.add_task(s.plan.agent.name, total=cells, doing="")
-        self._shares[event.cell] = _share(spec, event)
+        # News of a cell may arrive after its end.
+        self._shares[event.cell] = max(self._shares.get(event.cell, 0.0), _share(spec, event))
         done = sum(share for i, share in self._shares.items() if specs[i].path.parent == spec.path.parent)
         doing = "" if event.phase in ("done", "failed") else f"{spec.label.partition(', ')[2]}: {event.phase}"
         self._bars.update(self._tasks[spec.path.parent], completed=done, doing=doing)
