@@ -65,7 +65,7 @@ def test_submit_an_agent_then_build_the_board(folder):
     run_blocks(folder, "Regenerate the board", ("bash",))
     names = ["LEADERBOARD.md", "index.html", "leaderboard.csv", "leaderboard.json"]
     board = {name: (folder / "board" / name).read_bytes() for name in names}
-    assert b"shelf" in board["LEADERBOARD.md"]
+    assert b"Shelf" in board["LEADERBOARD.md"]
     run_blocks(folder, "Regenerate the board", ("bash",))
     assert board == {name: (folder / "board" / name).read_bytes() for name in names}
 
