@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from recsim_envs.families.base import Simulator
     from recsim_envs.worlds.world import World
 
+_ID = re.compile(r"(?:[A-Za-z0-9_.-]+/)?[A-Za-z0-9_.-]+-v[0-9]{1,4}")
 NAMESPACE = "longrec/"
 PLUGIN_GROUP = "recsim_envs.plugins"
 _ENTRY_POINT = "recsim_envs.faces.env:SimulatorEnv"
@@ -28,11 +30,15 @@ def register(
 
     `world` is a world folder, the name of a built-in world or a `World`; `family` the name of a family, or
     "module:Class" of your own `Simulator`; `options` become the defaults of `gymnasium.make`. An id that is
-    registered already is replaced without a warning only if nothing changes; Gymnasium warns otherwise.
+    registered already is replaced without a warning only if nothing changes; Gymnasium warns otherwise. Raises
+    `ConfigurationError` for an id that is none.
     """
+    if not _ID.fullmatch(env_id):
+        raise ConfigurationError(f"id {env_id!r} must look like mine/Shop-v0: letters, digits, . _ -, and a version")
     kwargs: dict[str, Any] = {"family": family, **options}
     if world is not None:
-        kwargs["world"] = str(world) if isinstance(world, Path) else world
+        folder = world if isinstance(world, str | Path) else world.path
+        kwargs["world"] = world if folder is None else str(folder)  # a path can be written into an EnvSpec
     known = gymnasium.registry.get(env_id)
     if known is not None and known.kwargs == kwargs:
         return

@@ -50,6 +50,8 @@ def checked_seed(seed: int) -> int:
 
 def checked_seeds(seeds: Sequence[int | None], num_lanes: int) -> NDArray[np.uint64]:
     """One seed a lane, None where the operating system shall choose."""
+    if not isinstance(seeds, Sequence | np.ndarray) or isinstance(seeds, str):
+        raise ConfigurationError(f"seed must be an integer or one integer a lane, got {seeds!r}")
     if len(seeds) != num_lanes:
         raise ConfigurationError(f"{len(seeds)} seeds were given for {num_lanes} environments; give one each")
     return np.array([secrets.randbits(63) if s is None else checked_seed(s) for s in seeds], np.uint64)

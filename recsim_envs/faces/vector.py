@@ -70,9 +70,8 @@ class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         mask = self._reset_mask(options)
         chosen = np.flatnonzero(mask)
         if seed is not None or self._seeds is None:
-            fresh = lane_seeds(seed, self.num_envs) if seed is None or isinstance(seed, int | np.integer) else (
-                checked_seeds(seed, self.num_envs)
-            )  # fmt: skip
+            one = seed is None or isinstance(seed, int | np.integer)
+            fresh = lane_seeds(seed, self.num_envs) if one else checked_seeds(seed, self.num_envs)  # type: ignore[arg-type]
             super().reset(seed=int(fresh[0]) if seed is not None else None)
             self._seeds = fresh if self._seeds is None else np.where(mask, fresh, self._seeds)
             self._episodes[chosen] = 0

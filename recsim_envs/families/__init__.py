@@ -16,8 +16,8 @@ def make_family(family: str, num_lanes: int, **options: Any) -> Simulator:
 
     Raises `ConfigurationError` naming the family or the option that does not exist.
     """
-    module, _, name = FAMILIES.get(family, family).partition(":")
-    if not name:
+    module, _, name = FAMILIES.get(family, family).partition(":") if isinstance(family, str) else ("", "", "")
+    if not (module and name):
         raise ConfigurationError(f"family {family!r} does not exist; use one of {sorted(FAMILIES)} or 'module:Class'")
     try:
         simulator = getattr(importlib.import_module(module), name)

@@ -26,6 +26,8 @@ def find_world(world: str | Path | World) -> World:
         return world
     if isinstance(world, str) and world in RECIPES:
         return _from_recipe(RECIPES[world])
+    if not isinstance(world, str | Path) or "\0" in str(world):
+        raise WorldError(f"world must be a name, a folder or a World, got {world!r}")
     folder = registered_worlds().get(world) if isinstance(world, str) else None
     folder = folder or Path(world)
     if isinstance(world, str) and not folder.exists():

@@ -58,6 +58,7 @@ class WorldInfo(BaseModel):
     card: dict[str, Any] = Field(default_factory=dict, description="the simulator card: how well the world fits")
 
 
+_PUBLIC = ("title_bytes", "title_offsets", "category_indptr", "category_ids", "popularity", "mean_reward")
 # name -> (dtype, axes); every world has these arrays, and those of its reward model.
 COMMON: dict[str, tuple[str, tuple[str, ...]]] = {
     "vectors": ("<f4", ("items", "dim")),
@@ -100,6 +101,12 @@ class World:
     arrays: Arrays
     path: Path | None = field(default=None)
 
+    def __deepcopy__(self, memo: Any) -> World:
+        return self  # nothing in it changes
+
+    def __reduce__(self) -> Any:
+        return (_reopen, (self.path, self.hash)) if self.path else (World, (self.info, self.arrays))
+
     @property
     def num_users(self) -> int:
         """Number of users, train and test together."""
@@ -121,8 +128,11 @@ class World:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """The public part: titles, categories, popularity and mean reward."""
-        a = self.arrays
+        """The public part: titles, categories, popularity and mean reward.
+
+        Its arrays are no memory maps: those would tell an agent the folder in which the rewards lie.
+        """
+        a = {name: np.asarray(memoryview(self.arrays[name])) for name in _PUBLIC}  # type: ignore[arg-type]
         return Catalogue(
             titles=StringColumn(a["title_bytes"], a["title_offsets"]),
             category_names=self.info.category_names,
@@ -229,6 +239,16 @@ class World:
             # Written so that NaN fails too.
             if a[name].size and not (low <= a[name].min() and a[name].max() <= high):
                 raise WorldError(f"{where}: {name} leaves the reward range {low:g} to {high:g}; rebuild the world")
+
+
+def _reopen(path: Path, promised: str) -> World:
+    """The other side of pickling: a saved world travels as its folder."""
+    from recsim_envs.worlds import resolve
+
+    world = resolve(path)
+    if world.hash != promised:
+        raise WorldError(f"{path}: the world has changed since it was pickled; make the environment again")
+    return world
 
 
 def _plain(name: str) -> str:

@@ -65,6 +65,12 @@ def test_an_unknown_id_names_its_neighbours(env_id, words):
         recsim_envs.make_simulator(env_id, 1)
 
 
+@pytest.mark.parametrize("env_id", ["mine/Foo", "Foo-v", "a/b/Foo-v0", "", "Foo-v0\n", "mine/Fö-v0"])
+def test_what_is_no_id_is_refused(env_id):
+    with pytest.raises(ConfigurationError, match="must look like mine/Shop-v0"):
+        recsim_envs.register(env_id, world="games")
+
+
 class BrokenPlugin:
     name, value = "broken", "broken:register"
 

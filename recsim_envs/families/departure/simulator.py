@@ -20,7 +20,9 @@ from recsim_envs.worlds.world import MAX_HORIZON, MAX_WINDOW, World
 MEMORY: Final = 10
 """Items of history and of the session that an observation shows: the paper's state is the last ten titles."""
 
+_BOUND: Final = {"_visible", "_log", "_constants", "_kernel"}
 _CAUSES = np.array(kernel.CAUSES, dtype=object)
+_LARGEST = float(np.finfo(np.float32).max)
 _INT64 = np.dtype(np.int64)
 _PROTOCOL = re.compile(r"FB|NX_(0|[1-9][0-9]{0,4})")
 
@@ -52,8 +54,10 @@ class DepartureSimulator(Simulator):
         self.window = _integer("window", defaults.window if window is None else window, MAX_WINDOW)
         self.horizon = _integer("horizon", defaults.horizon if horizon is None else horizon, MAX_HORIZON)
         self.threshold = _finite("threshold", defaults.threshold if threshold is None else threshold)
+        if self.threshold < 0:
+            raise ConfigurationError(f"threshold must be at least 0, got {threshold!r}; 0 switches the rule off")
         self.r_min = _finite("r_min", defaults.r_min if r_min is None else r_min)
-        if not _PROTOCOL.fullmatch(protocol):
+        if not isinstance(protocol, str) or not _PROTOCOL.fullmatch(protocol):
             raise ConfigurationError(
                 f"protocol {protocol!r} does not exist; use 'FB', 'NX_0' or 'NX_k' such as 'NX_10'"
             )
@@ -66,6 +70,7 @@ class DepartureSimulator(Simulator):
                 "pass a smaller horizon"
             )
         self._allocate(_integer("number of lanes", num_lanes, 2**31 - 1))
+        self._bind()
         self.task = self._task_spec(env_id, protocol)
 
     def _allocate(self, lanes: int) -> None:
@@ -74,9 +79,12 @@ class DepartureSimulator(Simulator):
         self._state[kernel.CAUSE] = kernel.IDLE
         self._items = np.full((2, lanes, width), -1, np.int32)
         self._earned = np.zeros((2, lanes, width), np.float32)
-        self._visible = self._items[:, :, -MEMORY:], self._earned[:, :, -MEMORY:], self._state[kernel.STEPS, :, None]
         self._blank_rewards, self._blank_flags = np.zeros(lanes), np.zeros((2, lanes), np.bool_)
         self._shown = np.zeros((lanes, self.world.num_items) if self._no_repeat else (0, 0), np.bool_)
+
+    def _bind(self) -> None:
+        """Views of the state and of the world that every step uses."""
+        self._visible = self._items[:, :, -MEMORY:], self._earned[:, :, -MEMORY:], self._state[kernel.STEPS, :, None]
         # Plain views of what is memory-mapped: numba compiles one version for all worlds.
         plain = {name: np.asarray(array).view(np.ndarray) for name, array in self.world.arrays.items()}
         self._log = plain["log_indptr"], plain["log_items"], plain["log_rewards"]
@@ -87,6 +95,13 @@ class DepartureSimulator(Simulator):
         else:
             factors = tuple(plain[name] for name in ("user_factors", "item_factors", "user_bias", "item_bias"))
             self._kernel, self._constants = kernel.step_factors, (factors, *self.world.info.reward_range, *rules)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in _BOUND}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._bind()  # copied views would show the arrays of the original
 
     def _task_spec(self, env_id: str, protocol: str) -> TaskSpec:
         low, high = self.world.info.reward_range
@@ -129,7 +144,10 @@ class DepartureSimulator(Simulator):
         return Step(rewards, flags[0], flags[1])
 
     def _checked(self, actions: NDArray[Any]) -> NDArray[np.int64]:
-        array = np.asarray(actions)
+        try:
+            array = np.asarray(actions)
+        except ValueError:  # ragged
+            array = np.empty(0)
         if array.dtype.kind not in "iu" or array.shape != (self.num_lanes,):
             raise InvalidActionError(
                 f"actions must be {self.num_lanes} integers, got {array.dtype} of shape {array.shape}; "
@@ -215,6 +233,10 @@ def _integer(name: str, value: Any, most: int) -> int:
 
 
 def _finite(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
-        raise ConfigurationError(f"{name} must be a finite number, got {value!r}")
-    return float(value)
+    try:
+        number = float(value) if isinstance(value, int | float | np.number) and not isinstance(value, bool) else None
+    except OverflowError:
+        number = None
+    if number is None or not abs(number) <= _LARGEST:  # the kernel computes in float32
+        raise ConfigurationError(f"{name} must be a finite number, got {str(value)[:40]}")
+    return number

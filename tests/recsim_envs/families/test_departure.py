@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -129,7 +132,9 @@ def test_an_action_out_of_range_moves_nothing(bad):
     assert all(np.array_equal(before[k], v) for k, v in simulator.observe().items())
 
 
-@pytest.mark.parametrize("bad", [np.zeros(2), np.zeros(3, int), np.zeros((2, 1), int), np.zeros(2, bool), ["a", "b"]])
+@pytest.mark.parametrize(
+    "bad", [np.zeros(2), np.zeros(3, int), np.zeros((2, 1), int), np.zeros(2, bool), ["a", "b"], [1, [2]]]
+)
 def test_actions_of_the_wrong_kind_are_refused(bad):
     simulator = make_family("departure", 2, world=WORLDS["table"])
     start(simulator, [1, 2])
@@ -156,6 +161,12 @@ def test_a_forbidden_repeat_names_the_way_out():
         ("horizon", True, "horizon must be an integer"),
         ("threshold", float("nan"), "threshold must be a finite number"),
         ("r_min", "2", "r_min must be a finite number"),
+        ("r_min", 10**400, "r_min must be a finite number"),
+        ("r_min", 1e300, "r_min must be a finite number"),
+        ("threshold", -50.0, "threshold must be at least 0"),
+        ("window", 65, "window must be an integer of 1 to 64"),
+        ("protocol", 5, "use 'FB', 'NX_0' or 'NX_k'"),
+        ("protocol", None, "use 'FB', 'NX_0' or 'NX_k'"),
         ("treshold", 1.0, "did you mean 'threshold'"),
     ],
 )
@@ -167,8 +178,43 @@ def test_options_without_meaning_are_refused(option, value, words):
 def test_unknown_split_and_family():
     with pytest.raises(WorldError, match="use 'train', 'test' or 'all'"):
         make_family("departure", 1, world=WORLDS["table"], split="dev")
-    with pytest.raises(ConfigurationError, match="family 'departures' does not exist"):
-        make_family("departures", 1)
+    for family in ("departures", 5, ":x", None):
+        with pytest.raises(ConfigurationError, match=f"family {family!r} does not exist"):
+            make_family(family, 1)
+
+
+@pytest.mark.parametrize("world", [5, {}, ["games"], "ga\0mes"])
+def test_what_is_no_world_is_refused(world):
+    with pytest.raises(WorldError, match="world must be a name, a folder or a World"):
+        make_family("departure", 1, world=world)
+
+
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda simulator: pickle.loads(pickle.dumps(simulator))])
+def test_a_copy_goes_on_alone(clone, tmp_path):
+    world = WORLDS["table"].save(tmp_path / "world")
+    original = make_family("departure", 4, world=world, threshold=0.0, r_min=0.0)
+    start(original, np.arange(4))
+    original.step(np.array([1, 2, 3, 4]))
+    copied = clone(original)
+    for actions in (np.array([5, 6, 7, 8]), np.array([9, 10, 11, 12])):
+        kept = copied.observe()
+        assert np.array_equal(original.step(actions).rewards, clone(original).observe()["session_rewards"][:, -1])
+        assert all(np.array_equal(kept[key], value) for key, value in copied.observe().items())
+        assert np.array_equal(copied.step(actions).rewards, original.observe()["session_rewards"][:, -1])
+        assert all(np.array_equal(copied.observe()[key], value) for key, value in original.observe().items())
+
+
+def test_a_pickle_holds_no_world(tmp_path):
+    world = tiny_world(users=200, items=3000).save(tmp_path / "world")
+    assert len(pickle.dumps(make_family("departure", 2, world=world))) < 200_000 < world.arrays["rewards"].nbytes
+
+
+def test_agents_are_not_told_where_the_rewards_lie(tmp_path):
+    world = WORLDS["table"].save(tmp_path / "world")
+    catalogue = make_family("departure", 1, world=world).task.catalogue
+    for array in (catalogue.popularity, catalogue.mean_reward, catalogue.category_ids, catalogue.titles.data):
+        assert type(array) is np.ndarray
+        assert not array.flags.writeable
 
 
 def test_text_rendering_tells_history_session_and_end():
