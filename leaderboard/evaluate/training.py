@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from recsim_envs.errors import BudgetExceededError
+from recsim_envs.errors import BudgetExceededError, EpisodeError
 from recsim_envs.spec import Budget, TaskSpec
 from recsim_envs.wrappers import VectorPrivilegedInfo
 
@@ -26,6 +26,9 @@ class MeteredEnvs:
     least one step by `reset` or `close`; what is still running when training is over is not charged. Where more
     sessions end in one step than are left, the surplus ones look unfinished: training stops before their end is
     told. Steps are granted in whole batches. So no budget is ever exceeded.
+
+    Agents run in this process and are trusted code: the meter guards against mistakes and casual tricks (many
+    environments, closed ones, copies, `unwrapped`), not against code that imports the simulator itself.
     """
 
     def __init__(
@@ -49,13 +52,18 @@ class MeteredEnvs:
         """A vector environment on the train split with at most as many lanes as sessions are left to start.
 
         Lanes of environments made earlier and not closed count as started. Raises `BudgetExceededError` if
-        nothing is left.
+        nothing is left, or all of it is held by those environments.
         """
         if self.spent():
             raise BudgetExceededError(f"the training budget is spent ({self._account()}); nothing is left to make")
         left = self.remaining()
         if left.episodes is not None:
-            num_envs = min(num_envs, max(1, left.episodes - sum(e.num_envs for e in self._made if not e.done)))
+            unheld = left.episodes - sum(e.num_envs for e in self._made if not e.done)
+            if unheld < 1:
+                raise BudgetExceededError(
+                    f"environments made earlier hold every session that is left ({self._account()}); use or close them"
+                )
+            num_envs = min(num_envs, unheld)
         if left.steps is not None:
             num_envs = min(num_envs, left.steps)
         env = gymnasium.make_vec(
@@ -88,6 +96,9 @@ class MeteredEnvs:
         left = self.remaining()
         return left.episodes == 0 or left.steps == 0
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("the training budget cannot be copied; pass on the one object")
+
     def charge(self, episodes: int, steps: int) -> None:
         """Count sessions and steps."""
         self.used_episodes += episodes
@@ -108,22 +119,36 @@ class MeteredEnvs:
         return f"{self.used_episodes} episodes and {self.used_steps} steps used of {' and '.join(limits)}"
 
 
-class _MeteredVectorEnv(VectorWrapper):
+class _MeteredVectorEnv(VectorEnv[Any, Any, Any]):
+    """No `VectorWrapper`: its `env` and `unwrapped` would lead past the meter."""
+
     def __init__(self, env: VectorEnv[Any, Any, Any], meter: MeteredEnvs, seed_of: Callable[[int], int]) -> None:
-        super().__init__(env)
-        self._meter, self._seed_of = meter, seed_of
+        self.num_envs, self.spec, self.task = env.num_envs, env.spec, meter.task
+        self.metadata, self.render_mode = env.metadata, env.render_mode
+        self.observation_space, self.single_observation_space = env.observation_space, env.single_observation_space
+        self.action_space, self.single_action_space = env.action_space, env.single_action_space
+        self._env, self._meter, self._seed_of = env, meter, seed_of
         self._resets = 0
         self._open: NDArray[np.bool_] = np.zeros(env.num_envs, np.bool_)
         self.done = False
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a training environment cannot be copied; make another one")
+
+    def _demand_open(self) -> None:
+        if self.done:
+            raise EpisodeError("this training environment is closed; make another one")
+
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        self._demand_open()
         self._abandon(np.asarray((options or {}).get("reset_mask", True), np.bool_))
         self._resets += 1
-        return self.env.reset(seed=self._seed_of(self._resets - 1), options=options)
+        return self._env.reset(seed=self._seed_of(self._resets - 1), options=options)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        self._demand_open()
         self._meter.demand()
-        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        observations, rewards, terminated, truncated, infos = self._env.step(actions)
         ended = np.flatnonzero(terminated | truncated)
         left = self._meter.remaining().episodes
         if left is not None and len(ended) > left:
@@ -131,7 +156,7 @@ class _MeteredVectorEnv(VectorWrapper):
             terminated[surplus] = truncated[surplus] = infos["_final_obs"][surplus] = False
             for key, array in observations.items():
                 array[surplus] = infos["final_obs"][key][surplus]
-        self._open = ~(terminated | truncated)
+        self._open = ~(terminated | truncated)  # of what autoreset began, nothing was seen but its start
         self._meter.charge(len(ended), self.num_envs)
         return observations, rewards, terminated, truncated, infos
 
@@ -139,7 +164,13 @@ class _MeteredVectorEnv(VectorWrapper):
         if not self.done:
             self._abandon(np.True_)
             self.done = True
-        super().close(**kwargs)
+            self._env.close(**kwargs)
+            super().close()
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are allowed now: bool (B, n)."""
+        masks: NDArray[np.bool_] = self._env.unwrapped.action_masks()  # type: ignore[attr-defined]
+        return masks
 
     def _abandon(self, mask: Any) -> None:
         left = self._meter.remaining().episodes

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 from leaderboard.evaluate.training import MeteredEnvs
 from recsim_envs import make_simulator, rng
-from recsim_envs.errors import BudgetExceededError
+from recsim_envs.errors import BudgetExceededError, EpisodeError
 from recsim_envs.spec import Budget
 from tests.leaderboard.conftest import ENV
 
@@ -121,3 +124,57 @@ def test_agents_cannot_choose_the_users(make):
 def test_hidden_state_only_for_privileged_agents(make):
     assert "privileged" not in make(Budget(episodes=5)).make(2).reset()[1]
     assert "privileged" in make(Budget(episodes=5), privileged=True).make(2).reset()[1]
+
+
+@pytest.mark.parametrize("width", [1, 20])
+def test_many_environments_grant_no_more_than_one(make, width):
+    """Sessions begun in environments that are neither finished nor closed are held: there is no free first step."""
+    envs = make(Budget(episodes=20))
+    for _ in range(20 // width):
+        env = envs.make(width)
+        env.reset()
+        env.step(actions(env, 0))
+    with pytest.raises(BudgetExceededError, match="hold every session that is left"):
+        envs.make(width)
+    assert envs.used_steps == 20
+
+
+def test_closed_environments_are_closed(make):
+    envs = make(Budget(steps=100))
+    wide, narrow = envs.make(100), envs.make(1)
+    wide.reset()
+    narrow.reset()
+    wide.close()
+    for step in range(99):
+        narrow.step(actions(narrow, step))
+    for call in (lambda: wide.step(actions(wide, 0)), wide.reset):
+        with pytest.raises(EpisodeError, match="is closed; make another one"):
+            call()
+    assert envs.used_steps == 99
+
+
+def test_no_way_around_the_meter(make):
+    envs = make(Budget(episodes=10))
+    env = envs.make(5)
+    assert env.unwrapped is env
+    assert not hasattr(env, "env")
+    assert env.spec.id == ENV
+    assert env.task is envs.task
+    env.reset()
+    assert env.action_masks().shape == (5, 60)
+    for thing in (env, envs):
+        for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match="cannot be copied"):
+                duplicate(thing)
+
+
+def test_sessions_begun_by_autoreset_are_not_charged_unplayed(make):
+    envs = make(Budget(episodes=100))
+    env = envs.make(1)
+    env.reset()
+    step = 0
+    while not envs.used_episodes:
+        env.step(actions(env, step))
+        step += 1
+    env.close()
+    assert envs.used_episodes == 1
