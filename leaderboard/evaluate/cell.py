@@ -6,18 +6,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from leaderboard import seeds
 from leaderboard.agents import build_agent
 from leaderboard.evaluate.build import Plan, simulator_for, training_envs
-from leaderboard.evaluate.simulate import simulate
-from leaderboard.schema import Cell, SpentBudget, canonical_json
+from leaderboard.evaluate.simulate import guarded, simulate
+from leaderboard.files import first_fault
+from leaderboard.schema import MAX_JSON, Cell, Json, SpentBudget
 from leaderboard.traces import write_trace
-from recsim_envs.errors import AgentError, LongrecError
+from recsim_envs.errors import AgentError, BudgetExceededError
 from recsim_envs.spec import Agent, TaskSpec
-
-T = TypeVar("T")
 
 Report = Callable[[str, int, int], None]
 """(phase "train" or "test", episodes done, episodes to do; 0 where that is not known)."""
@@ -41,11 +42,16 @@ class CellSpec:
 
 
 def run_cell(spec: CellSpec, report: Report) -> None:
-    """Train, test and write the cell's file atomically. Raises `AgentError` naming the cell if the agent fails."""
+    """Train, test and write the cell's file atomically. Raises `AgentError` naming the cell if the agent fails.
+
+    One that overspends and lets `BudgetExceededError` through has failed too.
+    """
     try:
         _run(spec, report)
     except AgentError as error:
         raise AgentError(f"{spec.label}: {error}") from error.__cause__
+    except BudgetExceededError as error:
+        raise AgentError(f"{spec.label}: {error}") from error
 
 
 def _run(spec: CellSpec, report: Report) -> None:
@@ -66,6 +72,7 @@ def _run(spec: CellSpec, report: Report) -> None:
         seeds.session_keys(name, env_id, seed, task.episodes),
         task=spec.task,
         training_seed=seed,
+        privileged=spec.plan.agent.privileged,
         progress=lambda done: report("test", done, task.episodes),
     )
     cell = Cell(
@@ -80,7 +87,7 @@ def _run(spec: CellSpec, report: Report) -> None:
 
 
 def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> SpentBudget:
-    if not agent.trains:
+    if not spec.plan.agent.trains:
         return SpentBudget(episodes=0, steps=0)
     allowed = spec.plan.suite.budget.episodes or 0
     envs = training_envs(spec.plan, spec.task, spec.training_seed, task, lambda done: report("train", done, allowed))
@@ -90,21 +97,14 @@ def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> Spen
     return SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps)
 
 
-def agent_facts(agent: Agent) -> dict[str, object]:
-    """What `describe` tells; raises `AgentError` if that is no JSON."""
-    facts = dict(guarded(agent, "describe", agent.describe) or {})
+def agent_facts(agent: Agent) -> dict[str, Any]:
+    """What `describe` tells; raises `AgentError` if that is no JSON, or too much."""
+    described = guarded(agent, "describe", agent.describe)
     try:
-        canonical_json(facts)
-    except (TypeError, ValueError) as error:
-        raise AgentError(f"{type(agent).__name__}.describe returned what is no JSON: {error}") from error
+        facts: dict[str, Any] = TypeAdapter(Json).validate_python({} if described is None else described)
+    except ValidationError as fault:
+        raise AgentError(
+            f"{type(agent).__name__}.describe returned what is no JSON object of at most {MAX_JSON} bytes: "
+            f"{first_fault(fault)}"
+        ) from fault
     return facts
-
-
-def guarded(agent: Agent, method: str, call: Callable[[], T]) -> T:
-    """Call an agent's method; whatever it raises that is not ours becomes an `AgentError` naming the method."""
-    try:
-        return call()
-    except LongrecError:
-        raise
-    except Exception as error:
-        raise AgentError(f"{type(agent).__name__}.{method} failed: {error!r}") from error

@@ -10,7 +10,8 @@ from typing import Any
 from leaderboard import seeds
 from leaderboard.agents import agent_record, build_agent
 from leaderboard.evaluate.build import budget_of, world_of
-from leaderboard.evaluate.cell import agent_facts, guarded
+from leaderboard.evaluate.cell import agent_facts
+from leaderboard.evaluate.simulate import guarded
 from leaderboard.evaluate.training import MeteredEnvs
 from leaderboard.files import write_json
 from leaderboard.schema import AgentRecord, EnvId, Json, Seconds, SpentBudget, Stored, TrainingSeed, World
@@ -62,7 +63,7 @@ def train_and_save(
         simulator.task,
         budget_of(budget),
         lambda env, reset: seeds.training_env_seed("train", env_id, seed, env, reset),
-        privileged=built.privileged,
+        privileged=record.privileged,
         progress=progress,
     )
     start = time.perf_counter()

@@ -8,7 +8,7 @@ a step and put in order at the end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numba import njit
@@ -20,6 +20,7 @@ from recsim_envs.families.base import Simulator
 from recsim_envs.spec import Agent, Batch, Feedback, Sessions
 
 Progress = Callable[[int], None]
+T = TypeVar("T")
 
 
 class _Log:
@@ -75,8 +76,8 @@ class _Lanes:
         return None if len(self.active) == self._simulator.num_lanes else self.active
 
     def sessions(self) -> Sessions:
-        """The running sessions, as agents see them."""
-        return Sessions(lanes=self.active, keys=self._keys[self.active], steps=self._steps[self.active])
+        """The running sessions, as agents see them: copies, whatever they write into them."""
+        return Sessions(lanes=self.active.copy(), keys=self._keys[self.active], steps=self._steps[self.active])
 
     def step(self) -> NDArray[np.int64]:
         """Count a step of every running session; their numbers."""
@@ -120,26 +121,28 @@ def simulate(
     *,
     task: int = 0,
     training_seed: int = 0,
+    privileged: bool = False,
     progress: Progress | None = None,
 ) -> Trace:
     """Run one session for each of `seeds` (n,) and return them in this order, however many lanes there are.
 
     The agent must have been `reset` for `simulator.task` and at least `simulator.num_lanes` lanes; it gets the
-    rows of running lanes only. `keys` (n,) are its session keys. `progress` is called with the number of
-    finished sessions. Raises `AgentError` when the agent fails or answers with something that is no action.
+    rows of running lanes only. `keys` (n,) are its session keys. `privileged` is what its record says, whatever
+    the instance says by now. `progress` is called with the number of finished sessions. Raises `AgentError` when
+    the agent fails or answers with something that is no action.
     """
     lanes, log = _Lanes(simulator, seeds, keys), _Log(len(seeds))
     watches = type(agent).observe is not Agent.observe
     while len(lanes.active):
         rows, sessions = lanes.rows, lanes.sessions()
-        actions = _act(agent, _rows(simulator.observe(), rows), _infos(simulator, agent, rows), sessions)
+        actions = _act(agent, _rows(simulator.observe(), rows), _infos(simulator, rows, privileged), sessions)
         step = _step(simulator, agent, actions, rows)
         rewards, terminated, truncated = step if rows is None else (a[rows] for a in step)
+        over = terminated | truncated
         log.add(lanes.step(), actions, rewards)
         if watches:
-            after = _rows(simulator.observe(), rows), _infos(simulator, agent, rows)
-            _call(agent, "observe", sessions, Feedback(actions, rewards, terminated, truncated, *after))
-        over = terminated | truncated
+            after = _rows(simulator.observe(), rows), _infos(simulator, rows, privileged)
+            _observe(agent, sessions, Feedback(actions, rewards, terminated, truncated, *after))
         if over.any():
             lanes.end(lanes.active[over], log)
             if progress is not None:
@@ -151,9 +154,9 @@ def _rows(arrays: Batch, rows: NDArray[np.int64] | None) -> dict[str, NDArray[An
     return dict(arrays) if rows is None else {key: array[rows] for key, array in arrays.items()}
 
 
-def _infos(simulator: Simulator, agent: Agent, rows: NDArray[np.int64] | None) -> dict[str, Any]:
+def _infos(simulator: Simulator, rows: NDArray[np.int64] | None, privileged: bool) -> dict[str, Any]:
     infos: dict[str, Any] = _rows(simulator.infos(), rows)
-    if agent.privileged:
+    if privileged:
         hidden = simulator.hidden()  # its arrays have one row a lane
         infos["privileged"] = {
             k: v[rows] if rows is not None and isinstance(v, np.ndarray) else v for k, v in hidden.items()
@@ -162,7 +165,7 @@ def _infos(simulator: Simulator, agent: Agent, rows: NDArray[np.int64] | None) -
 
 
 def _act(agent: Agent, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[Any]:
-    actions = np.asarray(_call(agent, "act", observations, infos, sessions))
+    actions = guarded(agent, "act", lambda: np.asarray(agent.act(observations, infos, sessions)))
     if actions.shape != sessions.lanes.shape or actions.dtype.kind not in "iu":
         raise AgentError(
             f"{type(agent).__name__}.act returned {actions.dtype} of shape {actions.shape} for {len(sessions.lanes)} "
@@ -182,10 +185,18 @@ def _step(simulator: Simulator, agent: Agent, actions: NDArray[Any], rows: NDArr
         raise AgentError(f"{type(agent).__name__}.act chose an impossible action: {error}") from error
 
 
-def _call(agent: Agent, method: str, *arguments: Any) -> Any:
+def _observe(agent: Agent, sessions: Sessions, feedback: Feedback) -> None:
+    guarded(agent, "observe", lambda: agent.observe(sessions, feedback))
+
+
+def guarded(agent: Agent, method: str, call: Callable[[], T]) -> T:
+    """Call an agent's method; whatever it raises that is not ours becomes an `AgentError` naming the method.
+
+    `sys.exit` too: it would end the harness as if all were done.
+    """
     try:
-        return getattr(agent, method)(*arguments)
+        return call()
     except LongrecError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AgentError(f"{type(agent).__name__}.{method} failed: {error!r}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -92,11 +93,48 @@ class OutOfRange(Agent):
         return np.full(len(sessions.lanes), 10**6)
 
 
-class NoJson(Watcher):
+class Ragged(Agent):
+    """Answers with rows of different lengths."""
+
+    def act(self, observations, infos, sessions):
+        return [[1], [1, 2]]
+
+
+class Exits(Agent):
+    """Ends the process as if all were done."""
+
+    def act(self, observations, infos, sessions):
+        sys.exit(0)
+
+
+class Overspends(Learner):
+    """Steps on without asking what is left."""
+
+    def train(self, envs, seed):
+        env = envs.make(7)
+        env.reset()
+        while True:
+            env.step(np.zeros(env.num_envs, np.int64))
+
+
+class Describes(Watcher):
     """Describes itself by what cannot be stored."""
 
+    def __init__(self, *, how: str = "array") -> None:
+        super().__init__()
+        self.how = how
+
     def describe(self):
-        return {"array": np.zeros(3)}
+        return {
+            "array": {"array": np.zeros(3)},
+            "long": {"text": "x" * 2**16},
+            "surrogate": {"text": "\ud800"},
+            "list": [1, 2],
+        }[self.how]
+
+
+class _Hidden(Watcher):
+    """Has a name that is no name on a board."""
 
 
 class Dies(Watcher):

@@ -172,9 +172,24 @@ def test_folders_that_cannot_be_used(one_task, tmp_path):
         run(tmp_path / "file" / "run", one_task)
 
 
-def test_bad_facts_and_tracks(one_task, tmp_path):
-    with pytest.raises(AgentError, match="describe returned what is no JSON"):
-        run(tmp_path / "a", one_task, f"{HERE}:NoJson")
+@pytest.mark.parametrize("how", ["array", "long", "surrogate", "list"])
+def test_bad_facts(one_task, tmp_path, how):
+    with pytest.raises(AgentError, match=r"Describes\.describe returned what is no JSON object of at most 65536 bytes"):
+        evaluate(Job(f"{HERE}:Describes", tmp_path / "a", {"how": how}), one_task, workers=1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_agent_that_exits_has_failed(one_task, tmp_path, workers):
+    with pytest.raises(AgentError, match=r"Exits, longrec/Games-v0, training seed \d: Exits\.act failed: SystemExit"):
+        run(tmp_path / "a", one_task, f"{HERE}:Exits", workers=workers)
+
+
+def test_an_agent_that_overspends_is_named(one_task, tmp_path):
+    with pytest.raises(AgentError, match="Overspends, longrec/Games-v0, training seed 0: the training budget is spent"):
+        run(tmp_path / "a", one_task, f"{HERE}:Overspends")
+
+
+def test_tracks(one_task, tmp_path):
     with pytest.raises(ConfigurationError, match="must train, and track 'zero-shot' allows no training"):
         run(tmp_path / "b", one_task.model_copy(update={"track": "zero-shot"}))
 

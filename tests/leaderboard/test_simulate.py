@@ -23,7 +23,11 @@ def run(agent, task, lanes, quota=QUOTA, **options):
     simulator = simulator_for(task, lanes)
     agent.reset(simulator.task, lanes, 5)
     return simulate(
-        agent, simulator, seeds.episode_seeds("s", ENV, quota), seeds.session_keys("s", ENV, 0, quota), **options
+        agent,
+        simulator,
+        seeds.episode_seeds("s", ENV, quota),
+        seeds.session_keys("s", ENV, 0, quota),
+        **({"privileged": agent.privileged} | options),
     )
 
 
@@ -87,6 +91,33 @@ def test_only_privileged_agents_see_hidden_state(one_task):
     assert {"user", "world", "threshold"} <= set(seeing.seen["privileged"])
 
 
+def test_hidden_state_follows_the_record_not_the_instance(one_task):
+    class Turns(Agent):
+        def act(self, observations, infos, sessions):
+            self.privileged = True
+            assert "privileged" not in infos
+            return rng.below_array(60, sessions.keys, sessions.steps, rng.AGENT)
+
+    run(Turns(), one_task.tasks[0], 16)
+
+
+def test_agents_may_write_into_what_they_get(one_task):
+    class Scribbles(build_agent("random", {}).__class__):
+        def act(self, observations, infos, sessions):
+            actions = super().act(observations, infos, sessions)
+            for array in (*observations.values(), *infos.values(), sessions.lanes, sessions.keys, sessions.steps):
+                array[:] = 0
+            return actions
+
+        def observe(self, sessions, feedback):
+            for array in (feedback.actions, feedback.rewards, *feedback.observations.values(), sessions.lanes):
+                array[:] = 0
+            feedback.terminated[:] = feedback.truncated[:] = False
+
+    for task in one_task.tasks:
+        assert same(run(Scribbles(), task, 7), run("random", task, 7))
+
+
 def test_progress_counts_finished_sessions(one_task):
     seen: list[int] = []
     run("random", one_task.tasks[0], 9, progress=seen.append)
@@ -99,6 +130,8 @@ def test_progress_counts_finished_sessions(one_task):
     [
         ("Crash", r"Crash\.act failed: ZeroDivisionError\('out of ideas'\)"),
         ("Shapeless", r"Shapeless\.act returned float64 of shape \(5,\).*return one integer"),
+        ("Ragged", r"Ragged\.act failed: ValueError"),
+        ("Exits", r"Exits\.act failed: SystemExit\(0\)"),
         ("OutOfRange", "OutOfRange.act chose an impossible action: .*1000000 is out of range"),
     ],
 )
