@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,15 @@ class Dies(Watcher):
         marker = os.environ.get("SURVIVES", "")
         if not (marker and Path(marker).exists()) and (sessions.steps == 3).any() and os.environ.get("DIE"):
             os._exit(9)
+        return super().act(observations, infos, sessions)
+
+
+class Slow(Watcher):
+    """Writes down its process and takes its time."""
+
+    def act(self, observations, infos, sessions):
+        Path(os.environ["PID_FOLDER"], f"{os.getpid()}.pid").touch()
+        time.sleep(120)
         return super().act(observations, infos, sessions)
 
 

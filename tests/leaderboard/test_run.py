@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,40 @@ def test_a_dead_worker_is_an_agent_error(one_task, tmp_path, monkeypatch):
     monkeypatch.setenv("DIE", "1")
     with pytest.raises(AgentError, match="a worker process died, perhaps for want of memory"):
         run(tmp_path / "run", one_task, f"{HERE}:Dies", workers=2)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
+def test_workers_end_with_a_killed_run(one_task, tmp_path):
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from leaderboard.evaluate.batch import Job, evaluate; from leaderboard.schema import Suite\n"
+        "if __name__ == '__main__':\n"
+        f"    job = Job('{HERE}:Slow', Path(sys.argv[1]))\n"
+        "    evaluate(job, Suite.model_validate_json(sys.argv[2]), workers=2)"
+    )
+    run_of_it = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "run"), one_task.model_dump_json()],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PID_FOLDER": str(tmp_path)},
+    )
+    deadline = time.monotonic() + 60
+    while len(workers := list(tmp_path.glob("*.pid"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    run_of_it.kill()
+    run_of_it.wait()
+    assert len(workers) == 2
+    alive = [Path("/proc") / file.stem for file in workers]
+    while any(_runs(process) for process in alive) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(_runs(process) for process in alive)
+
+
+def _runs(process: Path) -> bool:
+    """Whether it is there, and no zombie that only waits to be reaped."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_damaged_cell_is_done_again(one_task, tmp_path):
