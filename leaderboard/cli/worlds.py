@@ -17,7 +17,9 @@ def build(
     ratings: Annotated[Path, typer.Option(help="MovieLens-100K's u.data, or CSV, TSV, Parquet with named columns.")],
     items: Annotated[Path, typer.Option(help="MovieLens-100K's u.item, or CSV, TSV, Parquet with named columns.")],
     out: Annotated[Path, typer.Option(help="New folder for the world.")],
-    env_id: Annotated[str | None, typer.Option("--id", help="Register it under this id, say longrec/Mine-v0.")] = None,
+    env_id: Annotated[
+        str | None, typer.Option("--id", help="Register it under this id, say longrec/Mine-v0; yours may be replaced.")
+    ] = None,
     domain: Annotated[str, typer.Option(help="What is recommended, in one word, for prompts and pages.")] = "items",
     columns: Annotated[
         list[str] | None, typer.Option(metavar="OURS=THEIRS", help="A column's name in the files; may be repeated.")
@@ -104,13 +106,9 @@ def list_worlds(json: AsJson = False) -> None:
 
 def _name(env_id: str | None, out: Path) -> str:
     """The world's name: of its id without namespace and version, or of its folder. Checks the id before the work."""
-    import re
-
-    from recsim_envs.errors import ConfigurationError
+    from recsim_envs.worlds.registry import ID, check_id
 
     if env_id is None:
         return out.resolve().name
-    match = re.fullmatch(r"(?:[A-Za-z0-9_.-]+/)?([A-Za-z0-9_.-]+)-v[0-9]+", env_id)
-    if match is None:
-        raise ConfigurationError(f"id {env_id!r} must look like longrec/Mine-v0: a name, and a version at its end")
-    return match[1]
+    check_id(env_id)
+    return ID.sub(r"\1", env_id)

@@ -15,7 +15,7 @@ _PREDICTORS: Final = {
 
 
 def card_markdown(world: World) -> str:
-    """The card of a world as Markdown. A world without a card says so."""
+    """The card of a world as Markdown. A world without a card says so, and one whose card lacks figures too."""
     info = world.info
     low, high = info.reward_range
     train, test = (len(world.users(split)) for split in ("train", "test"))
@@ -40,9 +40,15 @@ def card_markdown(world: World) -> str:
             ],
         ),
     ]
+    return "\n".join([*lines, "", *_body(info.card)]) + "\n"
+
+
+def _body(card: dict[str, Any]) -> list[str]:
     kinds = {"synthetic": _synthetic, "log": _log}
-    body = kinds.get(info.card.get("kind", ""), _none)(info.card)
-    return "\n".join([*lines, "", *body]) + "\n"
+    try:
+        return kinds.get(card.get("kind", ""), _none)(card)
+    except (LookupError, TypeError, ValueError, AttributeError):  # a world from elsewhere may say anything here
+        return ["This world's card is incomplete: how well it fits was not measured, or is written in another way."]
 
 
 def _departure(world: World) -> str:

@@ -25,7 +25,7 @@ from recsim_envs.worlds.factors import factor_rewards
 from recsim_envs.worlds.public import popularity_and_means
 from recsim_envs.worlds.storage import Arrays, StringColumn, check_target
 from recsim_envs.worlds.validity import held_out_errors, rating_distribution
-from recsim_envs.worlds.world import DepartureDefaults, World, WorldInfo
+from recsim_envs.worlds.world import MAX_HORIZON, MAX_WINDOW, DepartureDefaults, World, WorldInfo
 
 if TYPE_CHECKING:
     from recsim_envs.worlds.mf import Factorisation, Progress, Ratings
@@ -36,6 +36,14 @@ _USERS: Final = WORLD + 65  # which users are test users
 _PAIRS: Final = WORLD + 66  # pairs that quantiles are taken over
 _SAMPLED_PAIRS: Final = 200_000
 TABLE_LIMIT: Final = 200_000_000  # users x items above which the world keeps factors, not a table
+_MANY: Final = 1_000_000
+_WHOLE: Final = {
+    "rank": (1, 1024),
+    "epochs": (1, _MANY),
+    "min_ratings": (3, _MANY),
+    "window": (1, MAX_WINDOW),
+    "horizon": (1, MAX_HORIZON),
+}
 
 
 @dataclass(frozen=True)
@@ -62,12 +70,24 @@ class BuildOptions:
 
     def check(self) -> None:
         """Raise `ConfigurationError` for a value without meaning."""
-        for name, low in (("rank", 1), ("epochs", 1), ("min_ratings", 3), ("window", 1), ("horizon", 1)):
-            if getattr(self, name) < low:
-                raise ConfigurationError(f"{name} must be at least {low}, got {getattr(self, name)}")
+        for name, (low, high) in _WHOLE.items():
+            _demand_whole(name, getattr(self, name), low, high)
         for name in ("test_share", "theta_quantile", "r_min_quantile"):
-            if not 0 < getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
+            share = getattr(self, name)
+            if not isinstance(share, float) or not 0 < share < 1:
+                raise ConfigurationError(f"{name} must lie between 0 and 1, got {share!r}")
+        if not isinstance(self.max_bad_share, int | float) or not 0 <= self.max_bad_share <= 1:
+            raise ConfigurationError(f"max_bad_share must be 0 to 1, got {self.max_bad_share!r}")
+        names = self.columns if self.columns is not None else {}
+        if not isinstance(names, Mapping) or not all(isinstance(n, str) for pair in names.items() for n in pair):
+            raise ConfigurationError(f"columns must map our names to the files', got {names!r}")
+        if not isinstance(self.encoding, str | None):
+            raise ConfigurationError(f"encoding must be a name such as 'latin-1', got {self.encoding!r}")
+
+
+def _demand_whole(name: str, value: Any, low: int, high: int) -> None:
+    if type(value) is not int or not low <= value <= high:
+        raise ConfigurationError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
 
 
 def build_world(
@@ -85,8 +105,9 @@ def build_world(
     """Read a log, fit it, and write the world with its card to the folder `out`. The same seed gives the same world.
 
     `options` are those of `BuildOptions`; `progress(stage, done, total)` is called as the work goes on. Raises
-    `LogError` for a log that cannot be used, `WorldError` for a folder that cannot be written or a model that
-    predicts held-out ratings no better than user and item biases alone. Nothing half-written stays behind.
+    `ConfigurationError` for an option without meaning, `LogError` for a log that cannot be used, `WorldError` for a
+    folder that cannot be written or a model that predicts held-out ratings no better than user and item biases alone.
+    Nothing half-written stays behind.
     """
     try:
         how = BuildOptions(**options)
@@ -95,7 +116,11 @@ def build_world(
             f"build_world: {error}; options are {', '.join(BuildOptions.__annotations__)}"
         ) from None
     how.check()
+    _demand_whole("seed", seed, 0, 2**63 - 2)  # torch seeds its second stream with the next number
     check_target(Path(out))
+    for path in (ratings, items):
+        if "\0" in str(path):
+            raise LogError(f"{str(path)!r} is no path; pass the file with the ratings or the items")
     from recsim_envs.worlds.readers import read_log
 
     tell = progress or _silent
@@ -141,6 +166,11 @@ def _index(log: Log, min_ratings: int) -> _Indexed:
     ).sort("user", maintain_order=True)
     users_of, items_of, values = (numbers[c].to_numpy() for c in ("user", "item", "rating"))
     found = Ratings(users_of, items_of, values.astype(np.float32))
+    if found.values.min() == found.values.max():
+        raise LogError(
+            f"{log.problems[1].file}: all ratings of users with at least {min_ratings} are equal, so nothing can be "
+            "learned. Lower min_ratings or pass graded ratings"
+        )
     indptr = np.concatenate([[0], np.cumsum(np.bincount(found.users, minlength=len(users)))]).astype(np.int64)
     return _Indexed(found, indptr, shelf["title"].to_list(), shelf["categories"].to_list())
 

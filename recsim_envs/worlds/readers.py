@@ -15,6 +15,7 @@ from recsim_envs.worlds.tables import EXTRA, LINE, read_delimited, read_table
 RATINGS_COLUMNS: Final = ("user", "item", "rating", "timestamp")
 ITEMS_COLUMNS: Final = ("item", "title", "categories")
 NO_CATEGORY: Final = "(none)"
+LARGEST_RATING: Final = 1e12  # squared errors of larger ones leave float32, in which the model is fitted
 _EXAMPLES = 5
 _ML100K_ITEM = ("item", "title", "released", "released on video", "address")
 
@@ -61,20 +62,27 @@ def read_log(
     date) and item, title, categories (separated by "|", may be empty). `columns` maps these names to the files'.
 
     A line is bad if it has too many fields, if a field is missing or no finite number where one is due, if its
-    item was listed before, or if its item is not in the items file. Bad lines are skipped. Of several ratings of
-    one item by one user the latest counts; without times, the last in the file. Raises `LogError` where a file
-    cannot be read, a column is missing, more than `max_bad_share` of the lines are bad, or all ratings are equal.
+    rating is beyond 1e12, if its item was listed before, or if its item is not in the items file. Bad lines are
+    skipped. Of several ratings of one item by one user the latest counts; without times, the last in the file.
+    Raises `LogError` where a file cannot be read, a column is missing or taken for two things, more than
+    `max_bad_share` of the lines are bad, the files have no item in common, or all ratings are equal.
     """
     renamed = dict(columns or {})
     unknown = sorted(set(renamed) - {*RATINGS_COLUMNS, *ITEMS_COLUMNS})
     if unknown:
         raise LogError(f"column {unknown[0]!r} has no meaning; map {', '.join((*RATINGS_COLUMNS, *ITEMS_COLUMNS[1:]))}")
+    for ours in (RATINGS_COLUMNS, ITEMS_COLUMNS):
+        theirs = [renamed.get(name, name) for name in ours]
+        twice = next((name for name in theirs if theirs.count(name) > 1), None)
+        if twice is not None:
+            both = " and ".join(name for name, other in zip(ours, theirs, strict=True) if other == twice)
+            raise LogError(f"column {twice!r} cannot be both {both}; map each to a column of its own")
     shelf, items_problems = read_items(Path(items), renamed, encoding, max_bad_share)
     found, ratings_problems = read_ratings(Path(ratings), shelf["item"], renamed, encoding, max_bad_share)
     latest = found.sort("timestamp", nulls_last=False, maintain_order=True).unique(
         ["user", "item"], keep="last", maintain_order=True
     )
-    if latest["rating"].n_unique() < 2:
+    if latest["rating"].cast(pl.Float32).n_unique() < 2:
         raise LogError(f"{ratings}: all ratings are equal, so nothing can be learned; pass graded ratings")
     return Log(latest, shelf, (items_problems, ratings_problems), len(found) - len(latest))
 
@@ -105,6 +113,7 @@ def read_ratings(
     else:
         names = {name: columns.get(name, name) for name in RATINGS_COLUMNS}
         raw = read_table(path, names, ("timestamp",), encoding or "utf-8")
+    _demand_common_items(path, raw["item"], known_items)
     date = pl.col("timestamp").str.to_datetime(time_unit="us", time_zone="UTC", strict=False).dt.epoch("us") / 1e6
     typed = raw.with_columns(
         rating_number=pl.col("rating").cast(pl.Float64, strict=False),
@@ -113,6 +122,7 @@ def read_ratings(
     faults = [
         *_missing("user", "item", "rating"),
         (pl.col("rating_number").is_finite().fill_null(False).not_(), "rating", "is no finite number"),
+        (pl.col("rating_number").abs() > LARGEST_RATING, "rating", f"is beyond {LARGEST_RATING:g}"),
         (
             pl.col("timestamp").is_not_null() & pl.col("time_number").is_finite().fill_null(False).not_(),
             "timestamp",
@@ -122,6 +132,15 @@ def read_ratings(
     ]
     good, problems = _sift(path, typed, faults, max_bad_share)
     return good.select("user", "item", rating="rating_number", timestamp="time_number"), problems
+
+
+def _demand_common_items(path: Path, rated: pl.Series, known: pl.Series) -> None:
+    found = rated.drop_nulls()
+    if len(found) and not found.is_in(known.implode()).any():
+        raise LogError(
+            f"{path}: none of its items is in the items file; it calls them {found[0]!r}, the items file "
+            f"{known[0]!r}. Write the ids alike in both: 3.0 is not 3, as pandas writes numbers beside empty fields"
+        )
 
 
 Fault = tuple[pl.Expr, str, str]
@@ -142,7 +161,7 @@ def _sift(path: Path, frame: pl.DataFrame, faults: list[Fault], max_bad_share: f
     for row in bad.head(_EXAMPLES).iter_rows(named=True):
         _, field, problem = faults[row["fault"]]
         value = "" if row[field] is None or field == EXTRA else f" {str(row[field])[:40]!r}"
-        examples.append(f"line {row[LINE]}, field {field}:{value} {problem}")
+        examples.append(f"line {row[LINE]}, field {field.strip()}:{value} {problem}")
     problems = Problems(str(path), len(frame), len(bad), tuple(examples))
     if len(bad) > max_bad_share * len(frame):
         raise LogError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -23,10 +24,15 @@ Arrays = dict[str, NDArray[Any]]
 
 def check_target(target: Path) -> None:
     """Raise `WorldError` unless a world may be written to `target`: it is new, empty or a world, and in reach."""
+    if "\0" in str(target):
+        raise WorldError(f"{str(target)!r} is no path; choose another folder")
     try:
+        linked = target.is_symlink()
         taken = target.is_file() or (target.is_dir() and any(target.iterdir()))
     except OSError as error:
         raise WorldError(f"cannot read {target}: {error.strerror}; choose another folder") from error
+    if linked:
+        raise WorldError(f"{target} is a symbolic link, so it is not replaced; pass the folder it stands for")
     if taken and not (target / "world.json").exists():
         raise WorldError(f"{target} exists and is no world, so it is not replaced; choose a new folder")
     nearest = next(parent for parent in target.absolute().parents if parent.exists())
@@ -102,7 +108,7 @@ def read_array(path: Path, expected: Mapping[str, Any], *, verify: bool) -> NDAr
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise WorldError(f"{path} is missing; rebuild the world or copy the whole folder again") from None
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, OverflowError) as error:
         raise WorldError(f"{path} is truncated or no .npy array ({error}); copy the folder again") from error
     found = (array.dtype.str, list(array.shape))
     if found != (expected["dtype"], expected["shape"]):
@@ -128,6 +134,20 @@ class StringColumn(Sequence[str]):
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum([len(e) for e in encoded], out=offsets[1:])
         return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def is_text(self) -> bool:
+        """Whether every string is UTF-8, as `of` packs them; a folder from elsewhere may hold anything."""
+        starts = self.offsets[:-1][self.offsets[:-1] < len(self.data)]
+        if np.any(self.data[starts] & 0xC0 == 0x80):  # in the middle of a character
+            return False
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            for first in range(0, len(self.data), 1 << 24):
+                decoder.decode(self.data[first : first + (1 << 24)].tobytes())
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+        return True
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

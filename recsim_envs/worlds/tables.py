@@ -13,8 +13,9 @@ import polars as pl
 
 from recsim_envs.errors import LogError
 
-LINE: Final = "line"
-EXTRA: Final = "extra fields"
+# Columns of ours beside the file's. Names of delimited columns are stripped, so none begins with a space.
+LINE: Final = " line"
+EXTRA: Final = " extra fields"
 _DELIMITERS: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _CHUNK = 200_000
 
@@ -30,12 +31,7 @@ def read_table(path: Path, columns: Mapping[str, str], optional: Sequence[str], 
         frame = _read_parquet(path)
     else:
         delimiter = _DELIMITERS.get(path.suffix) or max(",\t;|", key=_first(path, encoding).count)
-        names = next(csv.reader([_first(path, encoding)], delimiter=delimiter), [])
-        if not names:
-            raise LogError(f"{path} is empty or begins with an empty line; its first line must name the columns")
-        frame = read_delimited(
-            path, [n.strip().removeprefix("\ufeff") for n in names], delimiter, encoding, header=True
-        )
+        frame = read_delimited(path, _header(path, delimiter, encoding), delimiter, encoding, header=True)
     missing = [name for name in columns.values() if name not in frame.columns]
     fatal = [theirs for ours, theirs in columns.items() if theirs in missing and ours not in optional]
     if fatal:
@@ -79,6 +75,16 @@ def read_delimited(path: Path, names: Sequence[str], delimiter: str, encoding: s
     if not len(frame):
         raise LogError(f"{path} holds no data lines; pass the file with the ratings or the items")
     return frame
+
+
+def _header(path: Path, delimiter: str, encoding: str) -> list[str]:
+    try:
+        names = next(csv.reader([_first(path, encoding)], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise LogError(f"{path}, line 1: {error}; the first line must name the columns") from None
+    if not names:
+        raise LogError(f"{path} is empty or begins with an empty line; its first line must name the columns")
+    return [name.removeprefix("\ufeff").strip() for name in names]
 
 
 def _rows(file: Iterator[str], width: int, delimiter: str, header: bool) -> Iterator[list[int | str | None]]:

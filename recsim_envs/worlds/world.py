@@ -197,19 +197,22 @@ class World:
             listed, promised = record.pop("arrays"), record.pop("hash")
             info = WorldInfo.model_validate(record)
             arrays = {n: read_array(path / f"{_plain(n)}.npy", e, verify=verify) for n, e in listed.items()}
+            world = cls(info, arrays, path)
+            found = world._hash(listed)
         except FileNotFoundError:
             raise WorldError(f"{file} is missing: {path} is no world; build one with `longrec world build`") from None
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise WorldError(f"{file}: field {where}: {first['msg']}; rebuild the world") from None
+        except RecursionError:
+            raise WorldError(f"{file}: nested too deeply to be a world; copy the folder again") from None
         except (KeyError, TypeError, AttributeError) as error:
             raise WorldError(f"{file}: incomplete or malformed ({error}); rebuild the world") from None
         except (ValueError, OSError) as error:
             raise WorldError(f"{file}: cannot be read as JSON ({error}); copy the folder again") from None
-        world = cls(info, arrays, path)
         world.validate()
-        if world._hash(listed) != promised:
+        if found != promised:
             raise WorldError(f"{file}: its fields do not match its hash; copy the folder again or rebuild it")
         world.__dict__["hash"] = promised
         return world
@@ -235,6 +238,8 @@ class World:
                     raise WorldError(f"{where}: array {name} has {length} {axis}, not {expected}")
         _check_references(a, sizes, len(self.info.category_names), where)
         low, high = self.info.reward_range
+        if not -np.inf < low < high < np.inf:
+            raise WorldError(f"{where}: reward_range {low:g} to {high:g} is not finite and rising; rebuild the world")
         for name in {"rewards", "log_rewards"} & set(a):
             # Written so that NaN fails too.
             if a[name].size and not (low <= a[name].min() and a[name].max() <= high):
@@ -269,7 +274,8 @@ def _check_references(a: Arrays, sizes: dict[str, int], num_categories: int, whe
     ):
         pointer = a[indptr]
         demand(pointer[0] == 0 and pointer[-1] == len(a[spanned]), f"{indptr} does not span {spanned}")
-        demand(np.all(np.diff(pointer) >= 0), f"{indptr} decreases")
+        demand(np.all(pointer[1:] >= pointer[:-1]), f"{indptr} decreases")  # differences could overflow
+    demand(StringColumn(a["title_bytes"], a["title_offsets"]).is_text(), "title_bytes holds titles that are no UTF-8")
     demand(len(a["log_rewards"]) == len(a["log_items"]), "log_rewards and log_items differ in length")
     demand(np.all(np.diff(a["category_indptr"]) > 0), "an item has no category")
     for name, limit in (

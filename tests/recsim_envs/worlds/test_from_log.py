@@ -122,7 +122,17 @@ def test_a_useless_model_is_refused_unless_forced(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"rank": 0}, ConfigurationError, "rank must be at least 1"),
+        ({"rank": 0}, ConfigurationError, "rank must be a whole number from 1 to 1024, got 0"),
+        ({"rank": 100_000}, ConfigurationError, "rank must be a whole number from 1 to 1024"),
+        ({"window": 65}, ConfigurationError, "window must be a whole number from 1 to 64"),
+        ({"horizon": 10**9}, ConfigurationError, "horizon must be a whole number from 1 to 100000"),
+        ({"epochs": "x"}, ConfigurationError, "epochs must be a whole number from 1 to 1000000, got 'x'"),
+        ({"test_share": "x"}, ConfigurationError, "test_share must lie between"),
+        ({"max_bad_share": float("nan")}, ConfigurationError, "max_bad_share must be 0 to 1"),
+        ({"columns": {"user": 3}}, ConfigurationError, "columns must map"),
+        ({"encoding": 8}, ConfigurationError, "encoding must be a name"),
+        ({"seed": 99999999999999999999}, ConfigurationError, "seed must be a whole number from 0"),
+        ({"seed": -1}, ConfigurationError, "seed must be a whole number from 0"),
         ({"theta_quantile": 1.5}, ConfigurationError, "theta_quantile must lie between"),
         ({"name": ""}, ConfigurationError, "name"),
         ({"rnk": 3}, ConfigurationError, "options are rank"),
@@ -142,6 +152,35 @@ def test_a_folder_that_is_no_world_is_refused_before_work_begins(built, tmp_path
     with pytest.raises(WorldError, match="is no world"):
         build_world(*built[1], tmp_path, **NAMED, progress=lambda *a: stages.append(a))
     assert stages == []
+
+
+def test_paths_that_are_none_and_links_are_refused(built, tmp_path):
+    (tmp_path / "w").symlink_to(built[2] / "w")
+    with pytest.raises(WorldError, match="symbolic link"):
+        build_world(*built[1], tmp_path / "w", **NAMED)
+    assert (tmp_path / "w").is_symlink()
+    with pytest.raises(WorldError, match="is no path"):
+        build_world(*built[1], "a\0b", **NAMED)
+    with pytest.raises(LogError, match="is no path"):
+        build_world("a\0b", built[1][1], tmp_path / "v", **NAMED)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_largest_ratings_can_be_fitted(tmp_path):
+    ratings, items = write_log(tmp_path / "log")
+    head, *lines = ratings.read_text().splitlines()
+    rows = [line.split(",") for line in lines]
+    ratings.write_text("\n".join([head, *(f"{u},{i},{float(r) * 2e11},{t}" for u, i, r, t in rows)]))
+    assert build_world(ratings, items, tmp_path / "w", **NAMED, force=True).info.reward_range[1] == pytest.approx(1e12)
+
+
+def test_ratings_that_are_equal_once_users_are_left_out_have_a_name(tmp_path):
+    ratings, items = write_log(tmp_path / "log")
+    head, *lines = ratings.read_text().splitlines()
+    same = [",".join([*line.split(",")[:2], "4", "0"]) for line in lines]
+    ratings.write_text("\n".join([head, *same, "loner,i1,2,0"]))
+    with pytest.raises(LogError, match="at least 5 are equal"):
+        build_world(ratings, items, tmp_path / "w", **NAMED)
 
 
 def test_bad_lines_are_on_the_card(tmp_path):
@@ -175,6 +214,15 @@ def test_rating_distributions():
 
 def test_a_world_without_a_card_says_so():
     assert "no card" in card_markdown(tiny_world())
+
+
+@pytest.mark.parametrize(
+    "card",
+    [{"kind": "log"}, {"kind": "synthetic"}, {"kind": []}, {"kind": "log", "held_out": 3, "ratings": None}],
+    ids=str,
+)
+def test_a_card_that_lacks_figures_says_so(card):
+    assert "not measured" in card_markdown(tiny_world().with_card(card))
 
 
 def test_movielens_100k_beats_its_biases(shared_data, tmp_path):

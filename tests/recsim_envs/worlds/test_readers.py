@@ -160,6 +160,50 @@ def test_another_encoding_can_be_told(write):
     assert log.ratings["user"].to_list() == ["bén", "ann"]
 
 
+def test_names_of_our_own_columns_are_free_for_files_to_use(write):
+    for name in ("line", "extra fields", " line", "\ufeff line", "fault", "rating_number"):
+        assert len(read_log(*write(f"{name},user,item,rating\n7,ann,1,5\n8,ann,2,1\n")).ratings) == 2
+
+
+def test_ratings_that_no_model_can_hold_are_bad_lines(write):
+    log = read_log(*write("user,item,rating\nann,1,5\nann,2,1e39\nann,2,-2e12\nbob,1,2\n"), max_bad_share=0.5)
+    assert log.problems[1].examples == (
+        "line 3, field rating: '1e39' is beyond 1e+12",
+        "line 4, field rating: '-2e12' is beyond 1e+12",
+    )
+    with pytest.raises(LogError, match="all ratings are equal"):  # in float32 they are
+        read_log(*write("user,item,rating\nann,1,1\nbob,2,1.000000001\n"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"rating": "item"}, "column 'item' cannot be both item and rating"),
+        ({"user": "who", "timestamp": "who"}, "column 'who' cannot be both user and timestamp"),
+        ({"title": "categories"}, "column 'categories' cannot be both title and categories"),
+        ({"stars": "rating"}, "column 'stars' has no meaning"),
+    ],
+)
+def test_a_column_has_one_meaning(write, columns, message):
+    with pytest.raises(LogError, match=message):
+        read_log(*write(), columns=columns)
+
+
+def test_columns_may_change_places(write):
+    log = read_log(*write("rating,item,user\nann,1,5\nann,2,1\n"), columns={"user": "rating", "rating": "user"})
+    assert log.ratings["rating"].to_list() == [5.0, 1.0]
+
+
+def test_ids_of_another_spelling_have_a_hint(write):
+    with pytest.raises(LogError, match=r"it calls them '1\.0', the items file '1'.*3\.0 is not 3"):
+        read_log(*write("user,item,rating\nann,1.0,5\nann,2.0,1\n"), max_bad_share=1.0)
+
+
+def test_a_header_beyond_all_bounds_has_a_name(write):
+    with pytest.raises(LogError, match=r"ratings\.csv, line 1: field larger"):
+        read_log(*write("user,item,rating," + "x" * 200_000 + "\nann,1,5,0\n"))
+
+
 def test_a_byte_order_mark_is_no_part_of_a_name(write):
     assert len(read_log(*write("\ufeff" + RATINGS)).ratings) == 3
 

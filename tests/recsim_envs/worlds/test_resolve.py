@@ -7,10 +7,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import gymnasium
 import numpy as np
 import pytest
 
-from recsim_envs.errors import WorldError
+from recsim_envs.errors import ConfigurationError, WorldError
 from recsim_envs.worlds import catalogue, resolve
 from recsim_envs.worlds.recipes import GAMES, RECIPES
 from recsim_envs.worlds.registry import register_world, registered_worlds
@@ -99,6 +100,26 @@ def test_registered_worlds_are_kept_and_resolve(own_home, tmp_path):
     assert registered_worlds() == {"mine/Tiny-v0": tmp_path / "w", "mine/Other-v0": tmp_path / "elsewhere"}
     assert resolve("mine/Tiny-v0").hash == saved.hash
     assert [p.name for p in own_home.iterdir()] == ["registry.json"]
+
+
+@pytest.mark.parametrize("env_id", ["longrec/Games-v0", "CartPole-v1"])
+def test_ids_of_others_cannot_be_taken(own_home, tmp_path, env_id):
+    with pytest.raises(ConfigurationError, match="is that of another environment"):
+        register_world(env_id, tmp_path)
+    assert not own_home.exists()
+
+
+@pytest.mark.parametrize("env_id", ["mine", "mine/a b-v0", "mine/Tiny-v12345", ""])
+def test_ids_that_are_none_cannot_be_registered(own_home, tmp_path, env_id):
+    with pytest.raises(ConfigurationError, match="must look like"):
+        register_world(env_id, tmp_path)
+
+
+def test_an_id_of_ones_own_may_be_given_to_another_world(own_home, tmp_path, monkeypatch):
+    register_world("mine/Tiny-v0", tmp_path / "a")
+    monkeypatch.setitem(gymnasium.registry, "mine/Tiny-v0", None)  # as it is in the next process
+    register_world("mine/Tiny-v0", tmp_path / "b")
+    assert registered_worlds() == {"mine/Tiny-v0": tmp_path / "b"}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "null", '{"a": 3}'])

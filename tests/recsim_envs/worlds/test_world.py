@@ -57,6 +57,14 @@ def test_factor_rewards_equal_a_slow_reference():
     np.testing.assert_allclose(world.user_rewards(np.arange(world.num_users)), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("depth", range(900, 1010, 10))
+def test_a_deeply_nested_manifest_is_a_typed_error(folder, depth):
+    text = (folder / "world.json").read_text()
+    (folder / "world.json").write_text(text.replace('"dtype"', f'"x": {"[" * depth}{"]" * depth}, "dtype"', 1))
+    with pytest.raises(WorldError, match=r"world\.json"):
+        World.load(folder)
+
+
 def test_a_missing_folder_says_how_to_build_one(tmp_path):
     with pytest.raises(WorldError, match="longrec world build"):
         World.load(tmp_path / "nowhere")
@@ -120,6 +128,9 @@ def edit(folder: Path, change) -> None:
             "array name",
         ),
         (lambda r: r["arrays"]["vectors"].pop("dtype"), "incomplete"),
+        (lambda r: r.update(reward_range=[5, 1]), "reward_range 5 to 1 is not finite and rising"),
+        (lambda r: r.update(reward_range=[float("-inf"), float("inf")]), "reward_range -inf to inf is not finite"),
+        (lambda r: r.update(reward_range=[1, float("nan")]), "reward_range 1 to nan is not finite"),
     ],
 )
 def test_a_tampered_field_is_named(folder, change, message):
@@ -128,7 +139,7 @@ def test_a_tampered_field_is_named(folder, change, message):
         World.load(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "[" * 200_000], ids=lambda t: t[:3])
 def test_a_damaged_world_json_is_a_typed_error(folder, text):
     (folder / "world.json").write_text(text)
     with pytest.raises(WorldError, match=r"world\.json"):
@@ -138,6 +149,19 @@ def test_a_damaged_world_json_is_a_typed_error(folder, text):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
+        ("title_bytes", lambda a: a | 0x80, "titles that are no UTF-8"),
+        ("title_bytes", lambda a: np.r_[a[:-1], np.uint8(0xC3)], "titles that are no UTF-8"),  # a character cut short
+        (
+            "title_bytes",  # the whole is UTF-8, but "é" lies across the end of the first title
+            lambda a: np.r_[a[:5], np.frombuffer("é".encode(), np.uint8), a[7:]],
+            "titles that are no UTF-8",
+        ),
+        ("title_offsets", lambda a: np.r_[a[0], a[2], a[1], a[3:]], "title_offsets decreases"),
+        (
+            "title_offsets",  # differences that overflow look as if it rose
+            lambda a: np.r_[a[0], 2**62, 2**63 - 1, -(2**63), -(2**62), np.zeros(len(a) - 6, np.int64), a[-1]],
+            "title_offsets decreases",
+        ),
         ("log_items", lambda a: np.where(a == a.max(), 30, a).astype(np.int32), "log_items holds an unknown id"),
         ("train_users", lambda a: np.arange(0, 7, dtype=np.int32), "overlap"),
         ("vectors", lambda a: np.where(np.arange(5) == 0, np.nan, a).astype(np.float32), "NaN"),
