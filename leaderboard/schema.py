@@ -17,6 +17,7 @@ SCHEMA_VERSION: Final = 1
 
 MAX_JSON: Final = 65_536  # bytes of canonical JSON that one free-form field may hold
 MAX_EPISODES: Final = 100_000  # of one task and training seed
+MAX_SUITE_EPISODES: Final = 10_000_000  # of all tasks and training seeds together
 
 Track = Literal["zero-shot", "scarce", "online"]
 Badge = Literal["reported", "replayed"]
@@ -114,7 +115,14 @@ class Suite(Stored):
         labels = [canonical_json([t.env_id, t.options]) for t in self.tasks]
         if len(set(labels)) != len(labels):
             raise ValueError("tasks holds the same environment with the same options twice")
+        if (total := self.episodes) > MAX_SUITE_EPISODES:
+            raise ValueError(f"tasks and training_seeds ask for {total} episodes; at most {MAX_SUITE_EPISODES} may be")
         return self
+
+    @property
+    def episodes(self) -> int:
+        """Test episodes over all tasks and training seeds."""
+        return len(self.training_seeds) * sum(task.episodes for task in self.tasks)
 
     @property
     def hash(self) -> str:
@@ -204,7 +212,22 @@ class Submission(Stored):
         wanted = [(t, s) for t in range(len(self.suite.tasks)) for s in self.suite.training_seeds]
         if [(c.task, c.training_seed) for c in self.cells] != wanted:
             raise ValueError("cells must be one for each task and training seed, in the suite's order")
+        for cell in self.cells:
+            self._check_spending(cell)
+        if self.disclosure.hidden_state != self.agent.privileged:
+            raise ValueError("disclosure.hidden_state and agent.privileged contradict each other")
         return self
+
+    def _check_spending(self, cell: Cell) -> None:
+        where = f"task {cell.task}, training seed {cell.training_seed}: spent"
+        for unit in ("episodes", "steps"):
+            used, limit = getattr(cell.spent, unit), getattr(self.declared, unit)
+            if used is None:
+                raise ValueError(f"{where}.{unit} is missing; 0 where nothing was used")
+            if used and not self.agent.trains:
+                raise ValueError(f"{where}.{unit} is {used}, of an agent that does not train")
+            if limit is not None and used > limit:
+                raise ValueError(f"{where}.{unit} is {used}; track {self.suite.track} allows {limit}")
 
 
 TRACE_COLUMNS: Final[dict[str, str]] = {

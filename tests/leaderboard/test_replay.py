@@ -274,6 +274,38 @@ def test_metadata_outside_the_schema(submission, fields, text):
         verify(submission)
 
 
+@pytest.mark.parametrize(
+    ("spent", "text"),
+    [
+        ({"episodes": 0}, r"task 0, training seed 0: spent\.steps is missing"),
+        ({}, r"spent\.episodes is missing; 0 where nothing was used"),
+        ({"episodes": 0, "steps": 3}, r"spent\.steps is 3, of an agent that does not train"),
+    ],
+)
+def test_spending_that_cannot_be(submission, spent, text):
+    cells = json.loads((submission / "submission.json").read_text())["cells"]
+    edit(submission, cells=[cells[0] | {"spent": spent}, *cells[1:]])
+    with pytest.raises(SubmissionError, match=text):
+        verify(submission)
+
+
+def test_spending_beyond_the_track(submission):
+    record = json.loads((submission / "submission.json").read_text())
+    record["cells"][1]["spent"]["episodes"] = 10**9
+    edit(submission, cells=record["cells"], agent=record["agent"] | {"trains": True})
+    with pytest.raises(
+        SubmissionError, match=r"training seed 3: spent\.episodes is 1000000000; track scarce allows 100"
+    ):
+        verify(submission)
+
+
+def test_hidden_state_is_told_in_one_way(submission):
+    agent = json.loads((submission / "submission.json").read_text())["agent"]
+    edit(submission, agent=agent | {"privileged": True})
+    with pytest.raises(SubmissionError, match=r"disclosure\.hidden_state and agent\.privileged contradict"):
+        verify(submission)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"created": NaN}', "\x00" * 50, '{"a":' * 5000])
 def test_metadata_that_is_no_json(submission, text):
     (submission / "submission.json").write_text(text)

@@ -44,6 +44,10 @@ def test_models_are_frozen():
         {"tasks": [{"env_id": "longrec/Games-v0", "episodes": 5, "options": {"family": "os:system"}}]},
         {"tasks": [{"env_id": "longrec/Games-v0", "episodes": 5, "options": {"x": float("nan")}}]},
         {"tasks": [{"env_id": "longrec/Games-v0", "episodes": 5, "options": {"x": "y" * MAX_JSON}}]},
+        {
+            "training_seeds": list(range(64)),
+            "tasks": [{"env_id": f"longrec/Games-v{n}", "episodes": 100_000} for n in range(64)],
+        },
         {"surprise": 1},
     ],
 )
