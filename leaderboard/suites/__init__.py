@@ -43,7 +43,7 @@ def custom_suite(
     env_id: str,
     *,
     episodes: int = 100,
-    training_seeds: tuple[int, ...] = (0, 1),
+    training_seeds: tuple[int, ...] = (0, 1, 2),
     track: str = "scarce",
     options: dict[str, Any] | None = None,
 ) -> Suite:

@@ -133,14 +133,14 @@ def test_from_evaluation_to_board(longrec, world_path, tmp_path):
         again = longrec("evaluate", agent, *options)
         assert again.stdout == first.stdout
         result = json.loads(first.stdout)
-        assert result["rows"][0]["episodes"] == 16
+        assert result["rows"][0]["episodes"] == 24
         done = longrec("submit", result["path"], "--to", "subs", "--json")
         assert (tmp_path / json.loads(done.stdout)["path"] / "submission.json").is_file()
     verified = json.loads(longrec("verify", "subs", "--json").stdout)
     assert [line["agent"] for line in verified] == ["Learner", "random"]
     done = longrec("reproduce", verified[0]["path"], "--workers", 1)
     assert done.returncode == 0
-    assert "reproduced: 16 episodes" in done.stderr
+    assert "reproduced: 24 episodes" in done.stderr
     built = longrec("leaderboard", "build", "subs", "--out", "board")
     assert built.returncode == 0, built.stderr
     assert "Learner" in built.stdout
