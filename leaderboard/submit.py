@@ -29,10 +29,14 @@ def submit(run: Path, to: Path) -> Path:
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
-    """Submission folders among and beneath `paths`, sorted. Raises `SubmissionError` for a path without any."""
+    """Submission folders among and beneath `paths`, sorted. Raises `SubmissionError` for a path without any.
+
+    Hidden folders beneath are passed over: a killed `submit` may have left half a copy in one.
+    """
     found: set[Path] = set()
     for path in paths:
-        here = {file.parent for file in path.rglob("submission.json")} if path.is_dir() else set()
+        files = path.rglob("submission.json") if path.is_dir() else ()
+        here = {f.parent for f in files if not any(p.startswith(".") for p in f.relative_to(path).parts)}
         if not here:
             raise SubmissionError(f"{path} holds no submission; `longrec evaluate` and `longrec submit` make one")
         found |= here

@@ -23,6 +23,8 @@ from recsim_envs.errors import ConfigurationError, SubmissionError
 
 Discard = Literal["never", "other", "always"]
 
+_SCRATCH = (".run.json-", ".traces.parquet-", ".submission.json-")  # what a killed write leaves behind
+
 
 class RunFolder:
     """The folder of one run, made if it does not exist.
@@ -37,7 +39,7 @@ class RunFolder:
         if discard == "always" and file.exists():
             self._clear()
         if not file.exists():
-            if path.is_dir() and any(path.iterdir()):
+            if path.is_dir() and any(not p.name.startswith(_SCRATCH) for p in path.iterdir()):
                 raise ConfigurationError(f"{path} holds other files; choose an empty or new folder")
             write_json(file, plan)
         elif (known := read_model(file, Plan, ConfigurationError)) != plan:
@@ -54,9 +56,10 @@ class RunFolder:
             )
 
     def _clear(self) -> None:
-        for name in ("submission.json", "traces.parquet", "run.json"):  # incomplete first, then empty
+        for name in ("submission.json", "traces.parquet"):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "cells", ignore_errors=True)
+        (self.path / "run.json").unlink(missing_ok=True)  # last: until then this is a run that may be cleared again
 
     def submission(self) -> Submission | None:
         """The finished submission, if there is one."""

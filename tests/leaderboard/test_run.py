@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from leaderboard.evaluate.batch import Job, evaluate, evaluate_all, run_path
 from leaderboard.replay import verify
 from leaderboard.schema import Submission
+from leaderboard.submit import find, submit
 from leaderboard.suites import custom_suite
 from recsim_envs.errors import AgentError, ConfigurationError
 from tests.leaderboard.conftest import ENV, HERE
@@ -197,6 +199,36 @@ def test_discarding_an_earlier_run(one_task, tmp_path):
     assert (path / "traces.parquet").stat().st_mtime_ns != before
 
 
+def test_what_a_killed_write_left_is_no_obstacle(one_task, tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / ".run.json-abc").write_text('{"agent"')
+    run(path, one_task, "random")
+    verify(path)
+
+
+def test_a_killed_discard_can_be_given_again(one_task, tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    with pytest.raises(AgentError):
+        run(path, one_task, f"{HERE}:CrashOnSecondSeed")
+
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Job("random", path, discard="other"), one_task, workers=1)
+    monkeypatch.undo()
+    evaluate(Job("random", path, discard="other"), one_task, workers=1)
+    verify(path)
+
+
+def test_half_a_copy_is_no_submission(finished, tmp_path):
+    whole = submit(finished, tmp_path)
+    shutil.copytree(whole, whole.parent / f".{whole.name}-abc")
+    assert find([tmp_path]) == [whole]
+
+
 def test_folders_that_cannot_be_used(one_task, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
@@ -231,6 +263,7 @@ def test_tracks(one_task, tmp_path):
 
 def test_where_runs_live():
     suite = custom_suite(ENV)
+    assert suite.training_seeds == (0, 1, 2)
     assert run_path(Path("r"), suite, "random", {}) == Path("r") / suite.name / "random"
     with_parameters = run_path(Path("r"), suite, "my.agents:Mine", {"a": 1})
     assert with_parameters.name.startswith("my.agents.Mine-")
