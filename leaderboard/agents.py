@@ -14,9 +14,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from leaderboard.schema import AgentRecord
+from pydantic import ValidationError
+
+from leaderboard.files import first_fault
+from leaderboard.schema import AgentRecord, canonical_json
 from leaderboard.suites import suggestion
-from recsim_envs.errors import AgentError
+from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent
 
 GROUP = "longrec.agents"
@@ -62,7 +65,7 @@ def load_class(name: str) -> type[Agent]:
         found = getattr(importlib.import_module(module_name), class_name, None)
     except ModuleNotFoundError as error:
         raise AgentError(f"agent {name!r} needs the module {error.name!r}{_remedy(error.name, module_name)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AgentError(f"agent {name!r}: importing {module_name} failed: {error!r}") from error
     if not (isinstance(found, type) and issubclass(found, Agent)):
         raise AgentError(f"agent {name!r}: {module_name}:{class_name} is no subclass of recsim_envs.Agent")
@@ -94,12 +97,14 @@ def build_agent(name: str, parameters: Mapping[str, Any]) -> Agent:
             raise AgentError(f"agent {name!r} has no parameter {key!r}{tail}")
     try:
         return cls(**parameters)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AgentError(f"agent {name!r} does not accept {dict(parameters)}: {error}") from error
 
 
 def parse_parameters(pairs: Sequence[str], what: str = "parameter") -> dict[str, Any]:
     """Parameters from "key=value" texts. A value is JSON where it reads as JSON, else the text itself.
+
+    Raises `AgentError` for what is no key=value, `ConfigurationError` for a value that cannot be stored.
 
     >>> parse_parameters(["length=3", "backend=scripted", "tools=[]"])
     {'length': 3, 'backend': 'scripted', 'tools': []}
@@ -111,11 +116,23 @@ def parse_parameters(pairs: Sequence[str], what: str = "parameter") -> dict[str,
             raise AgentError(f"{what} {pair!r} is not of the form key=value")
         if key in parameters:
             raise AgentError(f"{what} {key!r} is given twice")
-        try:
-            parameters[key] = json.loads(value)
-        except ValueError:
-            parameters[key] = value
+        parameters[key] = _value(value, f"{what} {key!r}")
     return parameters
+
+
+def _value(text: str, what: str) -> Any:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = text
+    try:
+        canonical_json(value).encode()
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"{what} is {text!r}, which cannot be stored; give finite numbers and plain text, in double quotes if it "
+            "reads as a number"
+        ) from error
+    return value
 
 
 def describe_agent(name: str) -> AgentInfo:
@@ -133,14 +150,18 @@ def agent_record(name: str, parameters: Mapping[str, Any]) -> AgentRecord:
     """The record of an agent as a submission stores it. Builds the agent once, so faults show before a run."""
     agent = build_agent(name, parameters)
     entry_point = entry_point_of(name)
-    return AgentRecord(
-        name=entry_point.rpartition(":")[2] if ":" in name else name,
-        entry_point=entry_point,
-        source_sha256=source_hash(entry_point.partition(":")[0]),
-        parameters=dict(parameters),
-        privileged=agent.privileged,
-        trains=agent.trains,
-    )
+    source = source_hash(entry_point.partition(":")[0])
+    try:
+        return AgentRecord(
+            name=entry_point.rpartition(":")[2] if ":" in name else name,
+            entry_point=entry_point,
+            source_sha256=source,
+            parameters=dict(parameters),
+            privileged=agent.privileged,
+            trains=agent.trains,
+        )
+    except ValidationError as fault:
+        raise AgentError(f"agent {name!r} cannot be stored in a submission: {first_fault(fault)}") from fault
 
 
 def source_hash(module_name: str) -> str:

@@ -20,7 +20,7 @@ from leaderboard.agents import (
     registered_agents,
     source_hash,
 )
-from recsim_envs.errors import AgentError, LongrecError
+from recsim_envs.errors import AgentError, ConfigurationError, LongrecError
 from recsim_envs.spec import Agent
 from tests.leaderboard.conftest import HERE
 
@@ -90,6 +90,34 @@ def test_parameters_from_texts():
     for bad, text in ((["a"], "not of the form"), (["=1"], "not of the form"), (["a=1", "a=2"], "given twice")):
         with pytest.raises(AgentError, match=text):
             parse_parameters(bad)
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", "[1, [NaN]]", "\udc80"])
+def test_values_that_cannot_be_stored(value):
+    with pytest.raises(ConfigurationError, match=r"option 'threshold' is .*, which cannot be stored; give finite"):
+        parse_parameters([f"threshold={value}"], "option")
+    assert parse_parameters(['name="NaN"', "deep=" + "[" * 100_000]).keys() == {"name", "deep"}
+
+
+@pytest.mark.parametrize("name", ["_Hidden", "Ägent"])
+def test_names_that_cannot_be_stored(name, monkeypatch):
+    monkeypatch.setattr(f"{HERE}.Ägent", load_class(f"{HERE}:Watcher"), raising=False)
+    with pytest.raises(AgentError, match="cannot be stored in a submission: field name: "):
+        agent_record(f"{HERE}:{name}", {})
+
+
+def test_modules_and_agents_that_exit(tmp_path, monkeypatch):
+    (tmp_path / "exits_at_once.py").write_text("import sys; sys.exit(0)")
+    (tmp_path / "exits_later.py").write_text(
+        "import sys\nfrom recsim_envs.spec import Agent\nclass X(Agent):\n    def __init__(self):\n        sys.exit(0)"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for module, text in (
+        ("exits_at_once", "importing exits_at_once failed: SystemExit"),
+        ("exits_later", "not accept"),
+    ):
+        with pytest.raises(AgentError, match=text):
+            build_agent(f"{module}:X", {})
 
 
 @given(st.lists(st.text(max_size=20), max_size=4))
