@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,15 +58,28 @@ def write_json(target: Path, value: Any) -> None:
 def read_model(path: Path, model: type[Model], error: type[LongrecError] = SubmissionError) -> Model:
     """Read a JSON file into a model. Raises `error` naming the file, the field and what is wrong with it."""
     try:
-        if path.stat().st_size > MAX_JSON_FILE:
+        check_regular(path, error)
+        with path.open("rb") as file:
+            text = file.read(MAX_JSON_FILE + 1)
+        if len(text) > MAX_JSON_FILE:
             raise error(f"{path} is larger than {MAX_JSON_FILE >> 20} MiB; it is no {model.__name__.lower()} of ours")
-        return model.model_validate_json(path.read_bytes())
+        return model.model_validate_json(text)
     except FileNotFoundError:
         raise error(f"{path} does not exist; check the path") from None
     except OSError as fault:
         raise error(f"{path} cannot be read: {fault.strerror}; check the path and its permissions") from fault
     except ValidationError as fault:
         raise error(f"{path}: {first_fault(fault)}") from None
+
+
+def check_regular(path: Path, error: type[LongrecError] = SubmissionError) -> int:
+    """Size of a file in bytes. Raises `error` for a link, pipe or device, which could be read without end, and
+    `OSError` where nothing is there.
+    """
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise error(f"{path} is no regular file but a folder, link, pipe or device; put the file itself there")
+    return found.st_size
 
 
 def first_fault(fault: ValidationError) -> str:

@@ -9,16 +9,18 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numba import njit
 from numpy.typing import NDArray
 
-from leaderboard.files import atomic_path
+from leaderboard.files import atomic_path, check_regular
 from leaderboard.schema import TRACE_COLUMNS
 from recsim_envs import rng
 from recsim_envs.errors import SubmissionError
 
 MAX_FILE: Final = 2**30  # bytes of a traces file
+MAX_END: Final = 500  # characters of a cause
 MAX_STEPS: Final = 200_000_000  # steps that a traces file may hold
 
 _TYPES = {
@@ -31,6 +33,8 @@ _TYPES = {
     "list<uint16>": pa.list_(pa.uint16()),
 }
 SCHEMA: Final = pa.schema([pa.field(name, _TYPES[kind], nullable=False) for name, kind in TRACE_COLUMNS.items()])
+_END: Final = SCHEMA.get_field_index("end")
+_READ_SCHEMA: Final = SCHEMA.set(_END, pa.field("end", pa.dictionary(pa.int32(), pa.string()), nullable=False))
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,9 +125,10 @@ def read_trace(path: Path, max_episodes: int, max_steps: int) -> tuple[Trace, di
     Raises `SubmissionError` naming the file and what is wrong: missing, damaged, other columns, too large.
     """
     try:
-        if path.stat().st_size > MAX_FILE:
+        if check_regular(path) > MAX_FILE:
             raise SubmissionError(f"{path} is larger than {MAX_FILE >> 20} MiB; no suite of ours needs that")
-        with pq.ParquetFile(path) as file:
+        # A word that is stored once and referred to by every row must not be copied for each.
+        with pq.ParquetFile(path, read_dictionary=["end"]) as file:
             _check_sizes(path, file, max_episodes, min(max_steps, MAX_STEPS))
             table = file.read()
         return _from_table(path, table), _footer(table)
@@ -136,8 +141,7 @@ def read_trace(path: Path, max_episodes: int, max_steps: int) -> tuple[Trace, di
 
 
 def _check_sizes(path: Path, file: Any, max_episodes: int, max_steps: int) -> None:
-    found = file.schema_arrow
-    if not found.remove_metadata().equals(SCHEMA.remove_metadata()):
+    if not file.schema_arrow.remove_metadata().equals(_READ_SCHEMA):
         wanted = ", ".join(f"{n}: {k}" for n, k in TRACE_COLUMNS.items())
         raise SubmissionError(f"{path}: columns are not those of a trace ({wanted}); write it with longrec")
     meta = file.metadata
@@ -169,9 +173,16 @@ def _from_table(path: Path, table: Any) -> Trace:
         episode=columns["episode"].to_numpy().astype(np.int64),
         episode_seed=columns["episode_seed"].to_numpy(),
         offsets=offsets - offsets[0],
-        ends=np.array(columns["end"].to_pylist() or [], dtype=object),
+        ends=_ends(path, columns["end"]),
         **flat,
     )
+
+
+def _ends(path: Path, column: Any) -> NDArray[Any]:
+    longest = pc.max(pc.utf8_length(column.dictionary)).as_py() or 0
+    if longest > MAX_END:
+        raise SubmissionError(f"{path}: end holds a word of {longest} characters; write it with longrec")
+    return np.array(column.dictionary.to_pylist(), dtype=object)[column.indices.to_numpy()]
 
 
 def _footer(table: Any) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leaderboard import replay
 from leaderboard.files import file_sha256
 from leaderboard.replay import verify
 from leaderboard.traces import MAX_STEPS, Trace, read_trace, step_tags, write_trace
@@ -318,6 +320,44 @@ def test_code_to_run_cannot_be_smuggled_in(submission):
     record["suite"]["tasks"][0]["options"]["family"] = "os:system"
     edit(submission, suite=record["suite"])
     with pytest.raises(SubmissionError, match="options must not set family"):
+        verify(submission)
+
+
+@pytest.mark.parametrize("name", ["submission.json", "traces.parquet"])
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_only_regular_files_are_read(submission, name, kind):
+    """A link to /dev/zero never ends, and a pipe without a writer never begins."""
+    file = submission / name
+    file.unlink()
+    if kind == "link":
+        file.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.mkdir()
+    with pytest.raises(SubmissionError, match=rf"{name} is no regular file .*; put the file itself there"):
+        verify(submission)
+
+
+def test_a_long_word_that_all_rows_share(submission):
+    table = pq.read_table(submission / "traces.parquet")
+    words = pa.array(["x" * 100_000] * len(table))
+    table = table.set_column(table.schema.get_field_index("end"), table.schema.field("end"), words)
+    pq.write_table(table, submission / "traces.parquet", compression="zstd")
+    assert (submission / "traces.parquet").stat().st_size < 50_000
+    with pytest.raises(SubmissionError, match="end holds a word of 100000 characters"):
+        verify(submission)
+
+
+def test_a_great_suite_with_another_trace(submission, monkeypatch):
+    """Where naming the episode would take more memory than the files, their number or row is named."""
+    trace = read(submission)
+    monkeypatch.setattr(replay, "_NAMED", 50)
+    write(submission, select(trace, list(range(69))))
+    with pytest.raises(SubmissionError, match="69 episodes, the suite asks for 70"):
+        verify(submission)
+    write(submission, select(trace, [0, 2, 1, *range(3, 70)]))
+    with pytest.raises(SubmissionError, match="row 1 is not the episode that the suite asks for there"):
         verify(submission)
 
 
