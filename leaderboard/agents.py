@@ -146,6 +146,18 @@ def describe_agent(name: str) -> AgentInfo:
     return AgentInfo(name, entry_point, summary, default_parameters(cls), cls.privileged, cls.trains)
 
 
+def missing_requirements(names: Sequence[str]) -> dict[str, str]:
+    """Why some of these agents cannot be imported here, by name: a module that they need is not installed."""
+    missing = {}
+    for name in names:
+        try:
+            load_class(name)
+        except AgentError as error:
+            if isinstance(error.__cause__, ModuleNotFoundError):
+                missing[name] = str(error)
+    return missing
+
+
 def agent_record(name: str, parameters: Mapping[str, Any]) -> AgentRecord:
     """The record of an agent as a submission stores it. Builds the agent once, so faults show before a run."""
     agent = build_agent(name, parameters)

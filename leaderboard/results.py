@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from leaderboard.metrics import METRICS, SCORE, Outcomes, departures, survival
 from leaderboard.replay import Replayed
-from leaderboard.schema import Cell, Estimate, Row, SpentBudget, canonical_json
+from leaderboard.schema import AgentRecord, Cell, Estimate, Row, SpentBudget, canonical_json
 from leaderboard.stats import Sums, difference, mean, score
 from recsim_envs.errors import SubmissionError
 
 RANDOM, ORACLE = "random", "oracle"
 """The agents at 0 and 1 of the normalised score."""
 
+# By name only: nothing here imports agents. What is claimed can be forged; `longrec reproduce` tells.
+_ANCHORS: Final = {
+    RANDOM: ("baselines.simple:RandomAgent", False),
+    ORACLE: ("baselines.oracle:OracleAgent", True),
+}
+"""Entry point of each anchor, and whether it reads hidden state."""
+
 
 def rows(replayed: Sequence[Replayed]) -> list[Row]:
     """One row for each submission and task, sorted by suite, task, agent, parameters and folder.
 
     The score appears where the suite's random and oracle agents, with default parameters, are among
-    `replayed`. Raises `SubmissionError` if two submissions are the same run.
+    `replayed`. Raises `SubmissionError` if two submissions are the same run, or the same anchor of one suite.
     """
     _refuse_twins(replayed)
-    anchors = {
-        (r.submission.suite_hash, name): r
-        for name in (RANDOM, ORACLE)
-        for r in replayed
-        if r.submission.agent.name == name and not r.submission.agent.parameters
-    }
+    anchors = _anchors(replayed)
     made = [
         _row(r, task, anchors.get((r.submission.suite_hash, RANDOM)), anchors.get((r.submission.suite_hash, ORACLE)))
         for r in replayed
@@ -69,11 +72,32 @@ def differences(first: Replayed, second: Replayed) -> list[Difference]:
     return found
 
 
+def _is_anchor(agent: AgentRecord) -> bool:
+    return _ANCHORS.get(agent.name) == (agent.entry_point, agent.privileged) and not agent.parameters
+
+
+def _anchors(replayed: Sequence[Replayed]) -> dict[tuple[str, str], Replayed]:
+    """The anchors by suite hash and name. Two of a kind would leave the scale to chance, so they are refused."""
+    found: dict[tuple[str, str], Replayed] = {}
+    for r in replayed:
+        key = r.submission.suite_hash, r.submission.agent.name
+        if not _is_anchor(r.submission.agent):
+            continue
+        if key in found:
+            first, second = sorted([str(found[key].path), str(r.path)])
+            raise SubmissionError(
+                f"{first} and {second} are both the agent {key[1]!r} of one suite, an end of its scale; keep the one "
+                "that `longrec reproduce` confirms"
+            )
+        found[key] = r
+    return found
+
+
 def _refuse_twins(replayed: Sequence[Replayed]) -> None:
     seen: dict[str, Replayed] = {}
     for r in replayed:
         s = r.submission
-        key = canonical_json([s.agent.model_dump(mode="json"), s.suite_hash, s.traces_sha256])
+        key = canonical_json([s.agent.name, s.agent.parameters, s.suite_hash, s.traces_sha256])
         if key in seen:
             raise SubmissionError(f"{seen[key].path} and {r.path} are the same run; remove one of them")
         seen[key] = r

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from recsim_envs.errors import ConfigurationError
+from recsim_envs.worlds.registry import ID, registered_worlds
 
 if TYPE_CHECKING:
     from recsim_envs.families.base import Simulator
     from recsim_envs.worlds.world import World
 
-_ID = re.compile(r"(?:[A-Za-z0-9_.-]+/)?[A-Za-z0-9_.-]+-v[0-9]{1,4}")
 NAMESPACE = "longrec/"
 PLUGIN_GROUP = "recsim_envs.plugins"
 _ENTRY_POINT = "recsim_envs.faces.env:SimulatorEnv"
@@ -33,7 +32,7 @@ def register(
     registered already is replaced without a warning only if nothing changes; Gymnasium warns otherwise. Raises
     `ConfigurationError` for an id that is none.
     """
-    if not _ID.fullmatch(env_id):
+    if not ID.fullmatch(env_id):
         raise ConfigurationError(f"id {env_id!r} must look like mine/Shop-v0: letters, digits, . _ -, and a version")
     kwargs: dict[str, Any] = {"family": family, **options}
     if world is not None:
@@ -77,14 +76,24 @@ def register_builtin() -> None:
     A plug-in is a function without arguments in the entry-point group `recsim_envs.plugins` that calls
     `recsim_envs.register`. One that fails is warned about and left out.
     """
-    from recsim_envs.worlds.registry import registered_worlds
-
     register(NAMESPACE + "Games-v0", world="games")
     register(NAMESPACE + "Books-v0", world="books")
     for env_id, path in registered_worlds().items():
-        register(env_id, world=path)
+        _register_own(env_id, path)
     for plugin in entry_points(group=PLUGIN_GROUP):
         try:
             plugin.load()()
         except Exception as error:  # whatever somebody's package does, ours must still import
             warnings.warn(f"plug-in {plugin.name!r} ({plugin.value}) was left out: {error!r}", stacklevel=2)
+
+
+def _register_own(env_id: str, path: Path) -> None:
+    """One line of the user's registry; a line that cannot stand is warned about, never an error of the import."""
+    known = gymnasium.registry.get(env_id)
+    if known is not None and known.kwargs.get("world") != str(path):
+        warnings.warn(f"your world {path} is left out: {env_id} is the id of another environment", stacklevel=3)
+        return
+    try:
+        register(env_id, world=path)
+    except ConfigurationError as error:
+        warnings.warn(f"your world {path} is left out: {error}", stacklevel=3)

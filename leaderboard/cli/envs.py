@@ -71,16 +71,20 @@ def show(env_id: EnvId, json: AsJson = False) -> None:
 def check(env_id: EnvId, json: AsJson = False) -> None:
     """Check an environment: Gymnasium's and SB3's checkers, vector equal to scalar. Exit code 1 if it fails.
 
+    A checker that is not installed is skipped.
+
     Example:  longrec envs check longrec/Games-v0
     """
     from recsim_envs.check import check_environment
 
     findings = check_environment(env_id)
     if json:
-        print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
+        print_json([f._asdict() for f in findings])
     else:
         print_table(
-            env_id, ["check", "", "detail"], [[f.check, "ok" if f.ok else "FAILED", f.detail] for f in findings]
+            env_id,
+            ["check", "", "detail"],
+            [[f.check, "skipped" if f.skipped else "ok" if f.ok else "FAILED", f.detail] for f in findings],
         )
     if not all(f.ok for f in findings):
         raise typer.Exit(1)

@@ -1,10 +1,10 @@
-"""What `longrec quickstart` does: every registered agent, from evaluation to the board."""
+"""What `longrec quickstart` does: every registered agent that can run here, from evaluation to the board."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from leaderboard.agents import registered_agents
+from leaderboard.agents import missing_requirements, registered_agents
 from leaderboard.board import build
 from leaderboard.cli.output import Progress, say
 from leaderboard.evaluate.batch import Job, evaluate_all, run_path
@@ -19,9 +19,14 @@ SUITE = "smoke-v1"
 def run(out: Path, workers: int, *, quiet: bool) -> tuple[Path, list[Row], dict[str, LongrecError]]:
     """Returns the board's folder, its rows, and what made agents fail, by their names.
 
+    Agents whose requirements are not installed are left out, which is said even where `quiet`: no figure shows it.
     A run that other code or other worlds left in `out` is replaced; one of the same goes on.
     """
     suite, names = load_suite(SUITE), list(registered_agents())
+    missing = missing_requirements(names)
+    for reason in missing.values():
+        say(f"left out: {reason}")
+    names = [name for name in names if name not in missing]
     jobs = [
         Job(
             n,

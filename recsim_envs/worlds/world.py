@@ -34,8 +34,10 @@ class DepartureDefaults(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     window: int = Field(4, ge=1, le=MAX_WINDOW, description="how many shown items the user remembers (W)")
-    threshold: float = Field(ge=0, description="Euclidean distance under which an item is too alike (theta)")
-    r_min: float = Field(description="a reward below this makes the user leave")
+    threshold: float = Field(
+        ge=0, allow_inf_nan=False, description="Euclidean distance under which an item is too alike (theta)"
+    )
+    r_min: float = Field(allow_inf_nan=False, description="a reward below this makes the user leave")
     horizon: int = Field(ge=1, le=MAX_HORIZON, description="step cap of a session")
 
 

@@ -113,6 +113,10 @@ def test_help_is_quick():
             ("world", "build", "--ratings", "a", "--items", "b", "--out", "c", "--id", "bad id"),
             "must look like longrec/",
         ),
+        (
+            ("world", "build", "--ratings", "a", "--items", "b", "--out", "c", "--id", "CartPole-v1"),
+            "is that of another environment",
+        ),
     ],
 )
 def test_errors_are_one_line(longrec, arguments, text, tmp_path):
@@ -166,6 +170,20 @@ def test_lists(longrec, arguments):
     assert done.returncode == 0, done.stderr
     assert done.stdout
     json.loads(longrec(*arguments, "--json").stdout)
+
+
+def test_quickstart_leaves_out_what_is_not_installed(longrec, one_task, monkeypatch):
+    monkeypatch.setattr("leaderboard.cli.quickstart.registered_agents", lambda: {"a2c": "", "random": ""})
+    monkeypatch.setattr("leaderboard.cli.quickstart.load_suite", lambda name: one_task)
+    monkeypatch.setitem(sys.modules, "stable_baselines3.a2c", None)
+    monkeypatch.setitem(sys.modules, "stable_baselines3", None)
+    for module in [m for m in sys.modules if m.startswith("baselines.online")]:
+        monkeypatch.delitem(sys.modules, module)
+    done = longrec("quickstart", "--out", "q", "--workers", 1, "--json")
+    assert done.returncode == 0, done.stderr
+    assert [row["agent"] for row in json.loads(done.stdout)["rows"]] == ["random"]
+    assert "left out: agent 'a2c' needs the module 'stable_baselines3" in done.stderr
+    assert "pip install 'longrec[all]'" in done.stderr
 
 
 def test_an_unwritable_out_folder(longrec, tmp_path):

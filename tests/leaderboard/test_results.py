@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +61,48 @@ def test_rows_do_not_depend_on_order(runs):
 
 def test_no_score_without_anchors(runs):
     assert all("score" not in r.metrics for r in rows([runs["random"], runs["greedy-no-repeat"]]))
+
+
+def claiming(replayed, path="other", **claims):
+    """The same actions, under other claims about the agent."""
+    submission = replayed.submission
+    agent = submission.agent.model_copy(update=claims)
+    return replace(replayed, path=Path(path), submission=submission.model_copy(update={"agent": agent}))
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"entry_point": "evil:X", "privileged": False},
+        {"entry_point": "evil:X"},
+        {"privileged": False},
+        {"parameters": {"x": 1}},
+    ],
+)
+def test_whoever_is_called_oracle_is_no_anchor(runs, claims):
+    false = claiming(runs["oracle"], **claims)
+    alone = rows([runs["random"], false, runs["greedy-no-repeat"]])
+    assert all("score" not in row.metrics for row in alone)
+    popular = claiming(runs["greedy-no-repeat"], **({"name": "oracle"} | claims))
+    true = [*runs.values(), popular]
+    scores = {r.version: r.metrics["score"].value for r in rows(true) if r.task == 0}
+    assert scores["oracle"] == 1
+    assert scores["other"] == scores["greedy-no-repeat"] < 1
+    assert rows(true) == rows(true[::-1])
+
+
+def test_two_anchors_of_one_suite_are_refused(runs):
+    second = claiming(runs["greedy-no-repeat"], name="random", entry_point="baselines.simple:RandomAgent")
+    for order in ([runs["random"], second], [second, runs["random"]]):
+        with pytest.raises(SubmissionError, match=r"random and other|other and .*random") as caught:
+            rows(order)
+        assert "both the agent 'random' of one suite" in str(caught.value)
+
+
+def test_another_hash_of_the_sources_is_no_other_run(runs):
+    again = claiming(runs["greedy-no-repeat"], source_sha256="0" * 64)
+    with pytest.raises(SubmissionError, match="are the same run"):
+        rows([runs["greedy-no-repeat"], again])
 
 
 def test_paired_difference(runs):

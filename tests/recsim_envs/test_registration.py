@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import warnings
@@ -69,6 +70,17 @@ def test_an_unknown_id_names_its_neighbours(env_id, words):
 def test_what_is_no_id_is_refused(env_id):
     with pytest.raises(ConfigurationError, match="must look like mine/Shop-v0"):
         recsim_envs.register(env_id, world="games")
+
+
+@pytest.mark.parametrize("env_id", ["longrec/Games-v0", "CartPole-v1", "no id"])
+def test_the_users_registry_cannot_redirect_an_id_or_break_the_import(env_id, own_home, small_world):
+    folder = small_world.save(own_home / "shop").path
+    (own_home / "registry.json").write_text(json.dumps({env_id: str(folder), "mine/Kept-v0": str(folder)}))
+    before = gym.registry.get(env_id)
+    with pytest.warns(UserWarning, match="shop is left out"):
+        recsim_envs.registration.register_builtin()
+    assert gym.registry.get(env_id) is before
+    assert gym.registry.pop("mine/Kept-v0").kwargs["world"] == str(folder)
 
 
 class BrokenPlugin:
