@@ -28,8 +28,7 @@ def json_text(rows: Iterable[Row]) -> str:
 
 def csv_text(rows: Sequence[Row]) -> str:
     """`leaderboard.csv`. Empty is not measured. A metric m has the columns m, m_low and m_high; a cause c of
-    sessions' ends the column end:c; parameters and options are JSON. Text that begins like a formula has an apostrophe
-    in front.
+    sessions' ends the column end:c; parameters and options are JSON. Text is made safe by `text.cell`.
     """
     found = {name for row in rows for name in row.metrics}
     metrics = [*(name for name in FIRST if name in found), *sorted(found - set(FIRST))]

@@ -119,7 +119,8 @@ def markdown(text: str) -> str:
 
 
 def cell(value: Any) -> Any:
-    """A CSV value: text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
+    """A CSV value: text on one line, hidden characters replaced, an apostrophe before what a spreadsheet would run."""
+    if not isinstance(value, str):
+        return value
+    text = visible(value.replace("\r\n", "\n").replace("\n", " "))
+    return "'" + text if text.lstrip().startswith(("=", "+", "-", "@")) else text

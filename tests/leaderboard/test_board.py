@@ -151,6 +151,19 @@ def test_csv_text_cannot_become_a_formula(tmp_path: Path) -> None:
     assert record["world"].startswith("'@")
 
 
+def test_csv_text_hides_nothing_and_stays_on_its_line(tmp_path: Path) -> None:
+    nasty = "a\x00b\u202ec\r\nd\ne\u2028f"
+    world = World(name="\t=1+1", sha256="0" * 64)
+    render([fake_row(version=nasty, parameters={"x": nasty}, world=world)], tmp_path)
+    text = (tmp_path / "leaderboard.csv").read_bytes().decode()
+    assert len(text.splitlines()) == 2
+    assert not any(hidden in text for hidden in "\x00\u202e\u2028\r\t")
+    (record,) = records(tmp_path)
+    assert record["version"] == "a\ufffdb\ufffdc d e\ufffdf"
+    assert record["world"] == "\ufffd=1+1"
+    assert json.loads(record["parameters"])["x"].startswith("a\x00b\ufffdc")  # JSON has its own escapes
+
+
 def test_an_empty_board_is_a_board(tmp_path: Path) -> None:
     assert render([], tmp_path) == []
     assert set(contents(tmp_path)) == FILES
