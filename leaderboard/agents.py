@@ -106,8 +106,8 @@ def parse_parameters(pairs: Sequence[str], what: str = "parameter") -> dict[str,
 
     Raises `AgentError` for what is no key=value, `ConfigurationError` for a value that cannot be stored.
 
-    >>> parse_parameters(["length=3", "backend=scripted", "tools=[]"])
-    {'length': 3, 'backend': 'scripted', 'tools': []}
+    >>> parse_parameters(["gamma=0.5", "model=scripted", "lengths=[2, 3]"])
+    {'gamma': 0.5, 'model': 'scripted', 'lengths': [2, 3]}
     """
     parameters: dict[str, Any] = {}
     for pair in pairs:

@@ -115,9 +115,11 @@ class TrainingEnvs(Protocol):
     budget: Budget
 
     def make(self, num_envs: int) -> VectorEnv[Any, Any, Any]:
-        """A vector environment on the train split, autoreset mode SAME_STEP (`infos["final_obs"]` a dict of
-        batched arrays, valid where `infos["_final_obs"]`). Its `step` raises `BudgetExceededError` once the
-        budget is spent. An episode is charged when it ends; sessions still open then are lost.
+        """A vector environment on the train split with at most `num_envs` lanes, fewer where less is left.
+
+        Its autoreset mode is SAME_STEP: `infos["final_obs"]` is a dict of batched arrays, valid where
+        `infos["_final_obs"]`. `step` raises `BudgetExceededError` once the budget is spent, and so does `make`
+        once open environments hold all that is left. An episode is charged when it ends or is abandoned.
         """
 
     def remaining(self) -> Budget:

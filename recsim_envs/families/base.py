@@ -52,8 +52,8 @@ class Simulator(ABC):
         """Which lanes hold no running session (B,)."""
 
     @abstractmethod
-    def causes(self) -> list[str]:
-        """Why each lane's session ended, "" while it runs. For records and pages, not for agents."""
+    def causes(self) -> NDArray[np.object_]:
+        """Why each lane's session ended: (B,) of str, "" while it runs. For records and pages, not for agents."""
 
     @abstractmethod
     def hidden(self) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def visit(world: World, recommender: Recommender, *, runs: int, users: int, seed
         run=lane // users, session=lane, user=simulator.user_ids()[lane], item=item[order], reward=reward,
         left=left[order].astype(np.bool_), step=step_of[order],
     )  # fmt: skip
-    return log, simulator.causes()
+    return log, simulator.causes().tolist()
 
 
 def _name_one(

@@ -185,9 +185,9 @@ class DepartureSimulator(Simulator):
         """Lanes without a running session (B,)."""
         return self._state[kernel.CAUSE] != kernel.RUNNING
 
-    def causes(self) -> list[str]:
+    def causes(self) -> NDArray[np.object_]:
         """Why each session ended: "repeat", "too-alike", "low-reward", "horizon"; "" while it runs."""
-        return _CAUSES[self._state[kernel.CAUSE]].tolist()
+        return _CAUSES[self._state[kernel.CAUSE]]
 
     def hidden(self) -> dict[str, Any]:
         """User ids (B,) beside the world and the constants that decide when they leave."""
