@@ -20,7 +20,7 @@ from recsim_envs.worlds.world import MAX_HORIZON, MAX_WINDOW, World
 MEMORY: Final = 10
 """Items of history and of the session that an observation shows: the paper's state is the last ten titles."""
 
-_BOUND: Final = {"_visible", "_log", "_constants", "_kernel"}
+_BOUND: Final = {"_visible", "_log", "_arguments", "_kernel"}
 _CAUSES = np.array(kernel.CAUSES, dtype=object)
 _LARGEST = float(np.finfo(np.float32).max)
 _INT64 = np.dtype(np.int64)
@@ -89,12 +89,14 @@ class DepartureSimulator(Simulator):
         plain = {name: np.asarray(array).view(np.ndarray) for name, array in self.world.arrays.items()}
         self._log = plain["log_indptr"], plain["log_items"], plain["log_rewards"]
         rules = (plain["vectors"], self.threshold, self.r_min, self.window, self.horizon, self._leaves)
-        self._constants: tuple[Any, ...]
+        arrays = self._state, self._items, self._earned, self._shown
+        self._arguments: tuple[Any, ...]
         if self.world.info.reward_model == "table":
-            self._kernel, self._constants = kernel.step_table, (plain["rewards"], *rules)
+            self._kernel, self._arguments = kernel.step_table, (plain["rewards"], *rules, *arrays)
         else:
             factors = tuple(plain[name] for name in ("user_factors", "item_factors", "user_bias", "item_bias"))
-            self._kernel, self._constants = kernel.step_factors, (factors, *self.world.info.reward_range, *rules)
+            bounds = self.world.info.reward_range
+            self._kernel, self._arguments = kernel.step_factors, (factors, *bounds, *rules, *arrays)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in _BOUND}
@@ -136,9 +138,7 @@ class DepartureSimulator(Simulator):
         if type(actions) is not np.ndarray or actions.dtype is not _INT64 or actions.shape != (self.num_lanes,):
             actions = self._checked(actions)
         rewards, flags = self._blank_rewards.copy(), self._blank_flags.copy()
-        wrong = self._kernel(
-            actions, *self._constants, self._state, self._items, self._earned, self._shown, rewards, flags
-        )
+        wrong = self._kernel(actions, *self._arguments, rewards, flags)
         if wrong != kernel.FINE:
             raise self._refusal(wrong, int(actions[wrong]))
         return Step(rewards, flags[0], flags[1])
