@@ -230,7 +230,7 @@ def _replay(
             faults.fail(int(chosen[0]), t, f"the action is not allowed ({error})")
         raise
     differs |= claimed & (earned != rewards)
-    causes = simulator.causes()[lanes]
+    causes = simulator.causes(lanes)
     if differs.any():
         _explain(faults, trace, chosen, differs, earned, causes)
     if (other := causes != trace.ends[chosen]).any():

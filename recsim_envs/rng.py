@@ -84,7 +84,11 @@ def _fill_below(n, seed, step, purpose, lane, out):
 def _broadcast(*arguments: ArrayLike) -> tuple[tuple[int, ...], list[NDArray[np.uint64]]]:
     arrays = [np.asarray(a).astype(np.uint64) for a in arguments]
     shape = np.broadcast_shapes(*(a.shape for a in arrays))
-    return shape, [a.ravel() if a.shape == shape else np.broadcast_to(a, shape).flatten() for a in arrays]
+    # Copies, because numba compiles anew for arrays that cannot be written; `full` is the quick one for scalars.
+    return shape, [
+        a.ravel() if a.shape == shape else (np.full(shape, a) if a.ndim == 0 else np.broadcast_to(a, shape)).flatten()
+        for a in arrays
+    ]
 
 
 def bits_array(seed: ArrayLike, step: ArrayLike, purpose: ArrayLike, lane: ArrayLike = 0) -> NDArray[np.uint64]:

@@ -88,7 +88,7 @@ class _Lanes:
         """Log how the sessions of these lanes ended, and start the next ones in them."""
         sessions = self._session[ended]
         log.lengths[sessions] = self._steps[ended]
-        log.ends[sessions] = self._simulator.causes()[ended]
+        log.ends[sessions] = self._simulator.causes(ended)
         refilled = ended[: len(self._seeds) - self._started]
         if len(refilled):
             self._begin(refilled)

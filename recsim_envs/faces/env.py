@@ -59,7 +59,7 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
             self._episode += 1
         self.simulator.begin(_LANE, episode_seeds(self._seed, self._episode))
         self._over = False
-        return self._observation(), self._info()
+        return self.simulator.observe_lane(0), self._info()
 
     def step(self, action: Any) -> tuple[dict[str, NDArray[Any]], float, bool, bool, dict[str, Any]]:
         """Show one item. Raises `EpisodeError` outside a session and `InvalidActionError` for what is no item."""
@@ -74,7 +74,7 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
         rewards, terminated, truncated = self.simulator.step(self._action)
         left, capped = terminated.item(), truncated.item()
         self._over = left or capped
-        return self._observation(), rewards.item(), left, capped, self._info()
+        return self.simulator.observe_lane(0), rewards.item(), left, capped, self._info()
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are allowed now: bool (n,), as sb3-contrib's MaskablePPO asks for it."""
@@ -86,9 +86,6 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
     def render(self) -> str | None:  # type: ignore[override]
         """The session as text, in render mode "ansi"."""
         return self.simulator.render_ansi(0) if self.render_mode == "ansi" else None
-
-    def _observation(self) -> dict[str, NDArray[Any]]:
-        return {key: batch[0] for key, batch in self.simulator.observe().items()}
 
     def _info(self) -> dict[str, Any]:
         infos = self.simulator.infos()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsim_envs.spec import TaskSpec
+
+ALL: Final = slice(None)  # all lanes
 
 
 class Step(NamedTuple):
@@ -42,6 +44,10 @@ class Simulator(ABC):
     def observe(self) -> dict[str, NDArray[Any]]:
         """Observations of all lanes: one array (B, ...) for each key of the observation space."""
 
+    def observe_lane(self, lane: int) -> dict[str, NDArray[Any]]:
+        """The observation of one lane, as `gymnasium.Env` wants it. A family may give a faster one."""
+        return {key: batch[lane] for key, batch in self.observe().items()}
+
     def infos(self) -> dict[str, NDArray[Any]]:
         """Public side information of all lanes, for example `action_mask` int8 (B, n)."""
         return {}
@@ -52,8 +58,8 @@ class Simulator(ABC):
         """Which lanes hold no running session (B,)."""
 
     @abstractmethod
-    def causes(self) -> NDArray[np.object_]:
-        """Why each lane's session ended: (B,) of str, "" while it runs. For records and pages, not for agents."""
+    def causes(self, lanes: NDArray[np.int64] | slice = ALL) -> NDArray[np.object_]:
+        """Why the sessions of these lanes ended: str each, "" while one runs. For records and pages, not for agents."""
 
     @abstractmethod
     def hidden(self) -> dict[str, Any]:

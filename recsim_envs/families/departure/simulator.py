@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from recsim_envs.errors import ConfigurationError, InvalidActionError
-from recsim_envs.families.base import Simulator, Step
+from recsim_envs.families.base import ALL, Simulator, Step
 from recsim_envs.families.departure import kernel
 from recsim_envs.spec import TaskSpec
 from recsim_envs.worlds import resolve
@@ -167,14 +167,13 @@ class DepartureSimulator(Simulator):
 
     def observe(self) -> dict[str, NDArray[Any]]:
         """Fresh arrays (B, ...) under the keys of the observation space."""
-        items, earned, length = self._visible[0].copy(), self._visible[1].copy(), self._visible[2].copy()
-        return {
-            "history_items": items[kernel.HISTORY],
-            "history_rewards": earned[kernel.HISTORY],
-            "length": length,
-            "session_items": items[kernel.SESSION],
-            "session_rewards": earned[kernel.SESSION],
-        }
+        items, earned, length = self._visible
+        return _named(items.copy(), earned.copy(), length.copy())
+
+    def observe_lane(self, lane: int) -> dict[str, NDArray[Any]]:
+        """The same of one lane, without its axis."""
+        items, earned, length = self._visible
+        return _named(items[:, lane].copy(), earned[:, lane].copy(), length[lane].copy())
 
     def infos(self) -> dict[str, NDArray[Any]]:
         """`action_mask` int8 (B, n_items), 1 where an item may be shown, under a protocol that forbids repeats."""
@@ -185,9 +184,9 @@ class DepartureSimulator(Simulator):
         """Lanes without a running session (B,)."""
         return self._state[kernel.CAUSE] != kernel.RUNNING
 
-    def causes(self) -> NDArray[np.object_]:
+    def causes(self, lanes: NDArray[np.int64] | slice = ALL) -> NDArray[np.object_]:
         """Why each session ended: "repeat", "too-alike", "low-reward", "horizon"; "" while it runs."""
-        return _CAUSES[self._state[kernel.CAUSE]]
+        return _CAUSES[self._state[kernel.CAUSE, lanes]]
 
     def hidden(self) -> dict[str, Any]:
         """User ids (B,) beside the world and the constants that decide when they leave."""
@@ -224,6 +223,16 @@ class DepartureSimulator(Simulator):
         name, step = self.task.env_id or self.world.info.name, self._state[kernel.STEPS, lane]
         head = f"{name}  step {step} of {self.horizon}, {state}"
         return "\n".join([head, "Before:", *past, "Session:", *session])
+
+
+def _named(items: NDArray[np.int32], earned: NDArray[np.float32], length: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
+    return {
+        "history_items": items[kernel.HISTORY],
+        "history_rewards": earned[kernel.HISTORY],
+        "length": length,
+        "session_items": items[kernel.SESSION],
+        "session_rewards": earned[kernel.SESSION],
+    }
 
 
 def _integer(name: str, value: Any, most: int) -> int:
