@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from leaderboard.evaluate.executor import usable_cores
 from leaderboard.schema import Machine
 
 _PACKAGES = (
@@ -50,11 +50,10 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def machine() -> Machine:
     """The system, the processor and the number of cores this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Machine(
         system=f"{platform.system()} {platform.release()}"[:500],
         processor=_processor()[:500],
-        cores=usable,
+        cores=usable_cores(),
         python=platform.python_version(),
     )
 
