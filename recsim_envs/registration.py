@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from recsim_envs.errors import ConfigurationError
+from recsim_envs.ids import BUILTIN, NAMESPACE
 from recsim_envs.worlds.registry import ID, registered_worlds
 
 if TYPE_CHECKING:
     from recsim_envs.families.base import Simulator
     from recsim_envs.worlds.world import World
 
-NAMESPACE = "longrec/"
 PLUGIN_GROUP = "recsim_envs.plugins"
 _ENTRY_POINT = "recsim_envs.faces.env:SimulatorEnv"
 _VECTOR_ENTRY_POINT = "recsim_envs.faces.vector:SimulatorVectorEnv"
@@ -76,8 +76,8 @@ def register_builtin() -> None:
     A plug-in is a function without arguments in the entry-point group `recsim_envs.plugins` that calls
     `recsim_envs.register`. One that fails is warned about and left out.
     """
-    register(NAMESPACE + "Games-v0", world="games")
-    register(NAMESPACE + "Books-v0", world="books")
+    for name, (family, options) in BUILTIN.items():
+        register(NAMESPACE + name, family=family, **options)
     for env_id, path in registered_worlds().items():
         _register_own(env_id, path)
     for plugin in entry_points(group=PLUGIN_GROUP):

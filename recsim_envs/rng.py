@@ -13,6 +13,7 @@ overlap and none can be computed back to what it was made from.
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,9 @@ EPISODE: Final = 1  # seed of the k-th episode of an environment seed
 USER: Final = 2  # which user visits
 AGENT: Final = 3  # an agent's own choices, keyed by its session key
 POLICY: Final = 4  # an agent's second stream (exploration, tie-breaking)
+SPLIT: Final = 5  # keeps the sessions of train and test users apart where users are drawn and not stored
 WORLD: Final = 16  # first of the purposes that world generators use
+FAMILY: Final = 64  # first of the purposes of a family's dynamics; each family counts on from it in its kernel
 
 _U32 = np.uint64(0xFFFFFFFF)
 _S32 = np.uint64(32)
@@ -63,6 +66,16 @@ def below(n, seed, step, purpose, lane):
     return np.int64(((x >> _S32) * m + (((x & _U32) * m) >> _S32)) >> _S32)
 
 
+@njit(cache=True, inline="always")
+def normal(seed, step, purpose, lane):
+    """A standard normal float64 (Box & Muller, Ann. Math. Statist. 29, 1958): one draw, both its halves used."""
+    seed, step, purpose, lane = np.uint64(seed), np.uint64(step), np.uint64(purpose), np.uint64(lane)
+    w0, w1, w2, w3 = philox4x32(lane & _U32, purpose, step, lane >> _S32, seed & _U32, seed >> _S32)
+    u = (np.float64(((w1 << _S32) | w0) >> np.uint64(11)) + 1.0) * 2.0**-53  # in (0, 1]: the logarithm is finite
+    v = np.float64(((w3 << _S32) | w2) >> np.uint64(11)) * 2.0**-53
+    return math.sqrt(-2.0 * math.log(u)) * math.cos(2.0 * math.pi * v)
+
+
 @njit(cache=True)
 def _fill_bits(seed, step, purpose, lane, out):
     for i in range(out.size):
@@ -73,6 +86,12 @@ def _fill_bits(seed, step, purpose, lane, out):
 def _fill_uniform(seed, step, purpose, lane, out):
     for i in range(out.size):
         out[i] = uniform(seed[i], step[i], purpose[i], lane[i])
+
+
+@njit(cache=True)
+def _fill_normal(seed, step, purpose, lane, out):
+    for i in range(out.size):
+        out[i] = normal(seed[i], step[i], purpose[i], lane[i])
 
 
 @njit(cache=True)
@@ -104,6 +123,14 @@ def uniform_array(seed: ArrayLike, step: ArrayLike, purpose: ArrayLike, lane: Ar
     shape, flat = _broadcast(seed, step, purpose, lane)
     out = np.empty(flat[0].size, np.float64)
     _fill_uniform(*flat, out)
+    return out.reshape(shape)
+
+
+def normal_array(seed: ArrayLike, step: ArrayLike, purpose: ArrayLike, lane: ArrayLike = 0) -> NDArray[np.float64]:
+    """`normal` over broadcast arguments; float64 of their common shape."""
+    shape, flat = _broadcast(seed, step, purpose, lane)
+    out = np.empty(flat[0].size, np.float64)
+    _fill_normal(*flat, out)
     return out.reshape(shape)
 
 

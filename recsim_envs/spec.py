@@ -43,6 +43,21 @@ class Catalogue:
         """Number of items; actions of a single-item environment are 0..num_items-1."""
         return len(self.popularity)
 
+    @classmethod
+    def of_slots(cls, count: int, word: str = "candidate") -> Catalogue:
+        """The catalogue of an environment whose items are drawn anew: what actions mean is only in observations.
+
+        An action is the number of a slot; slots have no categories, no popularity and no mean reward.
+        """
+        return cls(
+            titles=tuple(f"{word} {n}" for n in range(count)),
+            category_names=(word,),
+            category_indptr=np.arange(count + 1),
+            category_ids=np.zeros(count, np.int32),
+            popularity=np.zeros(count, np.int64),
+            mean_reward=np.zeros(count, np.float32),
+        )
+
     def categories(self, item: int) -> NDArray[np.int32]:
         """Ids of the categories of one item, in the catalogue's order (the main category first)."""
         return self.category_ids[self.category_indptr[item] : self.category_indptr[item + 1]]
@@ -59,9 +74,11 @@ class Catalogue:
 class TaskSpec:
     """A task as its agents see it: one environment id with its options, without its hidden parts.
 
-    `observation_space` and `action_space` are those of a single session; `horizon` is the step cap;
-    `reward_range` the smallest and largest reward of one step; `protocol` is FB, NX_0 or NX_k;
-    `domain` names what is recommended ("games", "books", "movies", ...), for prompts and pages.
+    `observation_space` and `action_space` are those of a single session; the latter is `Discrete(n)` where one item
+    is shown a step, `MultiDiscrete([n] * k)` where a slate of k is. `horizon` is the step cap; `reward_range` the
+    smallest and largest reward of one step (infinite where it has no bound); `protocol` is FB, NX_0 or NX_k;
+    `domain` names what is recommended ("games", "books", "movies", ...), for prompts and pages. With `candidates`,
+    items are drawn anew for each step: `catalogue` then lists slots, and observations say what is in them.
     """
 
     env_id: str
@@ -72,6 +89,12 @@ class TaskSpec:
     protocol: str
     reward_range: tuple[float, float]
     domain: str
+    candidates: bool = False
+
+    @property
+    def slate_size(self) -> int | None:
+        """Items shown in one step; None where an action is a single item and no slate."""
+        return len(self.action_space.nvec) if isinstance(self.action_space, spaces.MultiDiscrete) else None
 
 
 @dataclass(frozen=True)
@@ -148,7 +171,7 @@ class Agent:
         """Get ready to serve up to `num_lanes` concurrent sessions of `task`; forget earlier sessions."""
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[Any]:
-        """One action a row: int64 (b,) for single-item tasks."""
+        """One action a row: int64 (b,) where one item is shown, (b, k) where a slate of k is."""
         raise NotImplementedError
 
     def observe(self, sessions: Sessions, feedback: Feedback) -> None:

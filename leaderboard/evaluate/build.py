@@ -47,9 +47,9 @@ def simulator_for(task: Task, num_lanes: int) -> Simulator:
 
 
 def world_of(simulator: Simulator) -> World:
-    """Name and content hash of the world behind a simulator."""
-    world = simulator.hidden()["world"]
-    return World(name=world.info.name, sha256=world.hash)
+    """Name and content hash of the data behind a simulator."""
+    name, sha256 = simulator.provenance()
+    return World(name=name, sha256=sha256)
 
 
 def training_envs(

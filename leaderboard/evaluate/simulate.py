@@ -157,7 +157,7 @@ def _rows(arrays: Batch, rows: NDArray[np.int64] | None) -> dict[str, NDArray[An
 def _infos(simulator: Simulator, rows: NDArray[np.int64] | None, privileged: bool) -> dict[str, Any]:
     infos: dict[str, Any] = _rows(simulator.infos(), rows)
     if privileged:
-        hidden = simulator.hidden()  # its arrays have one row a lane
+        hidden = simulator.privileged()  # its arrays have one row a lane
         infos["privileged"] = {
             k: v[rows] if rows is not None and isinstance(v, np.ndarray) else v for k, v in hidden.items()
         }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recsim_envs.errors import ConfigurationError, EpisodeError, InvalidActionError
 from recsim_envs.faces.seeding import checked_seed, episode_seeds
 from recsim_envs.families import make_family
+from recsim_envs.families.base import Simulator
 from recsim_envs.spec import TaskSpec
 
 _LANE = np.zeros(1, np.int64)
@@ -36,7 +37,7 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
         self.render_mode = render_mode
         self._seed: NDArray[np.uint64] | None = None
         self._episode = np.zeros(1, np.int64)
-        self._action = np.zeros(1, np.int64)
+        self._action = np.zeros((1, *self.action_space.shape), np.int64)  # type: ignore[misc]
         self._over = True
 
     @property
@@ -62,11 +63,11 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
         return self.simulator.observe_lane(0), self._info()
 
     def step(self, action: Any) -> tuple[dict[str, NDArray[Any]], float, bool, bool, dict[str, Any]]:
-        """Show one item. Raises `EpisodeError` outside a session and `InvalidActionError` for what is no item."""
+        """Show an item or a slate. Raises `EpisodeError` outside a session and `InvalidActionError` for what is none."""
         if self._over:
             raise EpisodeError("step was called outside a session; call reset() first")
         if type(action) is not int:
-            action = _as_integer(action)
+            action = _as_integers(action, self._action.shape[1:])
         try:
             self._action[0] = action
         except OverflowError:
@@ -77,11 +78,8 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
         return self.simulator.observe_lane(0), rewards.item(), left, capped, self._info()
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which actions are allowed now: bool (n,), as sb3-contrib's MaskablePPO asks for it."""
-        masks = self.simulator.infos().get("action_mask")
-        if masks is None:
-            return np.ones(self.task.catalogue.num_items, np.bool_)
-        return masks[0].astype(np.bool_)
+        """Allowed actions, as sb3-contrib's MaskablePPO asks for them: bool (n,), or (k * n,) for slates."""
+        return action_masks(self.simulator)[0]
 
     def render(self) -> str | None:  # type: ignore[override]
         """The session as text, in render mode "ansi"."""
@@ -92,8 +90,17 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
         return {key: batch[0] for key, batch in infos.items()} if infos else {}
 
 
-def _as_integer(action: Any) -> int:
+def action_masks(simulator: Simulator) -> NDArray[np.bool_]:
+    """Allowed actions of all lanes: bool (B, n), or (B, k * n) with the slots of a slate one after another."""
+    task, masks = simulator.task, simulator.infos().get("action_mask")
+    if masks is None:
+        return np.ones((simulator.num_lanes, (task.slate_size or 1) * task.catalogue.num_items), np.bool_)
+    return masks.astype(np.bool_) if task.slate_size is None else np.tile(masks != 0, (1, task.slate_size))
+
+
+def _as_integers(action: Any, shape: tuple[int, ...]) -> Any:
     array = np.asarray(action)
-    if array.shape not in ((), (1,)) or array.dtype.kind not in "iu":
-        raise InvalidActionError(f"action must be one integer (an item id), got {action!r}")
-    return int(array.reshape(()))
+    if array.dtype.kind in "iu" and (array.shape == shape or (not shape and array.shape == (1,))):
+        return array if shape else int(array.reshape(()))
+    wanted = f"a slate of {shape[0]} integers" if shape else "one integer (an item id)"
+    raise InvalidActionError(f"action must be {wanted}, got {action!r}")

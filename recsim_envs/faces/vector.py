@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from recsim_envs.errors import ConfigurationError, EpisodeError
+from recsim_envs.faces.env import action_masks
 from recsim_envs.faces.seeding import checked_seeds, episode_seeds, lane_seeds
 from recsim_envs.families import make_family
 from recsim_envs.spec import TaskSpec
@@ -100,7 +101,7 @@ class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     def step(
         self, actions: NDArray[Any]
     ) -> tuple[Observations, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Show one item a lane; `actions` are integers (B,)."""
+        """Show an item or a slate a lane; `actions` are integers (B,) or (B, k)."""
         if self._seeds is None:
             raise EpisodeError("step was called before reset; call reset() first")
         before = np.flatnonzero(self._ended)
@@ -125,11 +126,8 @@ class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         self._begin(lanes)
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which actions are allowed now: bool (B, n)."""
-        masks = self.simulator.infos().get("action_mask")
-        if masks is None:
-            return np.ones((self.num_envs, self.task.catalogue.num_items), np.bool_)
-        return masks.astype(np.bool_)
+        """Which actions are allowed now: bool (B, n), or (B, k * n) for slates."""
+        return action_masks(self.simulator)
 
     def render(self) -> tuple[str, ...] | None:
         """Each lane as text, in render mode "ansi"."""

@@ -25,12 +25,12 @@ class PrivilegedInfo(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.Reco
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and add the hidden state."""
         observation, info = self.env.reset(**kwargs)
-        return observation, info | {"privileged": self._simulator.hidden()}
+        return observation, info | {"privileged": self._simulator.privileged()}
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step the environment and add the hidden state."""
         observation, reward, terminated, truncated, info = self.env.step(action)
-        return observation, reward, terminated, truncated, info | {"privileged": self._simulator.hidden()}
+        return observation, reward, terminated, truncated, info | {"privileged": self._simulator.privileged()}
 
 
 class VectorPrivilegedInfo(VectorWrapper):
@@ -43,12 +43,12 @@ class VectorPrivilegedInfo(VectorWrapper):
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and add the hidden state."""
         observations, infos = self.env.reset(**kwargs)
-        return observations, infos | {"privileged": self._simulator.hidden()}
+        return observations, infos | {"privileged": self._simulator.privileged()}
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step the environment and add the hidden state."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
-        return observations, rewards, terminated, truncated, infos | {"privileged": self._simulator.hidden()}
+        return observations, rewards, terminated, truncated, infos | {"privileged": self._simulator.privileged()}
 
 
 def _simulator_of(env: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -107,3 +109,16 @@ def test_derived_seeds_keep_labels_apart():
     seeds = {rng.derive_seed(*label) for label in labels}
     assert len(seeds) == len(labels)
     assert all(0 <= s < 2**63 for s in seeds)
+
+
+def test_normal_draws_are_standard_normal_and_pure():
+    draws = rng.normal_array(3, np.arange(50_000), rng.FAMILY, 1)
+    assert stats.kstest(draws, "norm").pvalue > 1e-3
+    assert np.array_equal(draws[:7], rng.normal_array(3, np.arange(7), rng.FAMILY, 1))
+
+
+@given(U64, U32, U64)
+def test_normal_draws_are_box_and_mullers(seed, step, lane):
+    w0, w1, w2, w3 = reference_philox((lane & 0xFFFFFFFF, 64, step, lane >> 32), (seed & 0xFFFFFFFF, seed >> 32))
+    u, v = (((w1 << 32 | w0) >> 11) + 1) * 2.0**-53, ((w3 << 32 | w2) >> 11) * 2.0**-53
+    assert float(rng.normal_array(seed, step, 64, lane)) == np.sqrt(-2 * math.log(u)) * math.cos(2 * math.pi * v)

@@ -11,8 +11,10 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from recsim_envs.errors import ConfigurationError, InvalidActionError
+from recsim_envs.families.actions import integers
 from recsim_envs.families.base import ALL, Simulator, Step
 from recsim_envs.families.departure import kernel
+from recsim_envs.families.options import integer, number
 from recsim_envs.spec import TaskSpec
 from recsim_envs.worlds import resolve
 from recsim_envs.worlds.world import MAX_HORIZON, MAX_WINDOW, World
@@ -22,7 +24,6 @@ MEMORY: Final = 10
 
 _BOUND: Final = {"_visible", "_log", "_arguments", "_kernel"}
 _CAUSES = np.array(kernel.CAUSES, dtype=object)
-_LARGEST = float(np.finfo(np.float32).max)
 _INT64 = np.dtype(np.int64)
 _PROTOCOL = re.compile(r"FB|NX_(0|[1-9][0-9]{0,4})")
 
@@ -34,6 +35,8 @@ class DepartureSimulator(Simulator):
     None takes the world's own constant. Raises `ConfigurationError` for an option without meaning and
     `WorldError` for a world that cannot be read.
     """
+
+    leaving_earns = False
 
     def __init__(
         self,
@@ -51,12 +54,12 @@ class DepartureSimulator(Simulator):
         self.world = resolve(world)
         self._users = np.ascontiguousarray(self.world.users(split))
         defaults = self.world.info.departure
-        self.window = _integer("window", defaults.window if window is None else window, MAX_WINDOW)
-        self.horizon = _integer("horizon", defaults.horizon if horizon is None else horizon, MAX_HORIZON)
-        self.threshold = _finite("threshold", defaults.threshold if threshold is None else threshold)
+        self.window = integer("window", defaults.window if window is None else window, 1, MAX_WINDOW)
+        self.horizon = integer("horizon", defaults.horizon if horizon is None else horizon, 1, MAX_HORIZON)
+        self.threshold = number("threshold", defaults.threshold if threshold is None else threshold)
         if self.threshold < 0:
             raise ConfigurationError(f"threshold must be at least 0, got {threshold!r}; 0 switches the rule off")
-        self.r_min = _finite("r_min", defaults.r_min if r_min is None else r_min)
+        self.r_min = number("r_min", defaults.r_min if r_min is None else r_min)
         if not isinstance(protocol, str) or not _PROTOCOL.fullmatch(protocol):
             raise ConfigurationError(
                 f"protocol {protocol!r} does not exist; use 'FB', 'NX_0' or 'NX_k' such as 'NX_10'"
@@ -69,7 +72,7 @@ class DepartureSimulator(Simulator):
                 f"protocol {protocol} needs {self.horizon} different items, the catalogue has {self.world.num_items}; "
                 "pass a smaller horizon"
             )
-        self._allocate(_integer("number of lanes", num_lanes, 2**31 - 1))
+        self._allocate(integer("number of lanes", num_lanes, 1, 2**31 - 1))
         self._bind()
         self.task = self._task_spec(env_id, protocol)
 
@@ -136,24 +139,12 @@ class DepartureSimulator(Simulator):
     def step(self, actions: NDArray[Any]) -> Step:
         """Advance by one item a lane: integers (B,), 0..n_items-1, not shown before where repeats are forbidden."""
         if type(actions) is not np.ndarray or actions.dtype is not _INT64 or actions.shape != (self.num_lanes,):
-            actions = self._checked(actions)
+            actions = integers(actions, (self.num_lanes,), f"item ids 0..{self.world.num_items - 1}")
         rewards, flags = self._blank_rewards.copy(), self._blank_flags.copy()
         wrong = self._kernel(actions, *self._arguments, rewards, flags)
         if wrong != kernel.FINE:
             raise self._refusal(wrong, int(actions[wrong]))
         return Step(rewards, flags[0], flags[1])
-
-    def _checked(self, actions: NDArray[Any]) -> NDArray[np.int64]:
-        try:
-            array = np.asarray(actions)
-        except ValueError:  # ragged
-            array = np.empty(0)
-        if array.dtype.kind not in "iu" or array.shape != (self.num_lanes,):
-            raise InvalidActionError(
-                f"actions must be {self.num_lanes} integers, got {array.dtype} of shape {array.shape}; "
-                f"pass item ids 0..{self.world.num_items - 1}"
-            )
-        return array.astype(np.int64)
 
     def _refusal(self, lane: int, action: int) -> InvalidActionError:
         last = self.world.num_items - 1
@@ -190,9 +181,15 @@ class DepartureSimulator(Simulator):
 
     def hidden(self) -> dict[str, Any]:
         """User ids (B,) beside the world and the constants that decide when they leave."""
+        return {"user": self.user_ids(), "world": self.world, **self.constants()}
+
+    def user_ids(self) -> NDArray[np.int64]:
+        """The user in each lane (B,)."""
+        return self._state[kernel.USER].astype(np.int64)
+
+    def constants(self) -> dict[str, int | float | str | bool]:
+        """The constants that decide when users leave."""
         return {
-            "user": self.user_ids(),
-            "world": self.world,
             "window": self.window,
             "threshold": self.threshold,
             "r_min": self.r_min,
@@ -200,9 +197,9 @@ class DepartureSimulator(Simulator):
             "protocol": self.task.protocol,
         }
 
-    def user_ids(self) -> NDArray[np.int64]:
-        """The user in each lane (B,)."""
-        return self._state[kernel.USER].astype(np.int64)
+    def provenance(self) -> tuple[str, str]:
+        """The world's name and content hash."""
+        return self.world.info.name, self.world.hash
 
     def render_ansi(self, lane: int) -> str:
         """History, what was shown with its reward, and how the session stands."""
@@ -233,19 +230,3 @@ def _named(items: NDArray[np.int32], earned: NDArray[np.float32], length: NDArra
         "session_items": items[kernel.SESSION],
         "session_rewards": earned[kernel.SESSION],
     }
-
-
-def _integer(name: str, value: Any, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= most:
-        raise ConfigurationError(f"{name} must be an integer of 1 to {most}, got {value!r}")
-    return int(value)
-
-
-def _finite(name: str, value: Any) -> float:
-    try:
-        number = float(value) if isinstance(value, int | float | np.number) and not isinstance(value, bool) else None
-    except OverflowError:
-        number = None
-    if number is None or not abs(number) <= _LARGEST:  # the kernel computes in float32
-        raise ConfigurationError(f"{name} must be a finite number, got {str(value)[:40]}")
-    return number

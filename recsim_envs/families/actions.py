@@ -1,0 +1,48 @@
+"""Checking what comes in as actions, the same way in every family."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim_envs import rng
+from recsim_envs.errors import ConfigurationError, InvalidActionError
+
+SPLITS: Final = ("all", "train", "test")
+
+
+def integers(actions: Any, shape: tuple[int, ...], what: str) -> NDArray[np.int64]:
+    """`actions` as int64 of `shape`, or `InvalidActionError`; `what` says what to pass, as in "item ids 0..9"."""
+    try:
+        array = np.asarray(actions)
+    except ValueError:  # ragged
+        array = np.empty(0)
+    if array.dtype.kind not in "iu" or array.shape != shape:
+        wanted = " x ".join(str(n) for n in shape)
+        raise InvalidActionError(
+            f"actions must be {wanted} integers, got {array.dtype} of shape {array.shape}; pass {what}"
+        )
+    return np.ascontiguousarray(array, np.int64)
+
+
+def check_range(actions: NDArray[np.int64], running: NDArray[np.bool_], count: int, what: str) -> None:
+    """Raise `InvalidActionError` naming the first running lane with an action outside 0..count-1."""
+    wrong = (actions < 0) | (actions >= count)
+    lanes = (wrong if wrong.ndim == 1 else wrong.any(axis=1)) & running
+    if lanes.any():
+        lane = int(lanes.argmax())
+        raise InvalidActionError(f"lane {lane}: {what} {actions[lane].tolist()} is out of range 0..{count - 1}")
+
+
+def split_seeds(seeds: NDArray[np.uint64], split: str) -> NDArray[np.uint64]:
+    """Session seeds of a family whose users are drawn: train and test users come from streams that never meet."""
+    return rng.bits_array(seeds, SPLITS.index(checked_split(split)), rng.SPLIT)
+
+
+def checked_split(split: str) -> str:
+    """The split itself, if it is one; raises `ConfigurationError` otherwise."""
+    if split not in SPLITS:
+        raise ConfigurationError(f"split {split!r} does not exist; use 'train', 'test' or 'all'")
+    return split
