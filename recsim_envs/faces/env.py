@@ -63,7 +63,7 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
         return self.simulator.observe_lane(0), self._info()
 
     def step(self, action: Any) -> tuple[dict[str, NDArray[Any]], float, bool, bool, dict[str, Any]]:
-        """Show an item or a slate. Raises `EpisodeError` outside a session and `InvalidActionError` for what is none."""
+        """Show an item or a slate. Raises `EpisodeError` outside a session, `InvalidActionError` for a wrong one."""
         if self._over:
             raise EpisodeError("step was called outside a session; call reset() first")
         if type(action) is not int:
