@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leaderboard.cli.output import AsJson, print_facts, print_json, print_table
+from leaderboard.cli.output import AsJson, print_facts, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from recsim_envs.check import Finding
 
 app = typer.Typer()
 EnvId = Annotated[str, typer.Argument(help="A registered environment id.")]
@@ -22,15 +26,31 @@ def list_envs(json: AsJson = False) -> None:
     import gymnasium
 
     from recsim_envs import registered_ids
+    from recsim_envs.measured import measured
 
-    found = [(i, gymnasium.registry[i].kwargs) for i in registered_ids()]
+    found = [(i, gymnasium.registry[i].kwargs, measured(i)) for i in registered_ids()]
     if json:
-        print_json([{"id": i, "options": options} for i, options in found])
+        print_json(
+            [
+                {"id": i, "options": options, "gap": gap and gap.gap._asdict(), "ranked": gap and gap.ranked}
+                for i, options, gap in found
+            ]
+        )
         return
     print_table(
         "registered environments",
-        ["id", "family", "world"],
-        [[i, str(k.get("family", "")), str(k.get("world", ""))] for i, k in found],
+        ["id", "gap", "family", "options", ""],
+        [
+            [
+                i,
+                f"{gap.gap.value:.0%}" if gap else "",
+                str(options.get("family", "")),
+                ", ".join(f"{k}={v}" for k, v in options.items() if k != "family"),
+                "" if gap is None else "ranked" if gap.ranked else "not ranked",
+            ]
+            for i, options, gap in found
+        ],
+        figures=1,
     )
 
 
@@ -68,23 +88,91 @@ def show(env_id: EnvId, json: AsJson = False) -> None:
 
 
 @app.command()
-def check(env_id: EnvId, json: AsJson = False) -> None:
-    """Check an environment: Gymnasium's and SB3's checkers, vector equal to scalar. Exit code 1 if it fails.
+def check(
+    env_id: EnvId,
+    json: AsJson = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Leave out speed and horizon gap.")] = False,
+) -> None:
+    """Run the conformance suite on an environment, and print a report to paste. Exit code 1 if a check fails.
 
-    A checker that is not installed is skipped.
+    The checkers of Gymnasium and SB3 (or PettingZoo), the same bits in every face, process and batch order, seeds,
+    spaces, refusals, hidden state, speed, and the horizon gap. A checker that is not installed is skipped.
 
     Example:  longrec envs check longrec/Games-v0
     """
     from recsim_envs.check import check_environment
 
-    findings = check_environment(env_id)
+    findings = []
+    for finding in check_environment(env_id, fast=fast):
+        findings.append(finding)
+        say(f"{_mark(finding):8s}{finding.check}")
     if json:
         print_json([f._asdict() for f in findings])
     else:
-        print_table(
-            env_id,
-            ["check", "", "detail"],
-            [[f.check, "skipped" if f.skipped else "ok" if f.ok else "FAILED", f.detail] for f in findings],
-        )
+        print_table(env_id, ["check", "", "detail"], [[f.check, _mark(f), f.detail] for f in findings])
     if not all(f.ok for f in findings):
         raise typer.Exit(1)
+
+
+def _mark(finding: Finding) -> str:
+    return "skipped" if finding.skipped else "ok" if finding.ok else "FAILED"
+
+
+@app.command()
+def measure(
+    env_ids: Annotated[list[str] | None, typer.Argument(help="Registered ids; by default all of the package.")] = None,
+    episodes: Annotated[int, typer.Option(min=10, help="Sessions of test users.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Which sessions.")] = 0,
+    write: Annotated[bool, typer.Option("--write", help="Put the figures into the package, for its pages.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Measure the horizon gap: what planning earns over the best policy that does not plan, on the true user model.
+
+    Example:  longrec envs measure longrec/Games-v0 --episodes 1000
+    """
+    from recsim_envs import make_simulator
+    from recsim_envs.gap import horizon_gap
+    from recsim_envs.measured import record
+    from recsim_envs.pages import POLICIES, builtin_ids
+
+    gaps = []
+    for env_id in env_ids or builtin_ids():
+        gaps.append(
+            horizon_gap(
+                env_id, episodes=episodes, seed=seed, progress=lambda what, env_id=env_id: say(f"{env_id}: {what}")
+            )  # type: ignore[misc]
+        )
+        if write:
+            record(gaps[-1], make_simulator(env_id, 1).provenance()[1])
+    if json:
+        print_json([g.to_json() | {"ranked": g.ranked} for g in gaps])
+        return
+    names = [n for n in POLICIES if any(n in g.scores for g in gaps)]
+    print_table(
+        f"returns a session, {episodes} sessions of test users, and the horizon gap",
+        ["id", *names, "gap", "95 %", ""],
+        [
+            [
+                g.env_id,
+                *(f"{g.scores[n].value:.4g}" if n in g.scores else "" for n in names),
+                f"{g.gap.value:.1%}",
+                f"{g.gap.low:.1%} to {g.gap.high:.1%}",
+                "ranked" if g.ranked else "not ranked",
+            ]
+            for g in gaps
+        ],
+        figures=len(names) + 1,
+    )
+
+
+@app.command()
+def pages(out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("docs/environments")) -> None:
+    """Write the documentation page of every environment from its docstring and its measured figures.
+
+    Example:  longrec envs pages --out docs/environments
+    """
+    from recsim_envs.pages import all_pages
+
+    for name, text in all_pages().items():
+        (out / name).write_text(text)
+    say(f"{out}: {len(all_pages())} pages")

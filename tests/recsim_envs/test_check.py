@@ -1,48 +1,139 @@
-"""The conformance checker passes what keeps the rules and names what does not."""
+"""The conformance suite passes what keeps the rules, and names the rule that an environment breaks."""
 
 from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 
 import recsim_envs
 from recsim_envs.check import check_environment
+from recsim_envs.check.suite import CHECKS
 from recsim_envs.errors import ConfigurationError
+from recsim_envs.families.base import Step
 from recsim_envs.families.departure.simulator import DepartureSimulator
 
 
 class Forgetful(DepartureSimulator):
-    """Breaks the rule that a lane does not depend on its neighbours."""
+    """A lane depends on how many there are."""
 
     def begin(self, lanes, seeds):
         super().begin(lanes, seeds + self.num_lanes)
 
 
-def outcome(env_id):
-    return {finding.check: finding.ok for finding in check_environment(env_id)}
+class Placed(DepartureSimulator):
+    """A lane depends on where it lies."""
+
+    def begin(self, lanes, seeds):
+        super().begin(lanes, seeds + lanes.astype(np.uint64))
 
 
-def test_a_sound_environment_passes(small_world):
+class Deaf(DepartureSimulator):
+    """Seeds change nothing."""
+
+    def begin(self, lanes, seeds):
+        super().begin(lanes, np.zeros(len(lanes), np.uint64))
+
+
+class Talkative(DepartureSimulator):
+    """Infos name hidden state."""
+
+    def infos(self):
+        return {"threshold": np.full(self.num_lanes, self.threshold)}
+
+
+class Gossip(DepartureSimulator):
+    """Observations tell who the user is, under another name."""
+
+    def observe(self):
+        return super().observe() | {"length": self.user_ids()[:, None].astype(np.int32)}
+
+
+class Generous(DepartureSimulator):
+    """Pays more than the task says."""
+
+    def step(self, actions):
+        return Step(2 * super().step(actions).rewards, *super().step(actions)[1:])
+
+
+class Obliging(DepartureSimulator):
+    """Takes whatever comes for an action."""
+
+    def step(self, actions):
+        return super().step(np.zeros(self.num_lanes, np.int64))
+
+
+class Hasty(DepartureSimulator):
+    """Moves before it refuses."""
+
+    def step(self, actions):
+        super().step(np.zeros(self.num_lanes, np.int64))
+        return super().step(actions)
+
+
+class Restless(DepartureSimulator):
+    """Draws from a generator that a copy does not share."""
+
+    generator = np.random.default_rng(0)
+
+    def step(self, actions):
+        step = super().step(actions)
+        return step._replace(rewards=step.rewards * self.generator.uniform(0.5, 1.0))
+
+
+class Endless(DepartureSimulator):
+    """Says a horizon that it does not keep."""
+
+    def __init__(self, num_lanes, *, world, split="train", env_id=""):
+        super().__init__(num_lanes, world=world, split=split, env_id=env_id, threshold=0.0, r_min=0.0)
+        object.__setattr__(self.task, "horizon", 3)
+
+
+BROKEN = {
+    Forgetful: "vector = scalar",
+    Placed: "same bits in another process",
+    Deaf: "lanes and seeds are independent",
+    Talkative: "nothing hidden is shown",
+    Gossip: "nothing hidden is shown",
+    Generous: "spaces and rewards are kept",
+    Endless: "spaces and rewards are kept",
+    Obliging: "wrong actions are refused",
+    Hasty: "wrong actions are refused",
+    Restless: "copies go on alike",
+}
+
+
+def findings(env_id, **options):
+    return {finding.check: finding for finding in check_environment(env_id, **options)}
+
+
+def test_a_sound_environment_passes_every_check(small_world):
     recsim_envs.register("tests/Sound-v0", world=small_world)
-    assert outcome("tests/Sound-v0") == {"gymnasium": True, "stable-baselines3": True, "vector = scalar": True}
+    found = findings("tests/Sound-v0")
+    assert list(found) == list(CHECKS)
+    assert [f for f in found.values() if not f.ok or f.skipped] == []
+    assert "of vectorised CartPole-v1" in found["speed"].detail
+    assert "over" in found["horizon gap"].detail or "not ranked" in found["horizon gap"].detail
+
+
+@pytest.mark.parametrize(("family", "check"), BROKEN.items(), ids=[family.__name__ for family in BROKEN])
+def test_a_broken_rule_is_named(small_world, family, check):
+    env_id = f"tests/{family.__name__}-v0"
+    recsim_envs.register(env_id, world=small_world, family=f"{__name__}:{family.__name__}")
+    assert not findings(env_id, fast=True)[check].ok
 
 
 def test_a_checker_that_is_not_installed_is_skipped(small_world, monkeypatch):
     recsim_envs.register("tests/Bare-v0", world=small_world)
     monkeypatch.setitem(sys.modules, "stable_baselines3.common.env_checker", None)
     monkeypatch.setitem(sys.modules, "stable_baselines3", None)
-    findings = {finding.check: finding for finding in check_environment("tests/Bare-v0")}
-    assert [name for name, finding in findings.items() if finding.skipped] == ["stable-baselines3"]
-    assert findings["stable-baselines3"].detail.endswith("pip install 'longrec[rl]'")
-    assert all(finding.ok for finding in findings.values())
-
-
-def test_a_lane_that_knows_its_neighbours_fails(small_world):
-    recsim_envs.register("tests/Forgetful-v0", world=small_world, family=f"{__name__}:Forgetful")
-    assert outcome("tests/Forgetful-v0")["vector = scalar"] is False
+    found = findings("tests/Bare-v0", fast=True)
+    assert [name for name, finding in found.items() if finding.skipped] == ["stable-baselines3"]
+    assert found["stable-baselines3"].detail.endswith("pip install 'longrec[rl]'")
+    assert all(finding.ok for finding in found.values())
 
 
 def test_an_unknown_id_is_an_error():
     with pytest.raises(ConfigurationError, match="is not registered"):
-        check_environment("tests/Nowhere-v0")
+        findings("tests/Nowhere-v0")

@@ -1,0 +1,137 @@
+"""Checks of the rules that every simulator keeps: independence, bounds, refusals, nothing hidden in sight."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim_envs import rng
+from recsim_envs.check.finding import require
+from recsim_envs.check.play import digests, family_options
+from recsim_envs.errors import InvalidActionError
+from recsim_envs.families.base import Simulator
+from recsim_envs.policies import random_actions
+from recsim_envs.registration import make_simulator
+
+LANES, STEPS = 32, 40
+
+
+def _keys(number: int, lanes: int = LANES) -> NDArray[np.uint64]:
+    return rng.bits_array(number, np.arange(lanes), rng.POLICY)
+
+
+def _begun(env_id: str, number: int = 1) -> tuple[Simulator, NDArray[np.uint64]]:
+    simulator, keys = make_simulator(env_id, LANES), _keys(number)
+    simulator.begin(np.arange(LANES), keys)
+    return simulator, keys
+
+
+def independence(env_id: str) -> str:
+    """A lane does not depend on its neighbours; different seeds give different sessions."""
+    kwargs, keys = family_options(env_id), _keys(1)
+    alone = [digests(kwargs, keys[lane : lane + 1], STEPS)[0] for lane in range(4)]
+    together = digests(kwargs, keys, STEPS)
+    require(alone == together[:4], "a lane differs when other lanes run beside it")
+    different = len(set(digests(kwargs, keys, STEPS, np.zeros(LANES, np.uint64))))
+    require(different > 1, "all seeds give the same session")
+    return f"neighbours change nothing, {different} of {LANES} seeds give different sessions to the same actions"
+
+
+def copies(env_id: str) -> str:
+    """A deep copy and a pickled copy of a running simulator go on with the same bits."""
+    simulator, keys = _begun(env_id)
+    for step in range(3):
+        simulator.step(random_actions(simulator, keys, step))
+    twins = copy.deepcopy(simulator), pickle.loads(pickle.dumps(simulator))
+    for step in range(3, STEPS):
+        actions = random_actions(simulator, keys, step)
+        rewards = simulator.step(actions).rewards
+        for twin in twins:
+            require(np.array_equal(twin.step(actions).rewards, rewards), f"step {step}: a copy earned something else")
+    return "deepcopy and pickle"
+
+
+def bounds(env_id: str) -> str:
+    """Observations stay in their space and rewards in their range, until the horizon, whatever is shown."""
+    played = 0
+    for name in ("random", "lowest", "highest", "same"):
+        simulator, keys = _begun(env_id, 2)
+        steps = 0
+        while not simulator.over.all():
+            require(steps < simulator.task.horizon, f"{name} actions: a session is longer than the horizon")
+            _step_within_bounds(simulator, _policy(name, simulator, keys, steps), name, steps)
+            steps += 1
+        played += steps
+    return f"{played} steps of {LANES} lanes: random, lowest, highest and repeated actions"
+
+
+def _policy(name: str, simulator: Simulator, keys: NDArray[np.uint64], step: int) -> NDArray[np.int64]:
+    allowed = random_actions(simulator, keys, step if name == "random" else 0)
+    mask = simulator.infos().get("action_mask")
+    if name == "random" or (name == "same" and mask is None):
+        return allowed
+    items = simulator.task.catalogue.num_items
+    if mask is None:
+        return np.full_like(allowed, 0 if name == "lowest" else items - 1)
+    return mask.argmax(axis=1) if name == "lowest" else items - 1 - mask[:, ::-1].argmax(axis=1)
+
+
+def _step_within_bounds(simulator: Simulator, actions: NDArray[np.int64], name: str, step: int) -> None:
+    rewards = simulator.step(actions).rewards
+    low, high = simulator.task.reward_range
+    where = f"{name} actions, step {step}"
+    require(np.isfinite(rewards).all(), f"{where}: a reward is not finite")
+    require(((rewards >= low) & (rewards <= high)).all(), f"{where}: a reward is outside {low:g}..{high:g}")
+    for key, space in simulator.task.observation_space.spaces.items():
+        batch = simulator.observe()[key]
+        require(batch.dtype == space.dtype, f"{where}: {key!r} is {batch.dtype}, the space says {space.dtype}")
+        require(batch.shape[1:] == space.shape, f"{where}: {key!r} is {batch.shape[1:]}, the space says {space.shape}")
+        for lane in range(simulator.num_lanes):
+            require(space.contains(batch[lane]), f"{where}: {key!r} of lane {lane} is outside its space: {batch[lane]}")
+
+
+def refusals(env_id: str) -> str:
+    """What is no action raises `InvalidActionError` and moves nothing."""
+    simulator, keys = _begun(env_id, 3)
+    good = random_actions(simulator, keys, 0)
+    wrong: list[Any] = [good[:-1], good.astype(np.float64), good[:, None], np.full(good.shape, np.nan), None, "a"]
+    for value in (-1, simulator.task.catalogue.num_items, 2**40, -(2**63)):
+        one = good.copy()
+        one[LANES - 1] = value
+        wrong.append(one)
+    before = _state(simulator)
+    for actions in wrong:
+        try:
+            simulator.step(actions)
+        except InvalidActionError:
+            require(_state(simulator) == before, f"refused actions moved something: {str(actions)[:60]}")
+        else:
+            raise AssertionError(f"{str(actions)[:60]} was taken for actions")
+    return f"{len(wrong)} kinds of wrong actions"
+
+
+def _state(simulator: Simulator) -> bytes:
+    return pickle.dumps((simulator.observe(), simulator.infos(), simulator.over, simulator.causes().tolist()))
+
+
+def hygiene(env_id: str) -> str:
+    """Neither observations nor infos name or hold hidden state, nor who the user is."""
+    simulator, keys = _begun(env_id, 4)
+    hidden = set(simulator.privileged()) - set(simulator.task.observation_space.spaces)
+    for step in range(STEPS):
+        public = simulator.observe() | simulator.infos()
+        require(set(simulator.observe()) == set(simulator.task.observation_space.spaces), "observation keys differ")
+        named = hidden & set(simulator.infos())
+        require(not named, f"infos show hidden state: {', '.join(sorted(named))}")
+        for key, array in public.items():
+            require(len(array) == LANES, f"{key!r} has {len(array)} rows for {LANES} lanes")
+            users = simulator.user_ids()
+            ids = array.reshape(LANES, -1) if array.dtype.kind in "iu" else np.empty((LANES, 0))
+            told = (ids == users[:, None]).all(axis=0).any() and len(np.unique(users)) > 1
+            require(not told, f"{key!r} tells who the user is")
+        simulator.step(random_actions(simulator, keys, step))
+    return f"{len(hidden)} hidden names stay hidden"

@@ -1,0 +1,42 @@
+"""The conformance suite: which checks an id must pass, in the order of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from recsim_envs.check import faces, gap, rules
+from recsim_envs.check.finding import Finding, finding
+from recsim_envs.registration import make_simulator
+
+Check = Callable[[str], str]
+
+CHECKS: dict[str, Check] = {
+    "gymnasium": faces.gymnasium_checker,
+    "stable-baselines3": faces.stable_baselines3_checker,
+    "vector = scalar": faces.vector_equals_scalar,
+    "same bits in another process": faces.same_in_another_process,
+    "lanes and seeds are independent": rules.independence,
+    "copies go on alike": rules.copies,
+    "spaces and rewards are kept": rules.bounds,
+    "wrong actions are refused": rules.refusals,
+    "nothing hidden is shown": rules.hygiene,
+    "speed": gap.speed,
+    "horizon gap": gap.horizon_gap,
+}
+
+
+def check_environment(env_id: str, *, fast: bool = False) -> Iterator[Finding]:
+    """Run all checks on a registered id, each reported whether or not the others pass, as soon as it is done.
+
+    `env_id` is that of a Gymnasium environment, or the name of a PettingZoo one such as "creator_market_v0". `fast`
+    leaves out speed and horizon gap. Raises `ConfigurationError` for an id that is not registered.
+    """
+    from recsim_envs.check import markets
+
+    if markets.is_market(env_id):
+        yield from markets.check_market(env_id, fast=fast)
+        return
+    make_simulator(env_id, 1)  # unknown ids and broken worlds raise their own errors, with suggestions
+    for name, check in CHECKS.items():
+        if not (fast and name in ("speed", "horizon gap")):
+            yield finding(name, lambda check=check: check(env_id))  # type: ignore[misc]

@@ -1,0 +1,140 @@
+"""The horizon gap: what planning is worth in an environment, between policies that all know the true user model.
+
+    gap = (V_planner - V_myopic) / |V_planner|
+
+V is the mean return of a session of test users; V_myopic the best of three: the item or slate of the highest
+expected reward now ("myopic"), the same without repeats, and the best fixed cycle, shown to all. All play the same
+sessions (common random numbers), so intervals are paired; users are resampled, with all their sessions (cluster
+bootstrap, Davison & Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). Beside them stand the
+random policy and the most popular items. An environment under `RANKED_FROM` is no test of long-term recommendation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim_envs import rng
+from recsim_envs.cycles import best_cycle
+from recsim_envs.families.base import Reference, Simulator
+from recsim_envs.policies import fixed_cycle, popular, uniform
+from recsim_envs.registration import make_simulator
+
+RANKED_FROM: Final = 0.2
+REPLICATES: Final = 2000
+MYOPIC: Final = ("myopic", "myopic-no-repeat", "best-cycle")
+PLANNER: Final = "planner"
+Progress = Callable[[str], None]
+Floats = NDArray[np.float64]
+
+
+class Interval(NamedTuple):
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Returns of the reference policies on one environment, and the gap between planning and not planning.
+
+    `scores` are mean returns a session; `lengths` mean steps; `cycle` the best fixed cycle (items, or slates), empty
+    where items do not persist; `best_myopic` the name of the strongest policy that does not plan.
+    """
+
+    env_id: str
+    options: dict[str, Any]
+    episodes: int
+    seed: int
+    scores: dict[str, Interval]
+    lengths: dict[str, float]
+    cycle: list[Any]
+    best_myopic: str
+    gap: Interval
+
+    @property
+    def ranked(self) -> bool:
+        """Whether planning is worth enough for the environment to be ranked."""
+        return self.gap.value >= RANKED_FROM
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+
+def horizon_gap(
+    env_id: str, *, episodes: int = 500, seed: int = 0, progress: Progress | None = None, **options: Any
+) -> Gap:
+    """Measure the gap of a registered id on `episodes` sessions of test users. Deterministic in its arguments.
+
+    Options are those of `gymnasium.make`. The cycle is searched for on train users only. `progress` is told what is
+    being played. Raises `ConfigurationError` for an id or option that does not exist.
+    """
+    tell = progress or (lambda _: None)
+    tell("best-cycle (searching)")
+    cycle = best_cycle(lambda lanes: make_simulator(env_id, lanes, split="train", **options), seed)
+    simulator = make_simulator(env_id, episodes, split="test", **options)
+    seeds = rng.bits_array(rng.derive_seed("horizon-gap", seed), np.arange(episodes), rng.EPISODE) >> np.uint64(1)
+    returns, lengths = {}, {}
+    for name, make in _policies(simulator, cycle, seeds).items():
+        tell(name)
+        returns[name], steps = play(simulator, make, seeds)
+        lengths[name] = float(steps.mean())
+    users = simulator.user_ids()
+    best = max((name for name in MYOPIC if name in returns), key=lambda name: returns[name].mean())
+    return Gap(
+        env_id=env_id,
+        options=options,
+        episodes=episodes,
+        seed=seed,
+        scores={name: interval(users, lambda mean: mean, values) for name, values in returns.items()},
+        lengths=lengths,
+        cycle=cycle.tolist(),
+        best_myopic=best,
+        gap=interval(users, lambda plan, now: (plan - now) / np.abs(plan), returns[PLANNER], returns[best]),
+    )
+
+
+def _policies(
+    simulator: Simulator, cycle: NDArray[np.int64], seeds: NDArray[np.uint64]
+) -> dict[str, Callable[[], Reference]]:
+    found: dict[str, Callable[[], Reference]] = {"random": lambda: uniform(simulator, seeds)}
+    if not simulator.task.candidates:
+        found["popular"] = lambda: popular(simulator)
+    if len(cycle):
+        found["best-cycle"] = lambda: fixed_cycle(simulator, cycle)
+    return found | simulator.references()
+
+
+def play(
+    simulator: Simulator, make: Callable[[], Reference], seeds: NDArray[np.uint64]
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Return and steps of one session a lane, played to its end: float64 (B,) and int64 (B,)."""
+    simulator.begin(np.arange(simulator.num_lanes), seeds)
+    policy = make()
+    returns, steps = np.zeros(simulator.num_lanes), np.zeros(simulator.num_lanes, np.int64)
+    running = ~simulator.over
+    while running.any():
+        returns += simulator.step(policy()).rewards
+        steps += running
+        running = ~simulator.over
+    return returns, steps
+
+
+def interval(users: NDArray[np.int64], statistic: Callable[..., Any], *samples: Floats) -> Interval:
+    """A statistic of the means of paired samples (B,), with a percentile interval over resampled users (B,)."""
+    _, cluster = np.unique(users, return_inverse=True)
+    count = int(cluster.max()) + 1
+    size = np.bincount(cluster, minlength=count).astype(np.float64)
+    sums = [np.bincount(cluster, values, count) for values in samples]
+    drawn = rng.below_array(count, 0, np.arange(REPLICATES)[:, None], rng.POLICY, np.arange(count))
+    weights = np.stack([np.bincount(row, minlength=count) for row in drawn]).astype(np.float64)
+    total = weights @ size
+    low, high = np.quantile(statistic(*(weights @ s / total for s in sums)), [0.025, 0.975])
+    return Interval(float(statistic(*(s.sum() / size.sum() for s in sums))), float(low), float(high))

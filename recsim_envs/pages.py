@@ -1,0 +1,140 @@
+"""The documentation pages of the environments: what the code says, what the family's docstring says, what was measured.
+
+`longrec envs pages --out docs/environments` writes them. Nothing on them is typed by hand.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterable
+
+import gymnasium
+from gymnasium import spaces
+
+from recsim_envs.families import FAMILIES
+from recsim_envs.families.base import Simulator
+from recsim_envs.gap import PLANNER, RANKED_FROM, Gap
+from recsim_envs.ids import BUILTIN, NAMESPACE
+from recsim_envs.measured import measured
+from recsim_envs.registration import make_simulator
+
+POLICIES = {
+    "random": "random",
+    "popular": "most popular",
+    "myopic": "myopic: best expected reward now",
+    "myopic-no-repeat": "myopic without repeats",
+    "best-cycle": "best fixed cycle",
+    PLANNER: "planner (oracle)",
+}
+
+
+def slug(env_id: str) -> str:
+    """The page's file name without its ending: "longrec/SlateTopKBored-v0" -> "slate-top-k-bored"."""
+    name = env_id.removeprefix(NAMESPACE).rpartition("-v")[0]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
+
+
+def builtin_ids() -> list[str]:
+    """Ids of the package, in the order of `recsim_envs.ids`."""
+    return [NAMESPACE + name for name in BUILTIN]
+
+
+def all_pages() -> dict[str, str]:
+    """Every page of the package's environments by file name, the index included."""
+    pages = {f"{slug(env_id)}.md": page(env_id) for env_id in builtin_ids()}
+    return pages | {"index.md": index(builtin_ids(), [])}
+
+
+def page(env_id: str) -> str:
+    """The page of one id, in Markdown."""
+    simulator, gap = make_simulator(env_id, 1, split="test"), measured(env_id)
+    title, _, rest = family_text(env_id).partition("\n")
+    intro, _, body = rest.strip().partition("\n## ")
+    parts = [
+        f"# {env_id}",
+        f"*{title}*",
+        intro.strip(),
+        attribute_table(env_id, simulator),
+        "## Reference scores",
+        scores(gap) if gap else "Not measured.",
+        "## " + body.strip(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def family_text(env_id: str) -> str:
+    """The docstring of the package that holds the family of an id."""
+    family = gymnasium.registry[env_id].kwargs["family"]
+    module = FAMILIES.get(family, family).partition(":")[0].rpartition(".")[0]
+    return (importlib.import_module(module).__doc__ or "").strip()
+
+
+def attribute_table(env_id: str, simulator: Simulator) -> str:
+    """What the code says of the environment."""
+    task, options = simulator.task, gymnasium.registry[env_id].kwargs
+    name, sha256 = simulator.provenance()
+    low, high = task.reward_range
+    rows = {
+        "make": f'`gymnasium.make("{env_id}")`',
+        "action space": f"`{task.action_space!r}`" if len(repr(task.action_space)) < 60 else _slate(task.action_space),
+        "observation space": "`Dict`: " + ", ".join(f"`{k}` {_box(s)}" for k, s in task.observation_space.items()),
+        "reward a step": f"{low:g} to {high:g}",
+        "horizon": f"{task.horizon} steps",
+        "options of the id": ", ".join(f"`{k}={v!r}`" for k, v in options.items() if k != "family") or "none",
+        "constants": ", ".join(f"`{k}={_value(v)}`" for k, v in simulator.constants().items()),
+        "data": f"`{name}` `{sha256[:12]}`" if name != "none" else "none: users and items are drawn",
+    }
+    return "| | |\n|---|---|\n" + "\n".join(f"| {key} | {value} |" for key, value in rows.items())
+
+
+def _slate(space: spaces.Space[object]) -> str:
+    sizes = space.nvec.tolist() if isinstance(space, spaces.MultiDiscrete) else []
+    return f"`MultiDiscrete([{sizes[0]}] * {len(sizes)})`" if len(set(sizes)) == 1 else f"`{type(space).__name__}`"
+
+
+def _box(space: spaces.Space[object]) -> str:
+    return f"{space.dtype} {space.shape}"
+
+
+def _value(value: int | float | str | bool) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+
+
+def scores(gap: Gap) -> str:
+    """The measured scores and the horizon gap."""
+    lines = ["| policy | return a session | steps |", "|---|---|---|"]
+    for name in (n for n in POLICIES if n in gap.scores):
+        value, low, high = gap.scores[name]
+        lines.append(f"| {POLICIES[name]} | {value:.4g} [{low:.4g}, {high:.4g}] | {gap.lengths[name]:.1f} |")
+    options = "".join(f" --option {key}={value}" for key, value in gap.options.items())
+    told = f"{gap.episodes} sessions of test users, the same for all policies; 95 % intervals over users"
+    command = f"`longrec envs measure {gap.env_id} --episodes {gap.episodes} --seed {gap.seed}{options}`"
+    return "\n".join([*lines, "", verdict(gap), "", f"{told}. Command: {command}."])
+
+
+def verdict(gap: Gap) -> str:
+    """The horizon gap in a sentence, and whether the environment is ranked."""
+    value, low, high = (f"{100 * x:.0f} %" for x in gap.gap)
+    ranked = "It is ranked." if gap.ranked else f"Below {100 * RANKED_FROM:.0f} %, so it is **not ranked**."
+    return f"**Horizon gap {value}** [{low}, {high}], against {POLICIES[gap.best_myopic]}. {ranked}"
+
+
+def index(env_ids: Iterable[str], others: Iterable[tuple[str, str]]) -> str:
+    """The table of all environments. `others` are (file name, title) of the multi-agent ones."""
+    lines = ["| environment | family | horizon gap | |", "|---|---|---|---|"]
+    for env_id in env_ids:
+        gap = measured(env_id)
+        figure = f"{100 * gap.gap.value:.0f} % [{100 * gap.gap.low:.0f}, {100 * gap.gap.high:.0f}]" if gap else ""
+        family = gymnasium.registry[env_id].kwargs["family"].replace("_", " ")
+        ranked = "" if gap is None else "ranked" if gap.ranked else "not ranked"
+        lines.append(f"| [{env_id}]({slug(env_id)}.md) | {family} | {figure} | {ranked} |")
+    multi = [f"* [{title}]({name}.md)" for name, title in others]
+    return "\n".join([_INDEX, *lines, "", "## Multi-agent (PettingZoo)", "", *multi, ""])
+
+
+_INDEX = """# Environments
+
+Generated by `longrec envs pages`. The horizon gap is what planning earns over the best policy that does not plan, both
+knowing the true user model (`recsim_envs.gap`); below 20 % an environment is not ranked.
+"""
