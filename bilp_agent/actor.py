@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
 from bilp_agent.context import Context
-from bilp_agent.grounding import Allowed
 from bilp_agent.memory import ActorExample, Match, records_of
 from bilp_agent.planner import Plan
 from bilp_agent.session import Session
 from bilp_agent.text import field
+from recsim_envs.text.grounding import Allowed
 
 EXAMPLES_SHOWN = 4  # of each sign
 LIKED_SHOWN = 6

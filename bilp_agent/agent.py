@@ -13,7 +13,6 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from bilp_agent.asking import Asker
-from bilp_agent.encoder import HashingEncoder
 from bilp_agent.learn import Learner, request_seeds
 from bilp_agent.llm import LanguageModel, load_model
 from bilp_agent.memory import write_atomically
@@ -22,6 +21,7 @@ from bilp_agent.quality import critic_quality
 from bilp_agent.session import KEYS, Session, follow, open_session
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Feedback, Sessions, TaskSpec, TrainingEnvs
+from recsim_envs.text.encoder import HashingEncoder
 
 
 class BiLLPAgent(Agent):

@@ -8,9 +8,9 @@ from typing import Any
 
 from bilp_agent.prompts import render, words
 from bilp_agent.session import Session, Shown, state_text
-from bilp_agent.text import CatalogueText
 from bilp_agent.tools import CategoryFact, Tools
 from recsim_envs.spec import TaskSpec
+from recsim_envs.text.catalogue import CatalogueText
 
 
 @dataclass(frozen=True, eq=False)

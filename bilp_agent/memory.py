@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from bilp_agent.encoder import Encoder
 from recsim_envs.errors import AgentError
+from recsim_envs.text.encoder import Encoder
 
 FORMAT, VERSION = "longrec-billp-memory", 1
 

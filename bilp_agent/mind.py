@@ -12,13 +12,13 @@ from bilp_agent.actor import Actor, Turn
 from bilp_agent.asking import Asker
 from bilp_agent.context import Context
 from bilp_agent.critic import Critic, Returns
-from bilp_agent.encoder import Encoder
-from bilp_agent.grounding import Allowed, Grounding
 from bilp_agent.memory import ActorExample, CriticExample, Match, Memory, Reflection, records_of
 from bilp_agent.planner import Plan, Planner
 from bilp_agent.reflector import Ended, Reflector
 from bilp_agent.session import Session
 from recsim_envs.spec import TaskSpec
+from recsim_envs.text.encoder import Encoder
+from recsim_envs.text.grounding import Allowed, Grounding
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bilp_agent.grounding import Allowed
 from bilp_agent.session import CategoryStats, Session, Shown
 from recsim_envs.spec import Catalogue
+from recsim_envs.text.grounding import Allowed
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ def words(domain: str) -> dict[str, str]:
 @cache
 def _template(name: str) -> Template:
     loader = FileSystemLoader(Path(__file__).parent)
-    # Plain text for a language model, not HTML: escaping would garble titles, which `text.plain` has made safe.
+    # Plain text for a language model, not HTML: escaping would garble titles. `recsim_envs.text.catalogue.plain`
+    # has made them safe.
     return Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).get_template(
         f"{name}.j2"
     )

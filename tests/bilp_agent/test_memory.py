@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bilp_agent.encoder import HashingEncoder, trigrams
 from bilp_agent.memory import ActorExample, CriticExample, Memory, Reflection, records_of
 from recsim_envs.errors import AgentError
+from recsim_envs.text.encoder import HashingEncoder, trigrams
 
 WORDS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=5).map("; ".join)
 REFLECTION = Reflection("Action 4", "repeat", "He said “no”\u2028and left. Don't.", ("a", "b"), 3, 70, 1)

@@ -9,12 +9,12 @@ import pytest
 from bilp_agent.actor import Actor, Turn
 from bilp_agent.asking import Asker, Prompt, UnreadableAnswerError
 from bilp_agent.critic import Critic, Returns
-from bilp_agent.grounding import Allowed
 from bilp_agent.llm.base import Completion, Request
 from bilp_agent.llm.scripted import ScriptedModel
 from bilp_agent.memory import ActorExample, CriticExample, Match, Reflection
 from bilp_agent.planner import Plan, Planner
 from bilp_agent.reflector import Ended, Reflector
+from recsim_envs.text.grounding import Allowed
 from tests.bilp_agent.fakes import TITLES, Says, context, session
 
 PLAN = "\n".join(

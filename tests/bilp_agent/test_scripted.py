@@ -7,7 +7,6 @@ import pytest
 from bilp_agent.actor import Actor, Turn
 from bilp_agent.asking import Asker
 from bilp_agent.critic import Critic, Returns
-from bilp_agent.grounding import Allowed
 from bilp_agent.llm.base import Message, Request
 from bilp_agent.llm.scripted import ScriptedModel
 from bilp_agent.llm.scripted_reading import read_principles
@@ -15,6 +14,7 @@ from bilp_agent.memory import ActorExample, CriticExample, Match, Reflection
 from bilp_agent.planner import Plan, Planner
 from bilp_agent.reflector import Ended, Reflector
 from bilp_agent.session import Session
+from recsim_envs.text.grounding import Allowed
 from tests.bilp_agent.fakes import context, session
 
 SHARED = context()

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bilp_agent.llm.scripted_reading import read_line
-from bilp_agent.text import CatalogueText, field, number, plain
+from bilp_agent.text import field, number
+from recsim_envs.text.catalogue import CatalogueText, plain
 from tests.bilp_agent.fakes import TITLES, catalogue
 
 

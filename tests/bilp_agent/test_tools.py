@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bilp_agent.grounding import Allowed
 from bilp_agent.session import Shown, follow, open_session, state_text
 from bilp_agent.tools import CategoryFact, LikenessFacts, RepeatFacts, Tools
+from recsim_envs.text.grounding import Allowed
 from tests.bilp_agent.fakes import CATEGORIES, RATINGS, catalogue, session
 
 TOOLS = Tools(catalogue())

@@ -1,4 +1,4 @@
-"""From what a language model names to an item of the catalogue that may be shown in this session."""
+"""From what a text names to an item of the catalogue that may be shown in this session."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bilp_agent.encoder import HashingEncoder, trigrams
-from bilp_agent.text import CatalogueText
+from recsim_envs.text.catalogue import CatalogueText
+from recsim_envs.text.encoder import HashingEncoder, trigrams
 
 How = Literal["exact", "normalised", "fuzzy", "embedding", "fallback"]
 
@@ -64,7 +64,7 @@ class Grounding:
         self._exact: dict[str, list[int]] | None = None
         self._normalised: dict[str, list[int]] | None = None
         self._encoder = HashingEncoder(256, trigrams)
-        self._index: Any = None
+        self._vectors: tuple[NDArray[np.float32], NDArray[np.float64]] | None = None
 
     def ground(self, name: str, allowed: Allowed, candidates: Sequence[int]) -> Grounded:
         """An allowed item for a name.
@@ -107,15 +107,25 @@ class Grounding:
         return self._normalised.get(normalise(name), [])
 
     def _neighbours(self, name: str) -> list[int]:
-        """The titles whose trigrams are nearest, nearest first."""
-        if self._index is None:
-            import faiss
+        """The titles whose trigrams are nearest, nearest first, the smaller id first where two are as near."""
+        scores = self._likeness(name)
+        order = np.argsort(-scores, kind="stable")[:SHORTLIST]
+        return order[scores[order] >= LIKENESS].tolist()
 
-            self._index = faiss.IndexFlatIP(self._encoder.dim)
-            titles = [normalise(self._text.title(i)) for i in range(self._size)]
-            self._index.add(_unit(self._encoder.encode(titles)))
-        scores, items = self._index.search(_unit(self._encoder.encode([normalise(name)])), min(SHORTLIST, self._size))
-        return [item for score, item in zip(scores[0].tolist(), items[0].tolist(), strict=True) if score >= LIKENESS]
+    def nearest(self, name: str, count: int) -> list[str]:
+        """The titles spelled most like `name`, however unlike they are; for messages."""
+        order = np.argsort(-self._likeness(name), kind="stable")[:count]
+        return [self._text.title(item) for item in order.tolist()]
+
+    def _likeness(self, name: str) -> NDArray[np.float64]:
+        """Cosine of the trigram vectors of a name and of each title (n_items,)."""
+        if self._vectors is None:
+            titles = self._encoder.encode([normalise(self._text.title(i)) for i in range(self._size)])
+            self._vectors = titles, _norms(titles)
+        titles, norms = self._vectors
+        named = self._encoder.encode([normalise(name)])
+        # Sums of products of small integers are exact in float32, whatever the order in which they are added.
+        return (titles @ named[0]).astype(np.float64) / (norms * _norms(named))
 
     @staticmethod
     def _first(items: Sequence[int], allowed: Allowed) -> int | None:
@@ -142,6 +152,5 @@ def _group(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
     return groups
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))
-    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+def _norms(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.sqrt(np.maximum((vectors * vectors).sum(axis=1, dtype=np.float64), 1.0))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bilp_agent.grounding import Allowed, Grounded, Grounding, normalise
-from bilp_agent.text import CatalogueText
-from tests.bilp_agent.fakes import catalogue
+from recsim_envs.text.catalogue import CatalogueText
+from recsim_envs.text.grounding import Allowed, Grounded, Grounding, normalise
+from tests.recsim_envs.catalogues import catalogue
 
 TITLES = ("BioShock™", "Portal", "Portal", "The Witcher 3: Wild Hunt", "Café Racer", "Tom & Jerry", "Ark", "Doom 2")
 
