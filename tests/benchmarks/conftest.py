@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.benchmarks.family_speeds import FAMILIES
+
 # name, numerator, denominator, target; None compares with one step a second.
 RATIOS = [
-    ("vector face, million steps a second", "test_vector[longrec/Games-v0]", None, 5e6),
+    ("vector face, steps a second", "test_vector[longrec/Games-v0]", None, 5e6),
     ("vector face / vectorised CartPole-v1", "test_vector[longrec/Games-v0]", "test_vector[CartPole-v1]", 0.5),
     ("vector face / bare gather", "test_vector[longrec/Games-v0]", "test_gather", 0.1),
     ("scalar face / CartPole-v1, gym.make", "test_scalar[longrec/Games-v0-made]", "test_scalar[CartPole-v1-made]", 1.0),
@@ -23,8 +25,10 @@ RATIOS = [
         None,
     ),
     ("evaluation of random / raw stepping", "test_evaluation", "test_raw_stepping", 0.5),
-    ("replay, million steps a second", "test_replay", None, 2e6),
+    ("replay, steps a second", "test_replay", None, 2e6),
     ("import gymnasium / import recsim_envs", "test_import[recsim_envs]", "test_import[gymnasium]", 0.5),
+    *((f"{name}, steps a second", f"test_family[{name}]", None, target) for name, (_, _, target) in FAMILIES.items()),
+    ("creator market, rounds a second", "test_market[creator_market_v0]", None, 1e4),
 ]
 
 
@@ -42,6 +46,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for name, numerator, denominator, target in RATIOS:
         if numerator in rates and (denominator is None or denominator in rates):
             value = rates[numerator] / (rates[denominator] if denominator else 1.0)
-            shown = f"{value / 1e6:.2f}" if denominator is None else f"{value:.2f}"
-            wanted = "" if target is None else f"target {target / 1e6 if denominator is None else target:g}"
-            terminalreporter.write_line(f"{name:48s} {shown:>8s}   {wanted}")
+            shown = f"{value:,.0f}" if denominator is None else f"{value:.2f}"
+            wanted = "" if target is None else f"target {target:,.0f}" if denominator is None else f"target {target:g}"
+            terminalreporter.write_line(f"{name:52s} {shown:>12s}   {wanted}")
