@@ -1,4 +1,4 @@
-"""What a step costs against lanes and against the size of the catalogue, and what memory a lane takes: two plots, a table.
+"""What a step costs against lanes and against the catalogue, and what memory a lane takes: two plots, two tables.
 
     python -m tests.benchmarks.cost --out docs
 
@@ -98,8 +98,8 @@ def page(lanes: dict[str, list[tuple[int, float]]]) -> str:
 
 _HEAD = """# What environments cost
 
-Written by `python -m tests.benchmarks.cost`: random actions on the bare simulator, observations included, one thread of the
-machine that the project is built on. Absolute figures are that machine's; `make bench` gives ratios in one run.
+Written by `python -m tests.benchmarks.cost`: random actions on the bare simulator, observations included, one thread of
+the machine that the project is built on. Absolute figures are that machine's; `make bench` gives ratios in one run.
 """
 _PLOTS = """![steps a second against lanes](images/cost-lanes.svg)
 
