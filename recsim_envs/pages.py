@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterable
 
 import gymnasium
 from gymnasium import spaces
@@ -16,6 +15,7 @@ from recsim_envs.families import FAMILIES
 from recsim_envs.families.base import Simulator
 from recsim_envs.gap import PLANNER, RANKED_FROM, Gap
 from recsim_envs.ids import BUILTIN, NAMESPACE
+from recsim_envs.markets import make_market, registered_markets
 from recsim_envs.measured import measured
 from recsim_envs.registration import make_simulator
 
@@ -43,7 +43,8 @@ def builtin_ids() -> list[str]:
 def all_pages() -> dict[str, str]:
     """Every page of the package's environments by file name, the index included."""
     pages = {f"{slug(env_id)}.md": page(env_id) for env_id in builtin_ids()}
-    return pages | {"index.md": index(builtin_ids(), [])}
+    pages |= {f"{market_slug(name)}.md": market_page(name) for name in registered_markets()}
+    return pages | {"index.md": index()}
 
 
 def page(env_id: str) -> str:
@@ -61,6 +62,32 @@ def page(env_id: str) -> str:
         "## " + body.strip(),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def market_slug(name: str) -> str:
+    """The page's file name without its ending: "creator_market_v0" -> "creator-market"."""
+    return name.rpartition("_v")[0].replace("_", "-")
+
+
+def market_page(name: str) -> str:
+    """The page of a multi-agent environment, in Markdown."""
+    market, gap = make_market(name, 1), measured(name)
+    module = type(market).__module__.rpartition(".")[0]
+    title, _, rest = (importlib.import_module(module).__doc__ or "").strip().partition("\n")
+    intro, _, body = rest.strip().partition("\n## ")
+    spec = market.spec
+    rows = {
+        "import": f"`from recsim_envs import {name}`, then `{name}.parallel_env()` or `{name}.env()`",
+        "agents": f"{spec.num_agents}: `{spec.agents[0]}` to `{spec.agents[-1]}`",
+        "actions of an agent": f"`{spec.action_space!r}`",
+        "observation of an agent": f"{_box(spec.observation_space)}: {', '.join(f'`{f}`' for f in spec.fields)}",
+        "reward a round": "{:g} to {:g}".format(*spec.reward_range) + (", shared" if spec.shared_reward else ""),
+        "horizon": f"{spec.horizon} rounds",
+        "constants": ", ".join(f"`{k}={_value(v)}`" for k, v in market.constants().items()),
+    }
+    reference = scores(gap, "return of all agents") if gap else "Not measured."
+    parts = [f"# {name}", f"*{title}*", intro.strip(), _table(rows), "## Reference scores", reference, "## " + body]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def family_text(env_id: str) -> str:
@@ -85,6 +112,10 @@ def attribute_table(env_id: str, simulator: Simulator) -> str:
         "constants": ", ".join(f"`{k}={_value(v)}`" for k, v in simulator.constants().items()),
         "data": f"`{name}` `{sha256[:12]}`" if name != "none" else "none: users and items are drawn",
     }
+    return _table(rows)
+
+
+def _table(rows: dict[str, str]) -> str:
     return "| | |\n|---|---|\n" + "\n".join(f"| {key} | {value} |" for key, value in rows.items())
 
 
@@ -101,9 +132,9 @@ def _value(value: int | float | str | bool) -> str:
     return f"{value:.6g}" if isinstance(value, float) else repr(value)
 
 
-def scores(gap: Gap) -> str:
+def scores(gap: Gap, what: str = "return a session") -> str:
     """The measured scores and the horizon gap."""
-    lines = ["| policy | return a session | steps |", "|---|---|---|"]
+    lines = [f"| policy | {what} | steps |", "|---|---|---|"]
     for name in (n for n in POLICIES if n in gap.scores):
         value, low, high = gap.scores[name]
         lines.append(f"| {POLICIES[name]} | {value:.4g} [{low:.4g}, {high:.4g}] | {gap.lengths[name]:.1f} |")
@@ -120,17 +151,23 @@ def verdict(gap: Gap) -> str:
     return f"**Horizon gap {value}** [{low}, {high}], against {POLICIES[gap.best_myopic]}. {ranked}"
 
 
-def index(env_ids: Iterable[str], others: Iterable[tuple[str, str]]) -> str:
-    """The table of all environments. `others` are (file name, title) of the multi-agent ones."""
-    lines = ["| environment | family | horizon gap | |", "|---|---|---|---|"]
-    for env_id in env_ids:
-        gap = measured(env_id)
-        figure = f"{100 * gap.gap.value:.0f} % [{100 * gap.gap.low:.0f}, {100 * gap.gap.high:.0f}]" if gap else ""
+def index() -> str:
+    """The table of all environments."""
+    lines = [_INDEX, "| environment | family | horizon gap | |", "|---|---|---|---|"]
+    for env_id in builtin_ids():
         family = gymnasium.registry[env_id].kwargs["family"].replace("_", " ")
-        ranked = "" if gap is None else "ranked" if gap.ranked else "not ranked"
-        lines.append(f"| [{env_id}]({slug(env_id)}.md) | {family} | {figure} | {ranked} |")
-    multi = [f"* [{title}]({name}.md)" for name, title in others]
-    return "\n".join([_INDEX, *lines, "", "## Multi-agent (PettingZoo)", "", *multi, ""])
+        lines.append(f"| [{env_id}]({slug(env_id)}.md) | {family} | {_figures(env_id)} |")
+    lines += ["", "## Multi-agent (PettingZoo)", "", "| environment | horizon gap | |", "|---|---|---|"]
+    lines += [f"| [{name}]({market_slug(name)}.md) | {_figures(name)} |" for name in registered_markets()]
+    return "\n".join([*lines, ""])
+
+
+def _figures(env_id: str) -> str:
+    gap = measured(env_id)
+    if gap is None:
+        return "not measured | not ranked"
+    value, low, high = (f"{100 * x:.0f}" for x in gap.gap)
+    return f"{value} % [{low}, {high}] | {'ranked' if gap.ranked else 'not ranked'}"
 
 
 _INDEX = """# Environments

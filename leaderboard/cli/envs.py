@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -130,20 +131,18 @@ def measure(
 
     Example:  longrec envs measure longrec/Games-v0 --episodes 1000
     """
-    from recsim_envs import make_simulator
     from recsim_envs.gap import horizon_gap
+    from recsim_envs.markets import registered_markets
+    from recsim_envs.markets.gap import market_gap
     from recsim_envs.measured import record
     from recsim_envs.pages import POLICIES, builtin_ids
 
     gaps = []
-    for env_id in env_ids or builtin_ids():
-        gaps.append(
-            horizon_gap(
-                env_id, episodes=episodes, seed=seed, progress=lambda what, env_id=env_id: say(f"{env_id}: {what}")
-            )  # type: ignore[misc]
-        )
+    for env_id in env_ids or [*builtin_ids(), *registered_markets()]:
+        measure_one = market_gap if env_id in registered_markets() else horizon_gap
+        gaps.append(measure_one(env_id, episodes=episodes, seed=seed, progress=partial(_tell, env_id)))
         if write:
-            record(gaps[-1], make_simulator(env_id, 1).provenance()[1])
+            record(gaps[-1])
     if json:
         print_json([g.to_json() | {"ranked": g.ranked} for g in gaps])
         return
@@ -163,6 +162,10 @@ def measure(
         ],
         figures=len(names) + 1,
     )
+
+
+def _tell(env_id: str, policy: str) -> None:
+    say(f"{env_id}: {policy}")
 
 
 @app.command()

@@ -8,6 +8,9 @@ from collections.abc import Callable
 import gymnasium
 import numpy as np
 
+from recsim_envs.check.finding import require
+from recsim_envs.gap import PLANNER, RANKED_FROM, Gap
+from recsim_envs.gap import horizon_gap as measure
 from recsim_envs.policies import random_actions
 from recsim_envs.registration import make_simulator
 
@@ -45,14 +48,14 @@ def _rate(step: Callable[[int], object]) -> float:
 
 def horizon_gap(env_id: str) -> str:
     """The horizon gap with its baselines; fails only where the reference policies are missing or lose to chance."""
-    from recsim_envs.check.finding import require
-    from recsim_envs.gap import PLANNER, RANKED_FROM
-    from recsim_envs.gap import horizon_gap as measure
-
     names = make_simulator(env_id, 1).references()
     if not {"myopic", PLANNER} <= set(names):
         return "not measured: the family gives no reference policies, so it is not ranked"
-    gap = measure(env_id)
+    return told(measure(env_id))
+
+
+def told(gap: Gap) -> str:
+    """The gap in a line; raises `AssertionError` where planning loses to chance."""
     worst, best = gap.scores["random"].value, gap.scores[PLANNER].value
     require(best >= worst, f"the planner earns {best:.3g}, less than the random policy's {worst:.3g}")
     scores = ", ".join(f"{name} {score.value:.4g}" for name, score in gap.scores.items())

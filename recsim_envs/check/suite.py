@@ -31,10 +31,10 @@ def check_environment(env_id: str, *, fast: bool = False) -> Iterator[Finding]:
     `env_id` is that of a Gymnasium environment, or the name of a PettingZoo one such as "creator_market_v0". `fast`
     leaves out speed and horizon gap. Raises `ConfigurationError` for an id that is not registered.
     """
-    from recsim_envs.check import markets
+    from recsim_envs.check.markets import check_market, is_market
 
-    if markets.is_market(env_id):
-        yield from markets.check_market(env_id, fast=fast)
+    if is_market(env_id):
+        yield from check_market(env_id, fast=fast)
         return
     make_simulator(env_id, 1)  # unknown ids and broken worlds raise their own errors, with suggestions
     for name, check in CHECKS.items():

@@ -1,0 +1,64 @@
+"""The horizon gap of a market: what all agents earn together when they plan, over each maximising its next reward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim_envs import rng
+from recsim_envs.gap import PLANNER, Gap, Progress, interval
+from recsim_envs.markets import make_market
+from recsim_envs.markets.base import JointPolicy, Market
+
+
+def random_actions(market: Market, keys: NDArray[np.uint64], number: int) -> NDArray[np.int64]:
+    """An action of every agent, drawn from the world's key and the number of the round: (B, N)."""
+    spec = market.spec
+    return rng.below_array(spec.num_actions, keys[:, None], number, rng.POLICY, np.arange(spec.num_agents))
+
+
+def market_gap(
+    name: str, *, episodes: int = 200, seed: int = 0, progress: Progress | None = None, **options: Any
+) -> Gap:
+    """Measure a market in `episodes` worlds; scores are returns of all agents of a world together.
+
+    The reference policies are the market's own, beside random actions. Deterministic in its arguments.
+    """
+    market = make_market(name, episodes, split="test", **options)
+    keys = rng.bits_array(rng.derive_seed("horizon-gap", seed), np.arange(episodes), rng.EPISODE) >> np.uint64(1)
+    numbers, worlds = count(), np.arange(episodes)
+    makers: dict[str, Callable[[], JointPolicy]] = {
+        "random": lambda: lambda: random_actions(market, keys, next(numbers)),
+        **market.references(),
+    }
+    totals, lengths = {}, {}
+    for label, make in makers.items():
+        (progress or (lambda _: None))(label)
+        totals[label], rounds = play_market(market, make, keys)
+        lengths[label] = float(rounds.mean())
+    return Gap(
+        env_id=name,
+        options=options,
+        episodes=episodes,
+        seed=seed,
+        scores={label: interval(worlds, lambda mean: mean, total) for label, total in totals.items()},
+        lengths=lengths,
+        cycle=[],
+        best_myopic="myopic",
+        gap=interval(worlds, lambda plan, now: (plan - now) / np.abs(plan), totals[PLANNER], totals["myopic"]),
+    )
+
+
+def play_market(
+    market: Market, make: Callable[[], JointPolicy], seeds: NDArray[np.uint64]
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """What all agents of each world earn together, and its rounds: (B,) each."""
+    market.begin(np.arange(market.num_lanes), seeds)
+    policy, totals = make(), np.zeros(market.num_lanes)
+    while not market.over.all():
+        totals += market.step(policy()).rewards.sum(axis=1)
+    return totals, market.rounds
