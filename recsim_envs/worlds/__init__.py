@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def resolve(world: str | Path | World) -> World:
-    """A `World` from itself, from a built-in name ("games", "books"), a registered id, or its folder.
+    """A `World` from itself, from a built-in name ("games", "books", "videos"), a registered id, or its folder.
 
     Loaded once a process. Raises `WorldError` for an unknown name or a damaged folder.
     """

@@ -5,7 +5,8 @@ recomputes them from the recordings with the same code, `facts.measure`. `Recomm
 model: it names well-known titles that fit the user's history, and now and then one that it has named before. It
 sees only what agents see.
 
-`python -m recsim_envs.worlds.calibration` measures both worlds anew and rewrites their cards.
+`python -m recsim_envs.worlds.calibration` measures these worlds and that of `video_calibration` anew and rewrites
+their cards.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from recsim_envs.rng import AGENT, derive_seed, uniform_array
 from recsim_envs.spec import Batch, Catalogue
 from recsim_envs.worlds.facts import SessionLog, measure
+from recsim_envs.worlds.video_calibration import video_card
 from recsim_envs.worlds.world import World
 
 
@@ -168,6 +170,8 @@ def facts(world: World, protocol: Protocol) -> dict[str, float]:
 
 def card(world: World) -> dict[str, Any]:
     """The simulator card of a synthetic world: each fact as found, as recorded, and the tolerance."""
+    if world.info.domain == "videos":
+        return video_card(world)
     protocol, targets = PROTOCOLS[world.info.name], TARGETS[world.info.name]
     found = facts(world, protocol)
     rows = {

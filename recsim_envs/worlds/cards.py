@@ -53,6 +53,11 @@ def _body(card: dict[str, Any]) -> list[str]:
 
 def _departure(world: World) -> str:
     d = world.info.departure
+    if d.leave_by == "category":
+        return (
+            f"when a category of an item occurred more than {d.category_limit} times among the last {d.window} items, "
+            f"or its reward is below {d.r_min:g}; horizon {d.horizon}"
+        )
     return (
         f"when an item lies nearer than {d.threshold:g} to one of the last {d.window}, or its reward is below "
         f"{d.r_min:g}; horizon {d.horizon}"
@@ -64,6 +69,7 @@ def _none(card: dict[str, Any]) -> list[str]:
 
 
 def _synthetic(card: dict[str, Any]) -> list[str]:
+    who = "random" if card["protocol"]["recommender"] == "random" else "competent"
     rows = []
     for name, row in card["facts"].items():
         known = "recorded" in row
@@ -71,7 +77,7 @@ def _synthetic(card: dict[str, Any]) -> list[str]:
         verdict = ("yes" if abs(row["world"] - row["recorded"]) <= row["tolerance"] else "no") if known else ""
         rows.append((name.replace("_", " "), f"{row['world']:.3f}", target, verdict))
     return [
-        "## Facts as a competent recommender sees them",
+        f"## Facts as a {who} recommender sees them",
         "",
         *_table(("fact", "this world", "recorded", "within tolerance"), rows),
     ]

@@ -11,6 +11,7 @@ from recsim_envs.worlds.home import home
 from recsim_envs.worlds.recipes import RECIPES, Recipe
 from recsim_envs.worlds.registry import registered_worlds
 from recsim_envs.worlds.storage import discard
+from recsim_envs.worlds.video_recipe import VideoRecipe
 from recsim_envs.worlds.world import World
 
 _loaded: dict[tuple[Path, int], World] = {}
@@ -35,12 +36,12 @@ def find_world(world: str | Path | World) -> World:
     return _load(folder)
 
 
-def recipe_folder(recipe: Recipe) -> Path:
+def recipe_folder(recipe: Recipe | VideoRecipe) -> Path:
     """Where the world of a recipe is kept."""
     return home() / "worlds" / f"{recipe.name}-{recipe.digest()}"
 
 
-def _from_recipe(recipe: Recipe) -> World:
+def _from_recipe(recipe: Recipe | VideoRecipe) -> World:
     folder = recipe_folder(recipe)
     if folder.exists():
         try:

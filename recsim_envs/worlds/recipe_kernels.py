@@ -178,6 +178,38 @@ def rewards(seed, users, tastes, qualities, weights, ceiling, veto, cuts):
 
 
 @njit(cache=True)
+def watch_ratios(seed, users, indptr, ids, categories, weights, knots):
+    """How much of each video each user watches, in hundredths of its length: int16 (users, n).
+
+    The sum of four effects, the user's mood, the video's quality, the user's liking of its categories (the main one
+    counted twice) and a whim of this user about this video, with `weights` in that order, is carried through the
+    straight lines between `knots` (k, 2), and held at the first and the last of them. Both are in hundredths of a
+    standard deviation.
+    """
+    n, last = len(indptr) - 1, len(knots) - 1
+    out = np.empty((users, n), np.int16)
+    liking = np.empty(categories, np.int64)
+    good = np.array([normal(seed, i, QUALITY, 0) for i in range(n)])
+    for u in range(users):
+        mood = weights[0] * normal(seed, u, MOOD, 0)
+        for c in range(categories):
+            liking[c] = normal(seed, u, LIKING, c)
+        for i in range(n):
+            liked = liking[ids[indptr[i]]]
+            for k in range(indptr[i], indptr[i + 1]):
+                liked += liking[ids[k]]
+            liked = weights[2] * liked // (1 + indptr[i + 1] - indptr[i])
+            x = (mood + weights[1] * good[i] + liked + weights[3] * normal(seed, u, WHIM, i)) // SD
+            x = min(max(x, knots[0, 0]), knots[last, 0])
+            k = 1
+            while x > knots[k, 0]:
+                k += 1
+            run, rise = knots[k, 0] - knots[k - 1, 0], knots[k, 1] - knots[k - 1, 1]
+            out[u, i] = knots[k - 1, 1] + (x - knots[k - 1, 0]) * rise // run
+    return out
+
+
+@njit(cache=True)
 def logs(seed, table, fame, shortest, longest, watched):
     """What each user watched before, oldest first, no item twice: (indptr, items).
 

@@ -1,4 +1,4 @@
-"""The recipes of the two worlds that come with the package: constants, nothing else."""
+"""The recipes of the shops that come with the package, games and books: constants, nothing else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from recsim_envs.worlds.storage import content_hash
+from recsim_envs.worlds.video_recipe import VIDEOS, VideoRecipe
 
 
 @dataclass(frozen=True)
@@ -157,4 +158,4 @@ BOOKS: Final = Recipe(
     ),
 )
 
-RECIPES: Final = {recipe.name: recipe for recipe in (GAMES, BOOKS)}
+RECIPES: Final[dict[str, Recipe | VideoRecipe]] = {recipe.name: recipe for recipe in (GAMES, BOOKS, VIDEOS)}

@@ -19,13 +19,17 @@ from recsim_envs.worlds.public import popularity_and_means
 from recsim_envs.worlds.recipes import Recipe
 from recsim_envs.worlds.storage import Arrays, StringColumn
 from recsim_envs.worlds.titles import invent
+from recsim_envs.worlds.video_recipe import VideoRecipe
+from recsim_envs.worlds.video_world import video_arrays, video_info
 from recsim_envs.worlds.world import DepartureDefaults, World, WorldInfo
 
 CARDS: Final = Path(__file__).with_name("recipe_cards.json")
 
 
-def generate(recipe: Recipe) -> World:
+def generate(recipe: Recipe | VideoRecipe) -> World:
     """The world of a recipe, in memory: about two seconds and users x items bytes."""
+    if isinstance(recipe, VideoRecipe):
+        return World(video_info(recipe, _card(recipe)), video_arrays(recipe))
     seed = recipe.seed
     rank = kernel.shuffled(seed, recipe.items)
     first = kernel.series(seed, recipe.items, recipe.percent_sequel, recipe.longest_series)
@@ -53,7 +57,7 @@ def generate(recipe: Recipe) -> World:
     return World(_info(recipe), arrays)
 
 
-def _card(recipe: Recipe) -> dict[str, Any]:
+def _card(recipe: Recipe | VideoRecipe) -> dict[str, Any]:
     """The card that `calibration` measured and wrote for these very constants, else none."""
     cards: dict[str, dict[str, Any]] = json.loads(CARDS.read_text("utf-8")) if CARDS.exists() else {}
     found = cards.get(recipe.name, {})

@@ -47,6 +47,10 @@ PATTERNS: Final = {
         "{a} {n}, {b} {m}", "The {n} at {p}", "One {a} {n}", "{n} and {m}",
         "What {name} Knew of the {n}", "Under the {a} {n}", "{p} {n}",
     ),
+    "videos": (
+        "{name} tries {a} {n}", "{a} {n} in {p}", "{n}? {m}!", "When the {n} is {a}", "{name} and the {n}",
+        "POV: {a} {n}", "{n} of the Day: {p}", "{name}'s {a} {n}", "Wait for the {n}, {name}", "{p} {n} Diary",
+    ),
 }  # fmt: skip
 SEQUELS: Final = {"games": ("", " II", " III", " IV"), "books": ("", ": Book Two", ": Book Three", ": Book Four")}
 _TRIES = 40

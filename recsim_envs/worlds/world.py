@@ -10,7 +10,14 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from recsim_envs.errors import WorldError
 from recsim_envs.spec import Catalogue
@@ -39,6 +46,20 @@ class DepartureDefaults(BaseModel):
     )
     r_min: float = Field(allow_inf_nan=False, description="a reward below this makes the user leave")
     horizon: int = Field(ge=1, le=MAX_HORIZON, description="step cap of a session")
+    leave_by: Literal["distance", "category"] = Field(default="distance", description="which rule of likeness holds")
+    category_limit: int = Field(
+        default=1,
+        ge=0,
+        le=1000,
+        description="how often a category of a new item may be in the window; of the category rule",
+    )
+    leaving_pays: bool = Field(default=False, description="whether the step at which the user leaves earns its reward")
+
+    @model_serializer(mode="wrap")
+    def _without_later_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Fields that came after the first worlds are left out at their defaults: hashes stay what they were."""
+        later = {"leave_by": "distance", "category_limit": 1, "leaving_pays": False}
+        return {name: value for name, value in dump(self).items() if name not in later or value != later[name]}
 
 
 class WorldInfo(BaseModel):

@@ -109,6 +109,5 @@ def _rows(batch: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
 def _infos(agent: Agent, sim: Simulator, rows: np.ndarray) -> dict[str, Any]:
     infos = _rows(sim.infos(), rows)
     if agent.privileged:
-        hidden = sim.hidden()
-        infos["privileged"] = hidden | {"user": hidden["user"][rows]}
+        infos["privileged"] = sim.privileged()
     return infos

@@ -28,11 +28,17 @@ SESSION: Final = 1
 RUNNING: Final = 0
 REPEAT: Final = 1  # an item of the window was shown again: left
 TOO_ALIKE: Final = 2  # an item nearer than the threshold to one of the window: left
-LOW_REWARD: Final = 3  # left
-HORIZON: Final = 4  # the step cap: truncated
-IDLE: Final = 5  # no session was ever begun
+SAME_CATEGORY: Final = 3  # a category of the item occurred too often in the window: left
+LOW_REWARD: Final = 4  # left
+HORIZON: Final = 5  # the step cap: truncated
+IDLE: Final = 6  # no session was ever begun
 
-CAUSES: Final = ("", "repeat", "too-alike", "low-reward", "horizon", "")
+CAUSES: Final = ("", "repeat", "too-alike", "same-category", "low-reward", "horizon", "")
+
+# What leaving means.
+NEVER: Final = 0  # nobody leaves
+FORFEITS: Final = 1  # the step at which a user leaves earns nothing
+PAYS: Final = 2  # it earns its reward
 
 FINE: Final = -1  # no lane has a wrong action
 
@@ -99,62 +105,99 @@ def verdict(action, reward, recent, window, vectors, squared_threshold, r_min):
     return LOW_REWARD if reward < r_min else RUNNING
 
 
+@njit(cache=True, inline="always")
+def category_verdict(action, reward, recent, steps, window, indptr, ids, limit, legacy, r_min):
+    """Whether and why the user leaves where categories count: RUNNING, SAME_CATEGORY or LOW_REWARD.
+
+    A legacy window is the reference's `seq[t - N:t]`, a negative slice of min(t, N - t) items as long as t < N.
+    """
+    size = min(window, steps)
+    if legacy and steps < window:
+        size = min(steps, window - steps)
+    for p in range(indptr[action], indptr[action + 1]):
+        count = 0
+        for k in range(len(recent) - size, len(recent)):
+            for q in range(indptr[recent[k]], indptr[recent[k] + 1]):
+                count += ids[q] == ids[p]
+        if count > limit:
+            return SAME_CATEGORY
+    return LOW_REWARD if reward < r_min else RUNNING
+
+
+@njit(cache=True, inline="always")
+def settle(b, a, cause, leaving, horizon, state, items, earned, shown, rewards):
+    """Book the item `a` of running lane `b` and how it ended; the lane's cause."""
+    last = items.shape[2] - 1
+    if cause != RUNNING and leaving != PAYS:
+        rewards[b] = 0.0
+    state[STEPS, b] += 1
+    if cause == RUNNING and state[STEPS, b] >= horizon:
+        cause = HORIZON
+    state[CAUSE, b] = cause
+    for k in range(last):
+        items[SESSION, b, k] = items[SESSION, b, k + 1]
+        earned[SESSION, b, k] = earned[SESSION, b, k + 1]
+    items[SESSION, b, last] = a
+    earned[SESSION, b, last] = rewards[b]
+    if shown.shape[0]:
+        shown[b, a] = True
+    return cause
+
+
 @njit(cache=True)
 def advance(
-    actions, vectors, squared_threshold, r_min, window, horizon, leaves, state, items, earned, shown, rewards, flags
+    actions, vectors, squared_threshold, r_min, window, horizon, leaving, state, items, earned, shown, rewards, flags
 ):
-    """One step of every lane. `rewards` (float64, B) holds the rewards of the actions and is left holding what was
-    earned: the leaving step earns nothing. `flags` (bool, (2, B)) become terminated and truncated.
+    """One step of every lane by the distance rule. `rewards` (float64, B) holds the rewards of the actions and is
+    left holding what was earned. `flags` (bool, (2, B)) become terminated and truncated.
     """
-    last = items.shape[2] - 1
     for b in range(len(actions)):
         cause = state[CAUSE, b]
         if cause != RUNNING:
             rewards[b] = 0.0
         else:
             a = np.int32(actions[b])
-            if leaves and state[STEPS, b] > 0:
+            if leaving and state[STEPS, b] > 0:
                 cause = verdict(a, np.float32(rewards[b]), items[SESSION, b], window, vectors, squared_threshold, r_min)
-            if cause != RUNNING:
-                rewards[b] = 0.0
-            state[STEPS, b] += 1
-            if cause == RUNNING and state[STEPS, b] >= horizon:
-                cause = HORIZON
-            state[CAUSE, b] = cause
-            for k in range(last):
-                items[SESSION, b, k] = items[SESSION, b, k + 1]
-                earned[SESSION, b, k] = earned[SESSION, b, k + 1]
-            items[SESSION, b, last] = a
-            earned[SESSION, b, last] = rewards[b]
-            if shown.shape[0]:
-                shown[b, a] = True
+            cause = settle(b, a, cause, leaving, horizon, state, items, earned, shown, rewards)
         flags[0, b] = REPEAT <= cause <= LOW_REWARD
         flags[1, b] = cause == HORIZON
 
 
 @njit(cache=True)
-def step_table(
-    actions, table, vectors, theta, r_min, window, horizon, leaves, state, items, earned, shown, rewards, flags
+def advance_by_category(
+    actions, indptr, ids, limit, legacy, r_min, window, horizon, leaving, state, items, earned, shown, rewards, flags
 ):
-    """A step on the table reward model. Returns FINE, or the first lane with a wrong action and moves nothing."""
+    """The same by the category rule."""
+    for b in range(len(actions)):
+        cause = state[CAUSE, b]
+        if cause != RUNNING:
+            rewards[b] = 0.0
+        else:
+            a, steps = np.int32(actions[b]), state[STEPS, b]
+            if leaving and steps > 0:
+                cause = category_verdict(
+                    a, np.float32(rewards[b]), items[SESSION, b], steps, window, indptr, ids, limit, legacy, r_min
+                )
+            cause = settle(b, a, cause, leaving, horizon, state, items, earned, shown, rewards)
+        flags[0, b] = REPEAT <= cause <= LOW_REWARD
+        flags[1, b] = cause == HORIZON
+
+
+@njit(cache=True, inline="always")
+def look_up(actions, table, state, shown, rewards):
+    """Rewards of the actions from the table reward model; FINE, or the first lane with a wrong action."""
     for b in range(len(actions)):
         if state[CAUSE, b] == RUNNING:
             if not allowed(actions[b], b, table.shape[1], shown):
                 return b
             rewards[b] = table[state[USER, b], actions[b]]
-    advance(
-        actions, vectors, np.float32(theta) * np.float32(theta), np.float32(r_min), window, horizon, leaves, state,
-        items, earned, shown, rewards, flags,
-    )  # fmt: skip
     return FINE
 
 
-@njit(cache=True)
-def step_factors(
-    actions, factors, low, high, vectors, theta, r_min, window, horizon, leaves, state, items, earned, shown, rewards,
-    flags,
-):  # fmt: skip
-    """The same on the factor model: `factors` is (user_factors, item_factors, user_bias, item_bias)."""
+@njit(cache=True, inline="always")
+def multiply_out(actions, factors, low, high, state, shown, rewards):
+    """The same from the factor model: `factors` is (user_factors, item_factors, user_bias, item_bias)."""
     user_factors, item_factors, user_bias, item_bias = factors
     for b in range(len(actions)):
         if state[CAUSE, b] == RUNNING:
@@ -163,8 +206,88 @@ def step_factors(
             rewards[b] = factor_reward(
                 user_factors, item_factors, user_bias, item_bias, state[USER, b], actions[b], low, high
             )
-    advance(
-        actions, vectors, np.float32(theta) * np.float32(theta), np.float32(r_min), window, horizon, leaves, state,
-        items, earned, shown, rewards, flags,
-    )  # fmt: skip
     return FINE
+
+
+@njit(cache=True)
+def step_table(
+    actions, table, vectors, theta, r_min, window, horizon, leaving, state, items, earned, shown, rewards, flags
+):
+    """A step on the table model, distance rule. Returns FINE, or the first wrong lane and moves nothing."""
+    wrong = look_up(actions, table, state, shown, rewards)
+    if wrong == FINE:
+        advance(
+            actions, vectors, np.float32(theta) * np.float32(theta), np.float32(r_min), window, horizon, leaving, state,
+            items, earned, shown, rewards, flags,
+        )  # fmt: skip
+    return wrong
+
+
+@njit(cache=True)
+def step_factors(
+    actions, factors, low, high, vectors, theta, r_min, window, horizon, leaving, state, items, earned, shown, rewards,
+    flags,
+):  # fmt: skip
+    """The same on the factor model."""
+    wrong = multiply_out(actions, factors, low, high, state, shown, rewards)
+    if wrong == FINE:
+        advance(
+            actions, vectors, np.float32(theta) * np.float32(theta), np.float32(r_min), window, horizon, leaving, state,
+            items, earned, shown, rewards, flags,
+        )  # fmt: skip
+    return wrong
+
+
+@njit(cache=True)
+def step_table_by_category(
+    actions, table, indptr, ids, limit, legacy, r_min, window, horizon, leaving, state, items, earned, shown, rewards,
+    flags,
+):  # fmt: skip
+    """A step on the table model, category rule."""
+    wrong = look_up(actions, table, state, shown, rewards)
+    if wrong == FINE:
+        advance_by_category(
+            actions, indptr, ids, limit, legacy, np.float32(r_min), window, horizon, leaving, state, items, earned,
+            shown, rewards, flags,
+        )  # fmt: skip
+    return wrong
+
+
+@njit(cache=True)
+def step_factors_by_category(
+    actions, factors, low, high, indptr, ids, limit, legacy, r_min, window, horizon, leaving, state, items, earned,
+    shown, rewards, flags,
+):  # fmt: skip
+    """The same on the factor model."""
+    wrong = multiply_out(actions, factors, low, high, state, shown, rewards)
+    if wrong == FINE:
+        advance_by_category(
+            actions, indptr, ids, limit, legacy, np.float32(r_min), window, horizon, leaving, state, items, earned,
+            shown, rewards, flags,
+        )  # fmt: skip
+    return wrong
+
+
+@njit(cache=True)
+def stays_by_distance(actions, rewards, vectors, theta, r_min, window, horizon, leaving, state, items):
+    """Whether each running lane would stay at its action (bool, B); `rewards` (B,) are theirs."""
+    out = np.ones(len(actions), np.bool_)
+    squared = np.float32(theta) * np.float32(theta)
+    for b in range(len(actions)):
+        if leaving and state[CAUSE, b] == RUNNING and state[STEPS, b] > 0:
+            a, recent = np.int32(actions[b]), items[SESSION, b]
+            out[b] = verdict(a, np.float32(rewards[b]), recent, window, vectors, squared, np.float32(r_min)) == RUNNING
+    return out
+
+
+@njit(cache=True)
+def stays_by_category(actions, rewards, indptr, ids, limit, legacy, r_min, window, horizon, leaving, state, items):
+    """The same by the category rule."""
+    out = np.ones(len(actions), np.bool_)
+    for b in range(len(actions)):
+        steps = state[STEPS, b]
+        if leaving and state[CAUSE, b] == RUNNING and steps > 0:
+            a, reward, lowest = np.int32(actions[b]), np.float32(rewards[b]), np.float32(r_min)
+            cause = category_verdict(a, reward, items[SESSION, b], steps, window, indptr, ids, limit, legacy, lowest)
+            out[b] = cause == RUNNING
+    return out

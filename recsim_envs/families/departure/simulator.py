@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,33 +10,35 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from recsim_envs.errors import ConfigurationError, InvalidActionError
+from recsim_envs.errors import InvalidActionError
 from recsim_envs.families.actions import integers
-from recsim_envs.families.base import ALL, Simulator, Step
+from recsim_envs.families.base import ALL, Reference, Simulator, Step
 from recsim_envs.families.departure import kernel
-from recsim_envs.families.options import integer, number
+from recsim_envs.families.departure.rules import Rules
+from recsim_envs.families.options import integer
 from recsim_envs.spec import TaskSpec
 from recsim_envs.worlds import resolve
-from recsim_envs.worlds.world import MAX_HORIZON, MAX_WINDOW, World
+from recsim_envs.worlds.world import FACTORS, World
 
 MEMORY: Final = 10
 """Items of history and of the session that an observation shows: the paper's state is the last ten titles."""
 
-_BOUND: Final = {"_visible", "_log", "_arguments", "_kernel"}
+NO_MASK: Final = np.zeros((0, 0), np.bool_)
+POOL: Final = 40
+"""How many items a fixed cycle is sought among."""
+
+_BOUND: Final = {"_visible", "_log", "_arguments", "_kernel", "_test", "_test_arguments"}
 _CAUSES = np.array(kernel.CAUSES, dtype=object)
 _INT64 = np.dtype(np.int64)
-_PROTOCOL = re.compile(r"FB|NX_(0|[1-9][0-9]{0,4})")
 
 
 class DepartureSimulator(Simulator):
-    """Users who leave when items are too alike or too poor.
+    """Users who leave when items are too alike, of one category too often, or too poor.
 
-    Arguments beside `num_lanes` and `env_id` are the environment's options, see `docs/environments/departure.md`;
-    None takes the world's own constant. Raises `ConfigurationError` for an option without meaning and
-    `WorldError` for a world that cannot be read.
+    Arguments beside `num_lanes` and `env_id` are the environment's options, see the page of the family; None takes
+    the world's own constant. Raises `ConfigurationError` for an option without meaning and `WorldError` for a world
+    that cannot be read.
     """
-
-    leaving_earns = False
 
     def __init__(
         self,
@@ -45,36 +47,28 @@ class DepartureSimulator(Simulator):
         world: str | Path | World,
         split: str = "train",
         protocol: str = "FB",
+        leave_by: str | None = None,
         window: int | None = None,
         threshold: float | None = None,
+        category_limit: int | None = None,
+        legacy_window: bool = False,
         r_min: float | None = None,
+        leaving_pays: bool | None = None,
         horizon: int | None = None,
         env_id: str = "",
     ) -> None:
         self.world = resolve(world)
         self._users = np.ascontiguousarray(self.world.users(split))
-        defaults = self.world.info.departure
-        self.window = integer("window", defaults.window if window is None else window, 1, MAX_WINDOW)
-        self.horizon = integer("horizon", defaults.horizon if horizon is None else horizon, 1, MAX_HORIZON)
-        self.threshold = number("threshold", defaults.threshold if threshold is None else threshold)
-        if self.threshold < 0:
-            raise ConfigurationError(f"threshold must be at least 0, got {threshold!r}; 0 switches the rule off")
-        self.r_min = number("r_min", defaults.r_min if r_min is None else r_min)
-        if not isinstance(protocol, str) or not _PROTOCOL.fullmatch(protocol):
-            raise ConfigurationError(
-                f"protocol {protocol!r} does not exist; use 'FB', 'NX_0' or 'NX_k' such as 'NX_10'"
-            )
-        forced = int(protocol.removeprefix("NX_")) if protocol != "FB" else 0
-        self.horizon = forced or self.horizon
-        self._leaves, self._no_repeat = not forced, protocol != "FB"
-        if self._no_repeat and self.horizon > self.world.num_items:
-            raise ConfigurationError(
-                f"protocol {protocol} needs {self.horizon} different items, the catalogue has {self.world.num_items}; "
-                "pass a smaller horizon"
-            )
+        self.rules = Rules.of(
+            self.world, protocol, legacy_window, leave_by=leave_by, window=window, threshold=threshold,
+            category_limit=category_limit, r_min=r_min, leaving_pays=leaving_pays, horizon=horizon,
+        )  # fmt: skip
+        self.window, self.threshold = self.rules.window, self.rules.threshold
+        self.r_min, self.horizon = self.rules.r_min, self.rules.horizon
+        self.leaving_earns = self.rules.leaving_pays  # type: ignore[misc]  # here it is an option
         self._allocate(integer("number of lanes", num_lanes, 1, 2**31 - 1))
         self._bind()
-        self.task = self._task_spec(env_id, protocol)
+        self.task = self._task_spec(env_id)
 
     def _allocate(self, lanes: int) -> None:
         self.num_lanes, width = lanes, max(self.window, MEMORY)
@@ -83,7 +77,7 @@ class DepartureSimulator(Simulator):
         self._items = np.full((2, lanes, width), -1, np.int32)
         self._earned = np.zeros((2, lanes, width), np.float32)
         self._blank_rewards, self._blank_flags = np.zeros(lanes), np.zeros((2, lanes), np.bool_)
-        self._shown = np.zeros((lanes, self.world.num_items) if self._no_repeat else (0, 0), np.bool_)
+        self._shown = np.zeros((lanes, self.world.num_items) if self.rules.no_repeat else (0, 0), np.bool_)
 
     def _bind(self) -> None:
         """Views of the state and of the world that every step uses."""
@@ -91,15 +85,22 @@ class DepartureSimulator(Simulator):
         # Plain views of what is memory-mapped: numba compiles one version for all worlds.
         plain = {name: np.asarray(array).view(np.ndarray) for name, array in self.world.arrays.items()}
         self._log = plain["log_indptr"], plain["log_items"], plain["log_rewards"]
-        rules = (plain["vectors"], self.threshold, self.r_min, self.window, self.horizon, self._leaves)
+        rules = self.rules
+        by_category = rules.leave_by == "category"
+        shelves = (plain["category_indptr"], plain["category_ids"], rules.category_limit, rules.legacy_window)
+        rule = shelves if by_category else (plain["vectors"], rules.threshold)
+        rule = (*rule, rules.r_min, rules.window, rules.horizon, rules.leaving)
+        self._test = kernel.stays_by_category if by_category else kernel.stays_by_distance
+        self._test_arguments = (*rule, self._state, self._items)
         arrays = self._state, self._items, self._earned, self._shown
         self._arguments: tuple[Any, ...]
         if self.world.info.reward_model == "table":
-            self._kernel, self._arguments = kernel.step_table, (plain["rewards"], *rules, *arrays)
+            self._kernel = kernel.step_table_by_category if by_category else kernel.step_table
+            self._arguments = (plain["rewards"], *rule, *arrays)
         else:
-            factors = tuple(plain[name] for name in ("user_factors", "item_factors", "user_bias", "item_bias"))
-            bounds = self.world.info.reward_range
-            self._kernel, self._arguments = kernel.step_factors, (factors, *bounds, *rules, *arrays)
+            self._kernel = kernel.step_factors_by_category if by_category else kernel.step_factors
+            factors = tuple(plain[name] for name in FACTORS)
+            self._arguments = (factors, *self.world.info.reward_range, *rule, *arrays)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in _BOUND}
@@ -108,7 +109,7 @@ class DepartureSimulator(Simulator):
         self.__dict__.update(state)
         self._bind()  # copied views would show the arrays of the original
 
-    def _task_spec(self, env_id: str, protocol: str) -> TaskSpec:
+    def _task_spec(self, env_id: str) -> TaskSpec:
         low, high = self.world.info.reward_range
         items = spaces.Box(-1, self.world.num_items - 1, (MEMORY,), np.int32)
         rewards = spaces.Box(min(low, 0.0), max(high, 0.0), (MEMORY,), np.float32)
@@ -125,7 +126,7 @@ class DepartureSimulator(Simulator):
             action_space=spaces.Discrete(self.world.num_items),
             catalogue=self.world.catalogue,
             horizon=self.horizon,
-            protocol=protocol,
+            protocol=self.rules.protocol,
             reward_range=(min(low, 0.0), high),
             domain=self.world.info.domain,
         )
@@ -168,7 +169,7 @@ class DepartureSimulator(Simulator):
 
     def infos(self) -> dict[str, NDArray[Any]]:
         """`action_mask` int8 (B, n_items), 1 where an item may be shown, under a protocol that forbids repeats."""
-        return {"action_mask": (~self._shown).view(np.int8)} if self._no_repeat else {}
+        return {"action_mask": (~self._shown).view(np.int8)} if self.rules.no_repeat else {}
 
     @property
     def over(self) -> NDArray[np.bool_]:
@@ -176,7 +177,7 @@ class DepartureSimulator(Simulator):
         return self._state[kernel.CAUSE] != kernel.RUNNING
 
     def causes(self, lanes: NDArray[np.int64] | slice = ALL) -> NDArray[np.object_]:
-        """Why each session ended: "repeat", "too-alike", "low-reward", "horizon"; "" while it runs."""
+        """Why each session ended: "repeat", "too-alike", "same-category", "low-reward", "horizon"; "" while it runs."""
         return _CAUSES[self._state[kernel.CAUSE, lanes]]
 
     def hidden(self) -> dict[str, Any]:
@@ -189,17 +190,62 @@ class DepartureSimulator(Simulator):
 
     def constants(self) -> dict[str, int | float | str | bool]:
         """The constants that decide when users leave."""
-        return {
-            "window": self.window,
-            "threshold": self.threshold,
-            "r_min": self.r_min,
-            "horizon": self.horizon,
-            "protocol": self.task.protocol,
-        }
+        return self.rules.constants()
 
     def provenance(self) -> tuple[str, str]:
         """The world's name and content hash."""
         return self.world.info.name, self.world.hash
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """Items that each session has shown (B,)."""
+        return self._state[kernel.STEPS].astype(np.int64)
+
+    def opinions(self, lanes: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What the users in these lanes would give every item now: float32 (len(lanes), n_items)."""
+        return self.world.user_rewards(self._state[kernel.USER, lanes])
+
+    def changed(self) -> NDArray[np.bool_]:
+        """Running lanes in which opinions, or what may be shown, may differ from the last step's beyond its item."""
+        return (self._state[kernel.STEPS] == 0) & ~self.over
+
+    def forbidden(self) -> NDArray[np.bool_] | None:
+        """Items that may not be shown now (B, n_items); None where all may."""
+        return self._shown.copy() if self.rules.no_repeat else None
+
+    def stays(self, actions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the users would stay at these items (B,)."""
+        return self._test(actions, self._rewards_of(actions), *self._test_arguments)
+
+    def _rewards_of(self, actions: NDArray[np.int64]) -> NDArray[np.float32]:
+        users, arrays = self._state[kernel.USER], self.world.arrays
+        if self.world.info.reward_model == "table":
+            return np.asarray(arrays["rewards"])[users, actions].astype(np.float32)
+        rewards = np.zeros(self.num_lanes)
+        factors = tuple(np.asarray(arrays[name]) for name in FACTORS)
+        kernel.multiply_out(actions, factors, *self.world.info.reward_range, self._state, NO_MASK, rewards)
+        return rewards.astype(np.float32)
+
+    def references(self) -> dict[str, Callable[[], Reference]]:
+        """Policies that know every user: "myopic", "myopic-no-repeat" and "planner"."""
+        from recsim_envs.families.departure.references import makers
+
+        return makers(self)
+
+    def cycle_pool(self) -> NDArray[np.int64]:
+        """The best items by popularity x mean reward and by mean reward; none where items may not recur."""
+        if self.rules.no_repeat:
+            return np.zeros(0, np.int64)
+        catalogue, best = self.world.catalogue, POOL // 2
+        means = catalogue.mean_reward.astype(np.float64)
+        ranked = [np.argsort(-scores, kind="stable")[:best] for scores in (catalogue.popularity * means, means)]
+        return np.unique(np.concatenate(ranked)).astype(np.int64)
+
+    def fatigue(self) -> NDArray[np.float64]:
+        """The share of the catalogue that would make each user leave now (B,), estimated on 200 items; 1 once gone."""
+        sample = np.linspace(0, self.world.num_items - 1, min(200, self.world.num_items)).astype(np.int64)
+        leaves = [~self.stays(np.full(self.num_lanes, item)) for item in sample.tolist()]
+        return np.where(self.over, 1.0, np.mean(leaves, axis=0))
 
     def render_ansi(self, lane: int) -> str:
         """History, what was shown with its reward, and how the session stands."""

@@ -13,18 +13,28 @@ from hypothesis import strategies as st
 from recsim_envs import rng
 from recsim_envs.errors import ConfigurationError, InvalidActionError, WorldError
 from recsim_envs.families import make_family
-from tests.recsim_envs.families.reference import ReferenceSession
+from tests.recsim_envs.families.reference import ReferenceSession, category_sets
 from tests.worlds import tiny_factor_world, tiny_world
 
 WORLDS = {"table": tiny_world(), "factors": tiny_factor_world()}
-OPTIONS = st.fixed_dictionaries(
-    {
-        "window": st.integers(1, 14),
-        "threshold": st.sampled_from([0.0, 0.8, 1.5, 2.5]),
-        "r_min": st.sampled_from([0.0, 1.5, 2.0, 3.0]),
-        "horizon": st.integers(1, 25),
-        "protocol": st.sampled_from(["FB", "NX_0", "NX_3", "NX_10"]),
-    }
+OPTIONS = st.builds(
+    lambda common, rule: common | rule,
+    st.fixed_dictionaries(
+        {
+            "window": st.integers(1, 14),
+            "threshold": st.sampled_from([0.0, 0.8, 1.5, 2.5]),
+            "r_min": st.sampled_from([0.0, 1.5, 2.0, 3.0]),
+            "horizon": st.integers(1, 25),
+            "protocol": st.sampled_from(["FB", "NX_0", "NX_3", "NX_10"]),
+            "leaving_pays": st.booleans(),
+        }
+    ),
+    st.one_of(
+        st.just({"leave_by": "distance"}),
+        st.fixed_dictionaries(
+            {"leave_by": st.just("category"), "category_limit": st.integers(0, 4), "legacy_window": st.booleans()}
+        ),
+    ),
 )
 
 
@@ -35,7 +45,7 @@ def start(simulator, seeds):
 def references(simulator, world, options):
     vectors = world.arrays["vectors"].astype(np.float64).tolist()
     tables = world.user_rewards(simulator.user_ids()).astype(np.float64)
-    return [ReferenceSession(table.__getitem__, vectors, **options) for table in tables]
+    return [ReferenceSession(table.__getitem__, vectors, category_sets(world), **options) for table in tables]
 
 
 @settings(max_examples=150, deadline=None)
@@ -61,6 +71,44 @@ def test_kernel_equals_the_reference(name, options, seed, pool):
             assert (rewards[b], terminated[b], truncated[b]) == expected[b].step(int(actions[b]))
             assert simulator.causes()[b] == expected[b].cause
     assert simulator.over.all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(WORLDS)), OPTIONS, st.integers(0, 2**63))
+def test_whether_a_user_would_stay_is_known_before_the_step(name, options, seed):
+    simulator = make_family("departure", 6, world=WORLDS[name], split="all", **options | {"protocol": "FB"})
+    start(simulator, rng.bits_array(seed, np.arange(6), 1))
+    for t in range(simulator.horizon):
+        running, actions = ~simulator.over, rng.below_array(30, seed, t, 2, np.arange(6))
+        stays = simulator.stays(actions)
+        terminated = simulator.step(actions).terminated
+        assert np.array_equal(stays[running], ~terminated[running])
+
+
+def test_the_legacy_window_is_the_references_slice():
+    """With N = 4 the second item is held against one, the third against two, the fourth against one, later four."""
+    world = tiny_world()
+    sizes = []
+    for t in range(1, 8):
+        back = 0
+        for age in range(1, t + 1):  # one item of category 0, `age` steps ago, among items of the others
+            simulator = make_family(
+                "departure",
+                1,
+                world=world,
+                leave_by="category",
+                window=4,
+                category_limit=0,
+                legacy_window=True,
+                r_min=0.0,
+            )
+            start(simulator, [1])
+            simulator._state[1, 0] = t
+            simulator._items[1, 0, -t:] = 1
+            simulator._items[1, 0, -age] = 0
+            back += not simulator.stays(np.array([3]))[0]
+        sizes.append(back)
+    assert sizes == [1, 2, 1, 4, 4, 4, 4]
 
 
 def test_observation_shows_the_log_then_the_session():
@@ -111,6 +159,18 @@ def test_a_session_does_not_depend_on_its_lane_or_its_neighbours():
         assert np.array_equal(a.terminated[[41, 7]], b.terminated)
         for key, values in narrow.observe().items():
             assert np.array_equal(wide.observe()[key][[41, 7]], values)
+
+
+def test_fatigue_rises_as_the_window_fills_and_is_1_at_the_end():
+    simulator = make_family("departure", 5, world=WORLDS["table"], split="all", leave_by="category", r_min=0.0)
+    start(simulator, np.arange(5))
+    assert not simulator.fatigue().any()
+    for item in (0, 1, 3):
+        simulator.step(np.full(5, item))
+    assert np.all((simulator.fatigue() > 0.3) & (simulator.fatigue() < 0.4))  # one category of three
+    simulator.step(np.full(5, 6))
+    assert simulator.causes().tolist() == ["same-category"] * 5
+    assert simulator.fatigue().tolist() == [1.0] * 5
 
 
 def test_arrays_are_fresh():
@@ -164,6 +224,11 @@ def test_a_forbidden_repeat_names_the_way_out():
         ("r_min", 10**400, "r_min must be a finite number"),
         ("r_min", 1e300, "r_min must be a finite number"),
         ("threshold", -50.0, "threshold must be at least 0"),
+        ("leave_by", "colour", "leave_by 'colour' does not exist; use 'distance' or 'category'"),
+        ("category_limit", -1, "category_limit must be an integer of 0 to 1000"),
+        ("legacy_window", 1, "legacy_window must be True or False"),
+        ("legacy_window", True, "pass leave_by='category' too"),
+        ("leaving_pays", "no", "leaving_pays must be True or False"),
         ("window", 65, "window must be an integer of 1 to 64"),
         ("protocol", 5, "use 'FB', 'NX_0' or 'NX_k'"),
         ("protocol", None, "use 'FB', 'NX_0' or 'NX_k'"),

@@ -17,7 +17,7 @@ from recsim_envs.worlds.synthetic import CARDS, generate
 from tests.recsim_envs.worlds.recorded import catalogue, sessions_of_test_split
 
 
-@pytest.fixture(scope="module", params=sorted(RECIPES))
+@pytest.fixture(scope="module", params=sorted(PROTOCOLS))
 def measured(request):
     world = generate(RECIPES[request.param])
     return request.param, world, facts(world, PROTOCOLS[request.param])
@@ -54,7 +54,7 @@ TARGETS_MAIN = {"length": 15.03, "reward": 4.53, "hazard": 0.062}
 
 
 def test_targets_are_the_recordings(shared_data):
-    for name in RECIPES:
+    for name in PROTOCOLS:
         shelf = catalogue(shared_data / "billp", name)
         log = sessions_of_test_split(shared_data / "billp", name, list(shelf.titles))
         found = measure(log, shelf)

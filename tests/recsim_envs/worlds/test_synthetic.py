@@ -1,4 +1,4 @@
-"""The recipes: pinned bits, the sizes they promise, and the arithmetic beneath them."""
+"""The recipes of the two shops: pinned bits, the sizes they promise, and the arithmetic beneath them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HASHES = {
 }
 
 
-@pytest.fixture(scope="module", params=sorted(RECIPES))
+@pytest.fixture(scope="module", params=sorted(HASHES))
 def pair(request):
     recipe = RECIPES[request.param]
     return recipe, generate(recipe)

@@ -1,0 +1,214 @@
+"""The reference policies of the departure family: near the optimum, and no more far-sighted than they say."""
+
+from __future__ import annotations
+
+from itertools import combinations, combinations_with_replacement, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsim_envs import rng
+from recsim_envs.families import make_family
+from recsim_envs.families.departure.planning import CliqueSearch, best_cycle, best_packing, far_apart
+from recsim_envs.worlds import resolve
+from tests.recsim_envs.families.reference import ReferenceSession, category_sets
+from tests.worlds import tiny_factor_world, tiny_world
+
+
+def play(world, name="planner", sessions=8, **options):
+    """One session a lane of a reference policy on test users: the simulator and the returns."""
+    sim = make_family("departure", sessions, world=world, **({"split": "test"} | options))
+    sim.begin(np.arange(sessions), rng.bits_array(1, np.arange(sessions), 99))
+    policy, returns = sim.references()[name](), np.zeros(sessions)
+    while not sim.over.all():
+        returns += sim.step(policy()).rewards
+    return sim, returns
+
+
+def bound(sim):
+    """What no policy can exceed: the sum of the `horizon` best rewards, each usable once.
+
+    Under FB each is usable once in window + 1 steps by the distance rule (always where it is off), and as often as
+    its categories may occur by the other.
+    """
+    rewards = -np.sort(-sim.world.user_rewards(sim.user_ids()).astype(float), axis=1)
+    rules, times = sim.rules, 1
+    period = sim.horizon
+    if rules.protocol == "FB" and rules.leave_by == "distance":
+        period = sim.window + 1 if sim.threshold > 0 else 1
+    elif rules.protocol == "FB":
+        period, times = sim.window + 1, rules.category_limit + 1
+    return rewards[:, np.arange(sim.horizon) % period // times].sum(axis=1)
+
+
+def best_return(world, user, horizon, **rules):
+    """The best session by trying them all."""
+    rewards, best = world.user_rewards(np.array([user]))[0].tolist(), 0.0
+    vectors = world.arrays["vectors"].astype(float).tolist()
+    for actions in product(range(world.num_items), repeat=horizon):
+        session = ReferenceSession(rewards.__getitem__, vectors, category_sets(world), horizon=horizon, **rules)
+        total = 0.0
+        for action in actions:
+            reward, *over = session.step(action)
+            total += reward
+            if any(over):
+                break
+        best = max(best, total)
+    return best
+
+
+@given(st.integers(0, 10_000), st.sampled_from([1, 2, 3]), st.sampled_from([1.5, 2.5, 3.5]))
+@settings(max_examples=15)
+def test_equals_exhaustive_search_where_the_horizon_is_whole_cycles(seed, window, threshold):
+    horizon = 4 if window in (1, 3) else 3
+    world = tiny_world(users=4, items=6, seed=seed, threshold=threshold, window=window, horizon=horizon)
+    sim, returns = play(world, sessions=2)
+    for user, total in zip(sim.user_ids().tolist(), returns, strict=True):
+        exact = best_return(world, user, horizon, window=window, threshold=threshold, r_min=2.0)
+        # The first step is safe even for an item below r_min, which the plan does not use.
+        assert exact - 1.0 <= total <= exact
+
+
+@given(st.integers(0, 10_000), st.sampled_from([1, 2]), st.integers(0, 1))
+@settings(max_examples=15)
+def test_equals_exhaustive_search_by_category(seed, window, limit):
+    rules = {"leave_by": "category", "window": window, "category_limit": limit, "r_min": 0.0, "leaving_pays": False}
+    horizon = 4 if window == 1 else 3
+    world = tiny_world(users=4, items=6, seed=seed)
+    sim, returns = play(world, sessions=2, horizon=horizon, **rules)
+    for user, total in zip(sim.user_ids().tolist(), returns, strict=True):
+        assert total == best_return(world, user, horizon, threshold=0.0, **rules)
+
+
+@pytest.mark.parametrize("protocol", ["FB", "NX_0", "NX_20"])
+@pytest.mark.parametrize("make", [tiny_world, tiny_factor_world])
+def test_comes_near_the_bound_on_small_worlds(make, protocol):
+    sim, returns = play(make(users=40, items=300, threshold=2.0), sessions=20, protocol=protocol)
+    assert set(sim.causes()) == {"horizon"}
+    assert np.all(returns <= bound(sim) + 1e-3)
+    assert returns.sum() >= 0.97 * bound(sim).sum()
+
+
+@pytest.mark.parametrize("protocol", ["FB", "NX_0", "NX_10"])
+@pytest.mark.parametrize("name", ["games", "books"])
+def test_reaches_the_bound_on_the_shipped_worlds(name, protocol):
+    sim, returns = play(resolve(name), sessions=50, protocol=protocol)
+    assert set(sim.causes()) == {"horizon"}
+    assert np.all(returns <= bound(sim) + 1e-3)
+    assert returns.sum() >= 0.98 * bound(sim).sum()
+
+
+def test_shows_the_best_item_for_ever_where_the_distance_rule_is_off():
+    sim, returns = play(tiny_world(threshold=0.0))
+    assert returns.tolist() == bound(sim).tolist()
+
+
+def test_does_its_best_where_everybody_must_leave():
+    world = tiny_world(items=20, threshold=100.0)
+    sim, returns = play(world)
+    assert returns.tolist() == world.user_rewards(sim.user_ids()).max(axis=1).tolist()
+
+
+def test_widens_its_pool_until_a_cycle_fits():
+    world = tiny_world(users=4, items=400, threshold=1.0, dim=4)
+    vectors = np.zeros((400, 4), np.float32)
+    vectors[:, 0] = np.where(np.arange(400) < 396, 0.0, 10.0 * np.arange(400))
+    world.arrays["vectors"] = vectors
+    world.arrays["rewards"] = np.full((4, 400), 5, np.int8)
+    assert set(play(world)[0].causes()) == {"horizon"}
+
+
+@pytest.mark.parametrize("protocol", ["FB", "NX_0"])
+def test_myopic_takes_what_pays_now(protocol):
+    """Where leaving pays it walks into it, where leaving costs the step it does not, and no repeats are no repeats."""
+    world = tiny_world(users=20, items=60, threshold=2.5)
+    paid, _ = play(world, "myopic", leaving_pays=True, protocol=protocol)
+    assert "horizon" not in paid.causes().tolist() or protocol == "NX_0"
+    careful, returns = play(world, "myopic", protocol=protocol)
+    assert set(careful.causes()) == {"horizon"}
+    _, planned = play(world, "planner", protocol=protocol)
+    assert returns.mean() == pytest.approx(planned.mean(), rel=0.05)
+    sim = make_family("departure", 4, world=world, threshold=0.0, r_min=0.0)
+    sim.begin(np.arange(4), np.arange(4, dtype=np.uint64))
+    policy = sim.references()["myopic-no-repeat"]()
+    shown = []
+    while not sim.over.all():
+        shown.append(policy())
+        sim.step(shown[-1])
+    assert all(len(set(lane)) == 20 for lane in np.stack(shown, 1).tolist())
+
+
+def test_the_planner_is_careless_only_at_the_end():
+    """Where leaving pays, the last step may as well end the session: it takes the dearest item."""
+    world = tiny_world(users=20, items=60, threshold=2.0)
+    sim, returns = play(world, leaving_pays=True)
+    _, careful = play(world, leaving_pays=False)
+    assert sim.steps.tolist() == [20] * 8
+    assert np.all(returns >= careful)
+
+
+def test_a_cycle_is_sought_among_the_best_items():
+    world = tiny_world(items=200)
+    pool = make_family("departure", 1, world=world).cycle_pool()
+    means = world.catalogue.mean_reward
+    assert len(pool) <= 40
+    assert set(np.argsort(-means)[:20]) <= set(pool.tolist())
+    assert not len(make_family("departure", 1, world=world, protocol="NX_0").cycle_pool())
+
+
+@given(st.integers(0, 10_000), st.integers(1, 5), st.sampled_from([0.2, 0.5, 0.9]))
+def test_branch_and_bound_equals_brute_force(seed: int, size: int, density: float):
+    generator = np.random.default_rng(seed)
+    rewards = -np.sort(-generator.uniform(1, 5, 9)).astype(np.float32)
+    far = np.triu(generator.uniform(size=(9, 9)) < density, 1)
+    far |= far.T
+    cliques = [c for c in combinations(range(9), size) if all(far[i, j] for i, j in combinations(c, 2))]
+    totals = [float(rewards[list(c)].sum()) for c in cliques]
+    found = CliqueSearch(rewards, far, 100_000).run(size)
+    if not totals:
+        assert found == []
+    else:
+        assert float(rewards[found].sum()) == pytest.approx(max(totals))
+        assert found == sorted(found)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.5, 1.5, 2.5]))
+def test_cycles_keep_their_distance(seed: int, window: int, threshold: float):
+    generator = np.random.default_rng(seed)
+    vectors = generator.normal(size=(20, 3)).astype(np.float32)
+    rewards = -np.sort(-generator.uniform(1, 5, 20)).astype(np.float32)
+    cycle = best_cycle(rewards, vectors, window + 1, threshold, 1000)
+    shown = np.resize(cycle, 15) if len(cycle) == window + 1 else cycle
+    for t in range(len(shown)):
+        gaps = np.linalg.norm(vectors[shown[max(0, t - window) : t]] - vectors[shown[t]], axis=1)
+        assert np.all(gaps >= threshold)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 5), st.integers(1, 3))
+@settings(max_examples=50)
+def test_packings_equal_brute_force(seed: int, size: int, capacity: int):
+    generator = np.random.default_rng(seed)
+    rewards = -np.sort(-generator.uniform(0, 5, 7)).astype(np.float32)
+    member = (generator.uniform(size=(7, 4)) < 0.4).astype(np.int64)
+    member[np.arange(7), generator.integers(0, 4, 7)] = 1
+    blocks = (list(b) for n in range(size, 0, -1) for b in combinations_with_replacement(range(7), n))
+    fitting = [b for b in blocks if np.all(member[b].sum(axis=0) <= capacity)]
+    longest = max(len(b) for b in fitting)
+    found = best_packing(rewards, member, size, capacity, 100_000)
+    assert np.all(member[found].sum(axis=0) <= capacity)
+    assert len(found) == longest
+    best = max(float(rewards[b].astype(float).sum()) for b in fitting if len(b) == longest)
+    assert float(rewards[found].astype(float).sum()) == pytest.approx(best)
+
+
+def test_there_is_no_block_without_items():
+    assert not len(best_packing(np.zeros(0, np.float32), np.zeros((0, 3), np.int64), 4, 1, 10))
+    assert not len(best_cycle(np.zeros(0, np.float32), np.zeros((0, 3), np.float32), 4, 1.0, 10))
+
+
+def test_an_item_is_not_far_from_itself_unless_the_rule_is_off():
+    vectors = np.zeros((3, 2), np.float32)
+    assert not far_apart(vectors, 0.5).any()
+    assert far_apart(vectors, 0.0).all()
