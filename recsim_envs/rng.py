@@ -26,6 +26,7 @@ USER: Final = 2  # which user visits
 AGENT: Final = 3  # an agent's own choices, keyed by its session key
 POLICY: Final = 4  # an agent's second stream (exploration, tie-breaking)
 SPLIT: Final = 5  # keeps the sessions of train and test users apart where users are drawn and not stored
+CANDIDATES: Final = 6  # which items a candidate set offers
 WORLD: Final = 16  # first of the purposes that world generators use
 FAMILY: Final = 64  # first of the purposes of a family's dynamics; each family counts on from it in its kernel
 

@@ -46,6 +46,13 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
         task = self.simulator.task
         return replace(task, env_id=self.spec.id) if self.spec and not task.env_id else task
 
+    @property
+    def episode_seeds(self) -> NDArray[np.uint64]:
+        """The seed of the session, uint64 (1,); wrappers key their own draws by it."""
+        if self._seed is None:
+            raise EpisodeError("there is no session yet; call reset() first")
+        return episode_seeds(self._seed, self._episode)
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -58,7 +65,7 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
             self._episode[0] = 0
         else:
             self._episode += 1
-        self.simulator.begin(_LANE, episode_seeds(self._seed, self._episode))
+        self.simulator.begin(_LANE, self.episode_seeds)
         self._over = False
         return self.simulator.observe_lane(0), self._info()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,12 +57,21 @@ class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         self._seeds: NDArray[np.uint64] | None = None
         self._episodes = np.zeros(num_envs, np.int64)
         self._ended = np.ones(num_envs, np.bool_)
+        self.before_restart: list[Callable[[NDArray[np.int64]], None]] = []
+        """Called in mode SameStep with the lanes whose ended sessions are about to give way to new ones."""
 
     @property
     def task(self) -> TaskSpec:
         """What agents may see of this environment."""
         task = self.simulator.task
         return replace(task, env_id=self.spec.id) if self.spec and not task.env_id else task
+
+    @property
+    def episode_seeds(self) -> NDArray[np.uint64]:
+        """The seeds of the lanes' sessions, uint64 (B,); wrappers key their own draws by them."""
+        if self._seeds is None:
+            raise EpisodeError("there are no sessions yet; call reset() first")
+        return episode_seeds(self._seeds, self._episodes)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -118,7 +127,10 @@ class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
             final = {"final_obs": self.simulator.observe(), "final_info": self.simulator.infos()}
             final |= {f"_{key}": self._ended.copy() for key in final}
-            self._restart(np.flatnonzero(self._ended))
+            lanes = np.flatnonzero(self._ended)
+            for listener in self.before_restart:
+                listener(lanes)
+            self._restart(lanes)
         return self.simulator.observe(), rewards, terminated, truncated, self.simulator.infos() | final
 
     def _restart(self, lanes: NDArray[np.int64]) -> None:

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -112,10 +113,10 @@ class Grounding:
         order = np.argsort(-scores, kind="stable")[:SHORTLIST]
         return order[scores[order] >= LIKENESS].tolist()
 
-    def nearest(self, name: str, count: int) -> list[str]:
-        """The titles spelled most like `name`, however unlike they are; for messages."""
-        order = np.argsort(-self._likeness(name), kind="stable")[:count]
-        return [self._text.title(item) for item in order.tolist()]
+    def nearest(self, name: str, count: int, allowed: Allowed) -> list[str]:
+        """The allowed titles spelled most like `name`, however unlike they are; for messages."""
+        order = np.argsort(-self._likeness(name), kind="stable").tolist()
+        return [self._text.title(item) for item in islice(filter(allowed, order), count)]
 
     def _likeness(self, name: str) -> NDArray[np.float64]:
         """Cosine of the trigram vectors of a name and of each title (n_items,)."""
