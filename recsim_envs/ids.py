@@ -10,5 +10,9 @@ BUILTIN: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     # Users who leave when items are too alike or too poor.
     "Games-v0": ("departure", {"world": "games"}),
     "Books-v0": ("departure", {"world": "books"}),
+    # Users who come back sooner, later, or never.
+    "Retention-v0": ("retention", {"reward": "both"}),
+    "RetentionSessions-v0": ("retention", {"reward": "sessions"}),
+    "RetentionDays-v0": ("retention", {"reward": "days"}),
 }
 """Id without namespace -> (family, options)."""

@@ -8,7 +8,10 @@ from typing import Any
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.families.base import Simulator
 
-FAMILIES = {"departure": "recsim_envs.families.departure.simulator:DepartureSimulator"}
+FAMILIES = {
+    "departure": "recsim_envs.families.departure.simulator:DepartureSimulator",
+    "retention": "recsim_envs.families.retention.simulator:RetentionSimulator",
+}
 
 
 def make_family(family: str, num_lanes: int, **options: Any) -> Simulator:
