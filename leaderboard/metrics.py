@@ -25,7 +25,9 @@ class Outcomes:
 
     users: int64 (E,), who came in episode e, the same under every training seed; left: bool (S, E), whether the
     user left before the horizon; ends: object (S, E) of str, the causes. Episode (s, e) has the steps
-    `offsets[s * E + e]:offsets[s * E + e + 1]` of `items` (int32) and `rewards` (float32), the leaving one included.
+    `offsets[s * E + e]:offsets[s * E + e + 1]` of `rewards` (float32), the leaving one included, and `width` entries
+    of `items` (int32) for each: the slate. leaving_earns: whether a leaving step earned its reward; candidates:
+    whether items are drawn anew for each step, so that `items` are numbers of slots, `num_items` many.
     """
 
     horizon: int
@@ -36,6 +38,9 @@ class Outcomes:
     offsets: NDArray[np.int64]
     items: NDArray[np.int32]
     rewards: NDArray[np.float32]
+    width: int = 1
+    leaving_earns: bool = False
+    candidates: bool = False
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
@@ -44,8 +49,8 @@ class Outcomes:
 
     @cached_property
     def kept(self) -> NDArray[np.int64]:
-        """Steps of each episode that did not end in leaving: (S, E)."""
-        return self.lengths - self.left
+        """Steps of each episode, without the leaving one where that earned nothing: (S, E)."""
+        return self.lengths if self.leaving_earns else self.lengths - self.left
 
     @cached_property
     def returns(self) -> Floats:
@@ -55,7 +60,7 @@ class Outcomes:
     @cached_property
     def distinct(self) -> NDArray[np.int64]:
         """Different items shown in each episode, the leaving step included: (S, E)."""
-        episode = np.repeat(np.arange(self.left.size), np.diff(self.offsets))
+        episode = np.repeat(np.arange(self.left.size), np.diff(self.offsets) * self.width)
         pairs = np.unique(episode * np.int64(self.num_items) + self.items)
         return np.bincount(pairs // self.num_items, minlength=self.left.size).reshape(self.left.shape)
 
@@ -66,27 +71,40 @@ Ratio = tuple[Any, Any]
 
 @dataclass(frozen=True)
 class Metric:
-    """One entry of the registry. `better` says which direction is good, or that none is by itself."""
+    """One entry of the registry. `better` says which direction is good, or that none is by itself.
+
+    One that is `of_items` has no meaning where items are drawn anew for each step.
+    """
 
     name: str
     title: str
     better: Literal["higher", "lower", "neither"]
     ratio: Callable[[Outcomes], Ratio] | None = None
     pooled: Callable[[Outcomes], float] | None = None
+    of_items: bool = False
     text: str = ""
+
+    def applies(self, outcomes: Outcomes) -> bool:
+        """Whether the metric means something in this task."""
+        return not (self.of_items and outcomes.candidates)
 
 
 METRICS: Final[dict[str, Metric]] = {}
 
 
 def metric(
-    name: str, title: str, better: Literal["higher", "lower", "neither"], *, pooled: bool = False
+    name: str,
+    title: str,
+    better: Literal["higher", "lower", "neither"],
+    *,
+    pooled: bool = False,
+    of_items: bool = False,
 ) -> Callable[[Callable[[Outcomes], Any]], Callable[[Outcomes], Any]]:
     """Register a metric. A `pooled` one is a single figure of all episodes together, and has no interval."""
 
     def enter(function: Callable[[Outcomes], Any]) -> Callable[[Outcomes], Any]:
         kind: dict[str, Any] = {"pooled": function} if pooled else {"ratio": function}
-        METRICS[name] = Metric(name, title, better, text=inspect.getdoc(function) or "", **kind)
+        METRICS[name] = Metric(name, title, better, of_items=of_items, text=inspect.getdoc(function) or "", **kind)
         return function
 
     return enter
@@ -94,8 +112,9 @@ def metric(
 
 @metric("Len", "steps kept", "higher")
 def _len(o: Outcomes) -> Ratio:
-    """Mean number of steps of a session that did not end in leaving: its length, less one where the user left.
+    """Mean number of kept steps of a session: its length, less one where the user left at a step that earned nothing.
 
+    Where the step at which a user leaves earned its reward, it is kept too; the environment's page says so.
     Source: BiLLP (arXiv 2403.00843), evaluation metrics; agrees with its published recordings to the digit.
     """
     return o.kept, np.ones_like(o.kept)
@@ -113,26 +132,31 @@ def _r_each(o: Outcomes) -> Ratio:
 
 @metric("R_traj", "reward a session", "higher")
 def _r_traj(o: Outcomes) -> Ratio:
-    """Mean sum of rewards of a session. The leaving step earns nothing.
+    """Mean sum of rewards of a session. Whether the leaving step earns its reward is the environment's to say.
 
     Source: BiLLP (arXiv 2403.00843), evaluation metrics.
     """
     return o.returns, np.ones_like(o.returns)
 
 
-@metric("repeats", "share of repeats", "neither")
+@metric("repeats", "share of repeats", "neither", of_items=True)
 def _repeats(o: Outcomes) -> Ratio:
-    """Share of steps, the leaving one included, that show an item shown before in the same session."""
-    return o.lengths - o.distinct, o.lengths
+    """Share of the items shown, those of the leaving step included, that the same session had shown before.
+
+    A slate that holds an item twice shows it before, too. Left out where items are drawn anew for each step.
+    """
+    shown = o.lengths * o.width
+    return shown - o.distinct, shown
 
 
-@metric("coverage", "share of catalogue shown", "neither", pooled=True)
+@metric("coverage", "share of catalogue shown", "neither", pooled=True, of_items=True)
 def _coverage(o: Outcomes) -> float:
     """Share of the catalogue shown at least once in all test sessions together.
 
     It grows with the number of sessions, so it compares only inside one suite. It is no mean, so resampling
-    users would be biased downwards: it has no interval. Source: catalogue coverage of Ge et al., "Beyond
-    accuracy: evaluating recommender systems by coverage and serendipity", RecSys 2010.
+    users would be biased downwards: it has no interval. Left out where items are drawn anew for each step.
+    Source: catalogue coverage of Ge et al., "Beyond accuracy: evaluating recommender systems by coverage and
+    serendipity", RecSys 2010.
     """
     return len(np.unique(o.items)) / o.num_items
 

@@ -12,17 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard import seeds
-from leaderboard.evaluate.build import simulator_for, world_of
+from leaderboard.evaluate.build import checked_fingerprint, simulator_for, world_of
 from leaderboard.files import file_sha256, read_model
 from leaderboard.metrics import Outcomes
 from leaderboard.schema import Submission
-from leaderboard.traces import MAX_STEPS, Trace, read_trace
-from recsim_envs.errors import InvalidActionError, ReplayMismatchError, SubmissionError
+from leaderboard.traces import Trace, read_trace
+from recsim_envs.errors import InvalidActionError, PlatformError, ReplayMismatchError, SubmissionError
 from recsim_envs.families.base import Simulator
+from recsim_envs.fingerprint import platform_text
+from recsim_envs.spec import TaskSpec
 
 LANES: Final = 2048  # episodes replayed at once
 _NAMED: Final = 100_000  # episodes of a suite up to which the missing one is looked for by name
-_CELLS: Final = 2**22  # of a padded (steps, lanes) array
+_CELLS: Final = 2**22  # items of a padded (steps, lanes, k) array
+_SHOWN: Final = 20  # items of a slate that a message names
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +39,15 @@ class Replayed:
     @property
     def steps(self) -> int:
         """Steps replayed."""
-        return sum(len(o.items) for o in self.outcomes)
+        return sum(len(o.rewards) for o in self.outcomes)
 
 
 def verify(path: Path) -> Replayed:
     """Replay a submission folder.
 
     Raises `ReplayMismatchError` naming environment, episode and step where the trace is not what the simulator
-    does, `SubmissionError` for a folder that is incomplete, malformed or does not hold what its suite asks for.
+    does, `SubmissionError` for a folder that is incomplete, malformed or does not hold what its suite asks for,
+    and `PlatformError` where an environment computes otherwise here than where the submission was made.
     """
     submission = read_model(path / "submission.json", Submission)
     simulators = _simulators(path, submission)
@@ -52,7 +56,7 @@ def verify(path: Path) -> Replayed:
     outcomes, start = [], 0
     for n, simulator in enumerate(simulators):
         stop = start + submission.suite.tasks[n].episodes * len(submission.suite.training_seeds)
-        outcomes.append(_replay_task(submission, n, simulator, _slice(trace, start, stop)))
+        outcomes.append(_replay_task(submission, n, simulator, trace.of(slice(start, stop))))
         start = stop
     if file_sha256(path / "traces.parquet") != submission.traces_sha256:
         raise SubmissionError(
@@ -64,7 +68,7 @@ def verify(path: Path) -> Replayed:
 
 def _simulators(path: Path, submission: Submission) -> list[Simulator]:
     found = []
-    for task, world in zip(submission.suite.tasks, submission.worlds, strict=True):
+    for task, world, known in zip(submission.suite.tasks, submission.worlds, submission.fingerprints, strict=True):
         lanes = min(LANES, task.episodes * len(submission.suite.training_seeds))
         simulator = simulator_for(task, lanes)
         here = world_of(simulator)
@@ -74,16 +78,28 @@ def _simulators(path: Path, submission: Submission) -> list[Simulator]:
                 f"{here.sha256[:12]}; install the longrec version {submission.packages.get('longrec', '?')} that made "
                 "the submission, or evaluate again on this world"
             )
+        if (computed := checked_fingerprint(task)) != known:
+            raise PlatformError(
+                f"{path}: {task.env_id} computes otherwise here than where the submission was made: its fingerprint is "
+                f"{computed[:12]}, there it was {known[:12]} (there {_made_with(submission)}; here {platform_text()}); "
+                "verify with those versions, or evaluate again"
+            )
         found.append(simulator)
     return found
+
+
+def _made_with(submission: Submission) -> str:
+    wanted = [f"{name} {submission.packages.get(name, '?')}" for name in ("longrec", "numpy", "numba")]
+    return ", ".join((*wanted, f"Python {submission.machine.python[:20]}"))
 
 
 def _read(path: Path, submission: Submission, simulators: list[Simulator]) -> Trace:
     suite = submission.suite
     quotas = [task.episodes * len(suite.training_seeds) for task in suite.tasks]
-    steps = sum(q * s.task.horizon for q, s in zip(quotas, simulators, strict=True))
+    steps = [q * s.task.horizon for q, s in zip(quotas, simulators, strict=True)]
+    items = [n * (s.task.slate_size or 1) for n, s in zip(steps, simulators, strict=True)]
     # Room for duplicates, so that the quota check can name them.
-    return read_trace(path / "traces.parquet", 2 * sum(quotas), min(2 * steps, MAX_STEPS))[0]
+    return read_trace(path / "traces.parquet", 2 * sum(quotas), 2 * sum(steps), 2 * sum(items))[0]
 
 
 def _check_quota(path: Path, submission: Submission, trace: Trace) -> None:
@@ -120,21 +136,12 @@ def _check_quota(path: Path, submission: Submission, trace: Trace) -> None:
     raise SubmissionError(f"{path}: episodes are not sorted by task, training seed and episode; evaluate again")
 
 
-def _slice(trace: Trace, start: int, stop: int) -> Trace:
-    a, b = trace.offsets[start], trace.offsets[stop]
-    names = ("task", "training_seed", "episode", "episode_seed", "ends")
-    return Trace(
-        offsets=trace.offsets[start : stop + 1] - a,
-        **{n: getattr(trace, n)[start:stop] for n in names},
-        **{n: getattr(trace, n)[a:b] for n in ("actions", "rewards", "tags")},
-    )
-
-
 class _Faults:
     """Raises `ReplayMismatchError` for an episode and step of one task."""
 
-    def __init__(self, env_id: str, trace: Trace) -> None:
-        self._env_id, self._trace = env_id, trace
+    def __init__(self, task: TaskSpec, trace: Trace) -> None:
+        self._env_id, self._trace, self._slate = task.env_id, trace, task.slate_size
+        self.word = "slot" if task.candidates else "item"
 
     def fail(self, i: int, step: int | None, text: str) -> None:
         where = f"{self._env_id}, training seed {self._trace.training_seed[i]}, episode {self._trace.episode[i]}"
@@ -150,21 +157,30 @@ class _Faults:
             i = int(np.searchsorted(self._trace.offsets, at, "right")) - 1
             self.fail(i, at - int(self._trace.offsets[i]), text(at))
 
+    def action(self, at: int) -> str:
+        """The action at a position of the task's steps, in words."""
+        if self._slate is None:
+            return f"{self.word} {self._trace.actions[at]}"
+        slate = self._trace.actions[at * self._slate : (at + 1) * self._slate].tolist()
+        more = f" and {len(slate) - _SHOWN} more" if len(slate) > _SHOWN else ""
+        return f"slate {slate[:_SHOWN]}{more}"
+
 
 def _replay_task(submission: Submission, number: int, simulator: Simulator, trace: Trace) -> Outcomes:
     suite, task = submission.suite, submission.suite.tasks[number]
-    faults, repeats = _Faults(task.env_id, trace), len(suite.training_seeds)
+    faults, repeats = _Faults(simulator.task, trace), len(suite.training_seeds)
     promised = np.tile(seeds.episode_seeds(suite.name, task.env_id, task.episodes), repeats)
     if (wrong := trace.episode_seed != promised).any():
         faults.fail(int(wrong.argmax()), None, "its seed is not the one that the suite derives")
-    _check_steps(faults, simulator, trace)
+    _check_steps(faults, simulator.task, trace)
+    width = simulator.task.slate_size or 1
     users = np.empty(len(trace), np.int64)
     left = np.empty(len(trace), np.bool_)
     by_length = np.argsort(trace.lengths, kind="stable")  # alike lengths together: little padding
     start = 0
     while start < len(by_length):
         longest = int(trace.lengths[by_length[min(start + simulator.num_lanes, len(by_length)) - 1]])
-        chosen = by_length[start : start + max(1, min(simulator.num_lanes, _CELLS // longest))]
+        chosen = by_length[start : start + max(1, min(simulator.num_lanes, _CELLS // (longest * width)))]
         try:
             users[chosen], left[chosen] = _replay(simulator, trace, chosen, faults)
         except InvalidActionError:  # somewhere among them: one by one, to name the episode
@@ -182,24 +198,34 @@ def _replay_task(submission: Submission, number: int, simulator: Simulator, trac
         offsets=trace.offsets,
         items=trace.actions,
         rewards=trace.rewards,
+        width=width,
+        leaving_earns=simulator.leaving_earns,
+        candidates=simulator.task.candidates,
     )
 
 
-def _check_steps(faults: _Faults, simulator: Simulator, trace: Trace) -> None:
+def _check_steps(faults: _Faults, task: TaskSpec, trace: Trace) -> None:
+    width = task.slate_size or 1
     for wrong, text in (
         (trace.lengths < 1, "it has no steps"),
-        (trace.lengths > simulator.task.horizon, f"it is longer than the horizon of {simulator.task.horizon}"),
+        (trace.lengths > task.horizon, f"it is longer than the horizon of {task.horizon}"),
     ):
         if wrong.any():
             faults.fail(int(wrong.argmax()), None, text)
-    items = simulator.task.catalogue.num_items
-    faults.fail_at(
-        (trace.actions < 0) | (trace.actions >= items),
-        lambda at: f"item {trace.actions[at]} does not exist, items are 0..{items - 1}",
-    )
+    shown = np.diff(trace.item_offsets)
+    if (wrong := shown != trace.lengths * width).any():
+        i = int(wrong.argmax())
+        text = f"it shows {shown[i]} {faults.word}s in {trace.lengths[i]} steps, where each shows {width}"
+        faults.fail(i, min(int(shown[i]) // width, int(trace.lengths[i]) - 1), text)
+    count = task.catalogue.num_items
+    outside = (trace.actions < 0) | (trace.actions >= count)
+    if outside.any():
+        at = int(outside.argmax())
+        text = f"{faults.word} {trace.actions[at]} does not exist, {faults.word}s are 0..{count - 1}"
+        faults.fail_at(np.arange(len(trace.rewards)) == at // width, lambda _: text)
     faults.fail_at(
         trace.tags != trace.expected_tags(),
-        lambda at: f"item {trace.actions[at]} with reward {trace.rewards[at]:g} does not carry its tag",
+        lambda at: f"{faults.action(at)} with reward {trace.rewards[at]:g} does not carry its tag",
     )
 
 
@@ -211,17 +237,20 @@ def _replay(
     longest, lanes = int(lengths.max()), np.arange(len(chosen))
     claimed = np.arange(longest)[:, None] < lengths  # (steps, lanes)
     flat = (trace.offsets[chosen] + np.arange(longest)[:, None])[claimed]
-    actions = np.zeros((longest, simulator.num_lanes), np.int64)
+    shape: tuple[int, ...] = simulator.task.action_space.shape or ()  # of one action
+    actions = np.zeros((longest, len(chosen), *shape), np.int64)
     rewards = np.zeros((longest, len(chosen)), np.float32)
-    actions[:, : len(chosen)][claimed] = trace.actions[flat]
+    actions[claimed] = trace.actions.reshape(-1, *shape)[flat]
     rewards[claimed] = trace.rewards[flat]
     differs = np.zeros((longest, len(chosen)), np.bool_)
     simulator.begin(lanes, trace.episode_seed[chosen])
     users = simulator.user_ids()[lanes]
     earned = np.zeros((longest, len(chosen)), np.float32)
+    whole = np.zeros((simulator.num_lanes, *shape), np.int64)  # lanes beyond the chosen are over
     try:
         for t in range(longest):
-            step = simulator.step(actions[t])
+            whole[: len(chosen)] = actions[t]
+            step = simulator.step(whole)
             earned[t] = step.rewards[lanes]
             over = (step.terminated | step.truncated)[lanes]
             differs[t] = over != (lengths <= t + 1)
@@ -253,7 +282,7 @@ def _explain(
     i, step = int(chosen[lane]), int(differs[:, lane].argmax())
     at, got = trace.offsets[i] + step, earned[step, lane]
     if got != trace.rewards[at]:
-        faults.fail(i, step, f"item {trace.actions[at]} earns {got:g}, the trace claims {trace.rewards[at]:g}")
+        faults.fail(i, step, f"{faults.action(at)} earns {got:g}, the trace claims {trace.rewards[at]:g}")
     if step + 1 < trace.lengths[i]:
         faults.fail(i, step, f"the session ends here by {causes[lane]!r}, the trace goes on")
     faults.fail(i, step, "the trace ends here, the session goes on")

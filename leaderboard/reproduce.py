@@ -12,7 +12,7 @@ from leaderboard.agents import registered_agents, source_hash
 from leaderboard.evaluate.batch import Job, Watch, evaluate
 from leaderboard.replay import verify
 from leaderboard.schema import Submission
-from leaderboard.traces import MAX_STEPS, Trace, read_trace
+from leaderboard.traces import Trace, read_trace
 from recsim_envs.errors import ReplayMismatchError
 
 
@@ -42,24 +42,22 @@ def reproduce(path: Path, *, workers: int = 0, watch: Watch | None = None) -> Re
     first = _trace(path, submission)
     _compare(submission, first, again)
     same = source_hash(agent.entry_point.partition(":")[0]) == agent.source_sha256
-    return Reproduction(submission, len(first), len(first.actions), same)
+    return Reproduction(submission, len(first), len(first.rewards), same)
 
 
 def _trace(path: Path, submission: Submission) -> Trace:
-    episodes = sum(t.episodes for t in submission.suite.tasks) * len(submission.suite.training_seeds)
-    return read_trace(path / "traces.parquet", episodes, MAX_STEPS)[0]
+    return read_trace(path / "traces.parquet", submission.suite.episodes)[0]
 
 
 def _compare(submission: Submission, first: Trace, again: Trace) -> None:
     for i in range(len(first)):
-        a = first.actions[first.offsets[i] : first.offsets[i + 1]]
-        b = again.actions[again.offsets[i] : again.offsets[i + 1]]
+        a, b = first.slates(i), again.slates(i)
         if not np.array_equal(a, b):
             shared = min(len(a), len(b))
-            differs = np.flatnonzero(a[:shared] != b[:shared])
+            differs = np.flatnonzero((a[:shared] != b[:shared]).any(axis=1))
             step = int(differs[0]) if len(differs) else shared
             env_id = submission.suite.tasks[first.task[i]].env_id
-            chosen = [str(x[step]) if step < len(x) else "none" for x in (b, a)]
+            chosen = [", ".join(map(str, x[step].tolist())) if step < len(x) else "none" for x in (b, a)]
             raise ReplayMismatchError(
                 f"{env_id}, training seed {first.training_seed[i]}, episode {first.episode[i]}, step {step}: the agent "
                 f"now chooses item {chosen[0]}, the submission has {chosen[1]}; are code and package "

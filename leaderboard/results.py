@@ -65,7 +65,8 @@ def differences(first: Replayed, second: Replayed) -> list[Difference]:
         )
     found = []
     for task, chosen in enumerate(first.submission.suite.tasks):
-        for name in (n for n, metric in METRICS.items() if metric.ratio is not None):
+        applying = (m for m in METRICS.values() if m.applies(first.outcomes[task]))
+        for name in (m.name for m in applying if m.ratio is not None):
             a, b = (_sums(r, r.outcomes[task], name) for r in (first, second))
             if (estimate := difference(a, b)) is not None:
                 found.append(Difference(task, chosen.env_id, name, a.value, b.value, estimate))
@@ -112,7 +113,7 @@ def _sums(replayed: Replayed, outcomes: Outcomes, name: str) -> Sums:
 
 def _metrics(replayed: Replayed, task: int, bottom: Replayed | None, top: Replayed | None) -> dict[str, Estimate]:
     outcomes, found = replayed.outcomes[task], {}
-    for name, metric in METRICS.items():
+    for name, metric in ((n, m) for n, m in METRICS.items() if m.applies(outcomes)):
         if metric.pooled is not None:
             found[name] = Estimate(value=metric.pooled(outcomes), note="pooled over all sessions: no interval")
         elif (estimate := mean(_sums(replayed, outcomes, name))) is not None:
@@ -145,7 +146,7 @@ def _row(replayed: Replayed, task: int, bottom: Replayed | None, top: Replayed |
         training_seeds=len(s.suite.training_seeds),
         episodes=outcomes.left.size,
         users=len(set(outcomes.users.tolist())),
-        steps=len(outcomes.items),
+        steps=len(outcomes.rewards),
         declared=s.declared,
         spent=_most(cells),
         metrics=_metrics(replayed, task, bottom, top),

@@ -191,6 +191,9 @@ class Submission(Stored):
     suite_hash: Sha256
     declared: SpentBudget = Field(description="the track's budget for each task and training seed")
     worlds: tuple[World, ...] = Field(min_length=1, max_length=256, description="one for each task of the suite")
+    fingerprints: tuple[Sha256, ...] = Field(
+        min_length=1, max_length=256, description="of a short fixed run of each task, see recsim_envs.fingerprint"
+    )
     cells: tuple[Cell, ...] = Field(min_length=1, max_length=16_384)
     traces_sha256: Sha256
     command: tuple[Line, ...] = Field(max_length=64)
@@ -209,6 +212,8 @@ class Submission(Stored):
             raise ValueError(f"declared is not the budget of track {self.suite.track}")
         if len(self.worlds) != len(self.suite.tasks):
             raise ValueError("worlds must name one world for each task of the suite")
+        if len(self.fingerprints) != len(self.suite.tasks):
+            raise ValueError("fingerprints must hold one for each task of the suite")
         wanted = [(t, s) for t in range(len(self.suite.tasks)) for s in self.suite.training_seeds]
         if [(c.task, c.training_seed) for c in self.cells] != wanted:
             raise ValueError("cells must be one for each task and training seed, in the suite's order")
@@ -235,8 +240,8 @@ TRACE_COLUMNS: Final[dict[str, str]] = {
     "training_seed": "uint32",
     "episode": "uint32",  # 0..quota-1
     "episode_seed": "uint64",  # a function of suite, environment and episode: the same for all agents
-    "actions": "list<int32>",  # one a step, the leaving step included
-    "rewards": "list<float32>",  # as claimed; the leaving step earned nothing
+    "actions": "list<int32>",  # one a step, the leaving step included; k a step, in order, where slates of k are shown
+    "rewards": "list<float32>",  # one a step, as claimed
     "tags": "list<uint16>",  # hash of (episode seed, step, action, reward), so that an edit is found with its step
     "end": "string",  # why the session ended, in the words of the simulator
 }

@@ -21,7 +21,7 @@ from recsim_envs.errors import SubmissionError
 
 MAX_FILE: Final = 2**30  # bytes of a traces file
 MAX_END: Final = 500  # characters of a cause
-MAX_STEPS: Final = 200_000_000  # steps that a traces file may hold
+MAX_STEPS: Final = 200_000_000  # steps that a traces file may hold, and items
 
 _TYPES = {
     "uint16": pa.uint16(),
@@ -36,13 +36,18 @@ SCHEMA: Final = pa.schema([pa.field(name, _TYPES[kind], nullable=False) for name
 _END: Final = SCHEMA.get_field_index("end")
 _READ_SCHEMA: Final = SCHEMA.set(_END, pa.field("end", pa.dictionary(pa.int32(), pa.string()), nullable=False))
 
+_PER_EPISODE: Final = ("task", "training_seed", "episode", "episode_seed", "ends")
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """n episodes of one or more cells. Episode i has the steps `offsets[i]:offsets[i + 1]` of the flat arrays.
+    """n episodes of one or more cells. Episode i has the steps `offsets[i]:offsets[i + 1]` of `rewards` and `tags`.
 
-    task, training_seed, episode: int64 (n,); episode_seed: uint64 (n,); offsets: int64 (n + 1,);
-    actions: int32, rewards: float32, tags: uint16 (steps,); ends: the cause of each end, object (n,) of str.
+    Its items are `item_offsets[i]:item_offsets[i + 1]` of `actions`: k for each step, in the order of the slate, where
+    its task shows slates of k, else one.
+
+    task, training_seed, episode: int64 (n,); episode_seed: uint64 (n,); offsets, item_offsets: int64 (n + 1,);
+    actions: int32 (items,); rewards: float32, tags: uint16 (steps,); ends: the cause of each end, object (n,) of str.
     """
 
     task: NDArray[np.int64]
@@ -50,6 +55,7 @@ class Trace:
     episode: NDArray[np.int64]
     episode_seed: NDArray[np.uint64]
     offsets: NDArray[np.int64]
+    item_offsets: NDArray[np.int64]
     actions: NDArray[np.int32]
     rewards: NDArray[np.float32]
     tags: NDArray[np.uint16]
@@ -63,21 +69,40 @@ class Trace:
         """Steps of each episode, the leaving step included: int64 (n,)."""
         return np.diff(self.offsets)
 
+    def slates(self, i: int) -> NDArray[np.int32]:
+        """The items of each step of episode i: (its steps, k)."""
+        return self.actions[self.item_offsets[i] : self.item_offsets[i + 1]].reshape(int(self.lengths[i]), -1)
+
+    def of(self, rows: slice) -> Trace:
+        """Some episodes that follow one another."""
+        start, stop, _ = rows.indices(len(self))
+        steps = slice(self.offsets[start], self.offsets[stop])
+        items = slice(self.item_offsets[start], self.item_offsets[stop])
+        return Trace(
+            offsets=self.offsets[start : stop + 1] - steps.start,
+            item_offsets=self.item_offsets[start : stop + 1] - items.start,
+            actions=self.actions[items],
+            rewards=self.rewards[steps],
+            tags=self.tags[steps],
+            **{n: getattr(self, n)[start:stop] for n in _PER_EPISODE},
+        )
+
     def expected_tags(self) -> NDArray[np.uint16]:
-        """What `tags` must be, given seeds, actions and rewards."""
+        """What `tags` must be, given seeds, actions and rewards of one task: every step has as many items."""
         return step_tags(self.episode_seed, self.offsets, self.actions, self.rewards)
 
 
 def step_tags(
     seeds: NDArray[np.uint64], offsets: NDArray[np.int64], actions: NDArray[np.int32], rewards: NDArray[np.float32]
 ) -> NDArray[np.uint16]:
-    """16 bits of a hash of (episode seed, step, action, reward) for each step.
+    """16 bits of a hash of (episode seed, step, action, reward) for each step; `actions` holds as many items for each.
 
     They make an accidental or clumsy edit visible at its step even where the reward still agrees. They are no
     signature: whoever recomputes them has made another trace, which `longrec reproduce` tells apart.
     """
-    tags = np.empty(len(actions), np.uint16)
-    _fill_tags(seeds, offsets, actions, rewards.view(np.uint32), tags)
+    tags = np.empty(len(rewards), np.uint16)
+    width = len(actions) // max(1, len(rewards))
+    _fill_tags(seeds, offsets, actions.reshape(len(rewards), width), rewards.view(np.uint32), tags)
     return tags
 
 
@@ -85,20 +110,25 @@ def step_tags(
 def _fill_tags(seeds: Any, offsets: Any, actions: Any, reward_bits: Any, tags: Any) -> None:
     for i in range(len(seeds)):
         for k in range(offsets[i], offsets[i + 1]):
-            tags[k] = rng.bits(seeds[i], k - offsets[i], np.uint32(actions[k]), reward_bits[k]) >> np.uint64(48)
+            action = np.uint32(actions[k, 0])
+            for slot in range(1, actions.shape[1]):  # a slate is folded into 32 bits, its order too
+                action = np.uint32(rng.bits(action, slot, np.uint32(actions[k, slot]), 0) >> np.uint64(32))
+            tags[k] = rng.bits(seeds[i], k - offsets[i], action, reward_bits[k]) >> np.uint64(48)
 
 
 def concatenate(traces: Sequence[Trace]) -> Trace:
     """Episodes of all traces, in order."""
-    starts = np.concatenate([[0], np.cumsum([len(t.actions) for t in traces])])
-    offsets = [t.offsets[:-1] + start for t, start in zip(traces, starts, strict=False)] + [starts[-1:]]
-    names = ("task", "training_seed", "episode", "episode_seed", "actions", "rewards", "tags", "ends")
-    return Trace(offsets=np.concatenate(offsets), **{n: np.concatenate([getattr(t, n) for t in traces]) for n in names})
+    joined = {n: np.concatenate([getattr(t, n) for t in traces]) for n in (*_PER_EPISODE, "actions", "rewards", "tags")}
+    starts = {
+        n: np.concatenate([[0], np.cumsum(np.concatenate([np.diff(getattr(t, n)) for t in traces]))])
+        for n in ("offsets", "item_offsets")
+    }
+    return Trace(**joined, **starts)
 
 
 def write_trace(path: Path, trace: Trace, metadata: dict[str, str] | None = None) -> None:
     """Write Parquet atomically; the same trace gives the same bytes. `metadata` goes into the file's footer."""
-    offsets = pa.array(trace.offsets.astype(np.int32))
+    steps, items = (pa.array(o.astype(np.int32)) for o in (trace.offsets, trace.item_offsets))
     columns: dict[str, Any] = {
         "task": trace.task,
         "training_seed": trace.training_seed,
@@ -109,9 +139,8 @@ def write_trace(path: Path, trace: Trace, metadata: dict[str, str] | None = None
     arrays = []
     for field in SCHEMA:
         if pa.types.is_list(field.type):
-            arrays.append(
-                pa.ListArray.from_arrays(offsets, pa.array(getattr(trace, field.name), field.type.value_type))
-            )
+            values = pa.array(getattr(trace, field.name), field.type.value_type)
+            arrays.append(pa.ListArray.from_arrays(items if field.name == "actions" else steps, values))
         else:
             arrays.append(pa.array(columns[field.name], field.type))
     table = pa.Table.from_arrays(arrays, schema=SCHEMA.with_metadata(metadata or None))
@@ -119,17 +148,20 @@ def write_trace(path: Path, trace: Trace, metadata: dict[str, str] | None = None
         pq.write_table(table, scratch, compression="zstd", compression_level=9, row_group_size=65_536)
 
 
-def read_trace(path: Path, max_episodes: int, max_steps: int) -> tuple[Trace, dict[str, str]]:
+def read_trace(
+    path: Path, max_episodes: int, max_steps: int = MAX_STEPS, max_items: int = MAX_STEPS
+) -> tuple[Trace, dict[str, str]]:
     """Read a traces file and its footer. Sizes are held against the limits before anything is decoded.
 
-    Raises `SubmissionError` naming the file and what is wrong: missing, damaged, other columns, too large.
+    `max_items` limits the items of all actions together, which are more than steps where slates are shown. Raises
+    `SubmissionError` naming the file and what is wrong: missing, damaged, other columns, too large.
     """
     try:
         if check_regular(path) > MAX_FILE:
             raise SubmissionError(f"{path} is larger than {MAX_FILE >> 20} MiB; no suite of ours needs that")
         # A word that is stored once and referred to by every row must not be copied for each.
         with pq.ParquetFile(path, read_dictionary=["end"]) as file:
-            _check_sizes(path, file, max_episodes, min(max_steps, MAX_STEPS))
+            _check_sizes(path, file, max_episodes, min(max_steps, MAX_STEPS), min(max_items, MAX_STEPS))
             table = file.read()
         return _from_table(path, table), _footer(table)
     except FileNotFoundError:
@@ -140,7 +172,7 @@ def read_trace(path: Path, max_episodes: int, max_steps: int) -> tuple[Trace, di
         ) from error
 
 
-def _check_sizes(path: Path, file: Any, max_episodes: int, max_steps: int) -> None:
+def _check_sizes(path: Path, file: Any, max_episodes: int, max_steps: int, max_items: int) -> None:
     if not file.schema_arrow.remove_metadata().equals(_READ_SCHEMA):
         wanted = ", ".join(f"{n}: {k}" for n, k in TRACE_COLUMNS.items())
         raise SubmissionError(f"{path}: columns are not those of a trace ({wanted}); write it with longrec")
@@ -150,7 +182,8 @@ def _check_sizes(path: Path, file: Any, max_episodes: int, max_steps: int) -> No
     for column in range(meta.num_columns):
         values = sum(meta.row_group(g).column(column).num_values for g in range(meta.num_row_groups))
         size = sum(meta.row_group(g).column(column).total_uncompressed_size for g in range(meta.num_row_groups))
-        if values > max_steps + max_episodes or size > 16 * (max_steps + max_episodes) + 2**20:
+        most = max_episodes + (max_items if file.schema.column(column).path.startswith("actions.") else max_steps)
+        if values > most or size > 16 * most + 2**20:
             raise SubmissionError(
                 f"{path}: column {column} holds {values} values, more than the suite's horizon allows"
             )
@@ -163,19 +196,23 @@ def _from_table(path: Path, table: Any) -> Trace:
     ):
         raise SubmissionError(f"{path}: a column holds nulls; write it with longrec")
     flat = {n: columns[n].flatten().to_numpy() for n in ("actions", "rewards", "tags")}
-    offsets = columns["actions"].offsets.to_numpy().astype(np.int64)
-    for name in ("rewards", "tags"):
-        if not np.array_equal(np.diff(columns[name].offsets.to_numpy()), np.diff(offsets)):
-            raise SubmissionError(f"{path}: {name} and actions differ in length; write it with longrec")
+    starts = {n: _from_zero(columns[n].offsets.to_numpy()) for n in flat}
+    if not np.array_equal(starts["rewards"], starts["tags"]):
+        raise SubmissionError(f"{path}: rewards and tags differ in length; write it with longrec")
     return Trace(
         task=columns["task"].to_numpy().astype(np.int64),
         training_seed=columns["training_seed"].to_numpy().astype(np.int64),
         episode=columns["episode"].to_numpy().astype(np.int64),
         episode_seed=columns["episode_seed"].to_numpy(),
-        offsets=offsets - offsets[0],
+        offsets=starts["rewards"],
+        item_offsets=starts["actions"],
         ends=_ends(path, columns["end"]),
         **flat,
     )
+
+
+def _from_zero(offsets: NDArray[np.int32]) -> NDArray[np.int64]:
+    return offsets.astype(np.int64) - offsets[0]
 
 
 def _ends(path: Path, column: Any) -> NDArray[Any]:

@@ -45,3 +45,7 @@ class AgentError(LongrecError):
 
 class LanguageModelError(LongrecError):
     """A language model is unreachable, refused a request, or answered unusably."""
+
+
+class PlatformError(LongrecError):
+    """This platform computes an environment otherwise than the package's golden run: results would not compare."""

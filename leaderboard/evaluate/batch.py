@@ -90,6 +90,7 @@ def _finish(job: Job, folder: RunFolder) -> None:
         suite_hash=plan.suite.hash,
         declared=plan.suite.budget,
         worlds=plan.worlds,
+        fingerprints=plan.fingerprints,
         cells=tuple(cell for _, cell in loaded),
         traces_sha256=file_sha256(traces),
         command=tuple(part[:500] for part in job.command[:64]),

@@ -8,10 +8,11 @@ from typing import Any
 from leaderboard import seeds
 from leaderboard.agents import agent_record
 from leaderboard.evaluate.training import MeteredEnvs
-from leaderboard.schema import AgentRecord, SpentBudget, Stored, Suite, Task, World
+from leaderboard.schema import AgentRecord, Sha256, SpentBudget, Stored, Suite, Task, World
 from recsim_envs import make_simulator
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.families.base import Simulator
+from recsim_envs.fingerprint import check_fingerprint, fingerprint
 from recsim_envs.spec import Budget, TaskSpec
 
 
@@ -21,24 +22,33 @@ class Plan(Stored):
     agent: AgentRecord
     suite: Suite
     worlds: tuple[World, ...]
+    fingerprints: tuple[Sha256, ...]
 
 
 def make_plan(agent: str, parameters: Mapping[str, Any], suite: Suite) -> Plan:
     """Resolve names once, before anything is run.
 
-    Raises `AgentError`, `ConfigurationError` or `WorldError` for what does not exist or does not fit together.
+    Raises `AgentError`, `ConfigurationError` or `WorldError` for what does not exist or does not fit together, and
+    `PlatformError` where a built-in environment computes otherwise than it should.
     """
     record = agent_record(agent, parameters)
     if record.trains and suite.budget.episodes == 0:
         raise ConfigurationError(
             f"agent {agent!r} must train, and track {suite.track!r} allows no training; use another"
         )
-    return Plan(agent=record, suite=suite, worlds=suite_worlds(suite))
+    worlds = suite_worlds(suite)
+    return Plan(agent=record, suite=suite, worlds=worlds, fingerprints=tuple(map(checked_fingerprint, suite.tasks)))
 
 
 def suite_worlds(suite: Suite) -> tuple[World, ...]:
     """Names and hashes of the worlds that the suite's tasks run on here."""
     return tuple(world_of(simulator_for(task, 1)) for task in suite.tasks)
+
+
+def checked_fingerprint(task: Task) -> str:
+    """The fingerprint of a task with its options, once that of its id is as it should be."""
+    check_fingerprint(task.env_id)
+    return fingerprint(task.env_id, task.options)
 
 
 def simulator_for(task: Task, num_lanes: int) -> Simulator:

@@ -18,7 +18,7 @@ from leaderboard.evaluate.build import Plan
 from leaderboard.evaluate.cell import CellSpec
 from leaderboard.files import read_model, write_json
 from leaderboard.schema import Cell, Submission
-from leaderboard.traces import MAX_STEPS, Trace, read_trace
+from leaderboard.traces import Trace, read_trace
 from recsim_envs.errors import ConfigurationError, SubmissionError
 
 Discard = Literal["never", "other", "always"]
@@ -95,7 +95,7 @@ def is_finished(spec: CellSpec) -> bool:
 def load_cell(spec: CellSpec) -> tuple[Trace, Cell]:
     """The episodes and the record of a finished cell."""
     quota = spec.plan.suite.tasks[spec.task].episodes
-    trace, footer = read_trace(spec.path, quota, MAX_STEPS)
+    trace, footer = read_trace(spec.path, quota)
     try:
         cell = Cell.model_validate_json(footer.get("cell", ""))
     except ValidationError as error:
@@ -111,6 +111,7 @@ def _difference(known: Plan, plan: Plan) -> str:
         ("set of parameters", known.agent.parameters, plan.agent.parameters),
         ("suite", known.suite, plan.suite),
         ("world", known.worlds, plan.worlds),
+        ("fingerprint of an environment", known.fingerprints, plan.fingerprints),
     ):
         if a != b:
             return what

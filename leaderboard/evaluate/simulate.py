@@ -7,6 +7,7 @@ a step and put in order at the end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -26,7 +27,8 @@ T = TypeVar("T")
 class _Log:
     """What happened, one chunk of arrays a step, and its ordering by session."""
 
-    def __init__(self, episodes: int) -> None:
+    def __init__(self, episodes: int, shape: tuple[int, ...]) -> None:
+        self._shape = shape  # of one action
         self.lengths = np.zeros(episodes, np.int64)
         self.ends = np.full(episodes, "", dtype=object)
         self._chunks: list[tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]] = []
@@ -36,16 +38,18 @@ class _Log:
 
     def trace(self, task: int, training_seed: int, seeds: NDArray[np.uint64]) -> Trace:
         offsets = np.concatenate([[0], np.cumsum(self.lengths)])
-        actions, rewards = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], np.float32)
+        placed, rewards = np.empty((offsets[-1], *self._shape), np.int32), np.empty(offsets[-1], np.float32)
         cursor = offsets[:-1].copy()
         for chunk in self._chunks:
-            _place(*chunk, cursor, actions, rewards)
+            _place(*chunk, cursor, placed, rewards)
+        actions = placed.reshape(-1)
         return Trace(
             task=np.full(len(seeds), task),
             training_seed=np.full(len(seeds), training_seed),
             episode=np.arange(len(seeds)),
             episode_seed=seeds,
             offsets=offsets,
+            item_offsets=offsets * math.prod(self._shape),
             actions=actions,
             rewards=rewards,
             tags=step_tags(seeds, offsets, actions, rewards),
@@ -109,7 +113,8 @@ def _place(episodes: Any, actions: Any, rewards: Any, cursor: Any, all_actions: 
     """Put one step of some sessions where each session's steps go, and move these sessions' cursors on."""
     for i in range(len(episodes)):
         place = cursor[episodes[i]]
-        all_actions[place], all_rewards[place] = actions[i], rewards[i]
+        all_actions[place] = actions[i]  # an item, or a row of them
+        all_rewards[place] = rewards[i]
         cursor[episodes[i]] = place + 1
 
 
@@ -131,11 +136,12 @@ def simulate(
     the instance says by now. `progress` is called with the number of finished sessions. Raises `AgentError` when
     the agent fails or answers with something that is no action.
     """
-    lanes, log = _Lanes(simulator, seeds, keys), _Log(len(seeds))
+    shape: tuple[int, ...] = simulator.task.action_space.shape or ()
+    lanes, log = _Lanes(simulator, seeds, keys), _Log(len(seeds), shape)
     watches = type(agent).observe is not Agent.observe
     while len(lanes.active):
         rows, sessions = lanes.rows, lanes.sessions()
-        actions = _act(agent, _rows(simulator.observe(), rows), _infos(simulator, rows, privileged), sessions)
+        actions = _act(agent, _rows(simulator.observe(), rows), _infos(simulator, rows, privileged), sessions, shape)
         step = _step(simulator, agent, actions, rows)
         rewards, terminated, truncated = step if rows is None else (a[rows] for a in step)
         over = terminated | truncated
@@ -164,19 +170,21 @@ def _infos(simulator: Simulator, rows: NDArray[np.int64] | None, privileged: boo
     return infos
 
 
-def _act(agent: Agent, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[Any]:
+def _act(agent: Agent, observations: Batch, infos: Batch, sessions: Sessions, shape: tuple[int, ...]) -> NDArray[Any]:
+    """What the agent answers, int64 (b, *shape): `shape` is that of one action, () or (k,)."""
     actions = guarded(agent, "act", lambda: np.asarray(agent.act(observations, infos, sessions)))
-    if actions.shape != sessions.lanes.shape or actions.dtype.kind not in "iu":
+    if actions.shape != (len(sessions.lanes), *shape) or actions.dtype.kind not in "iu":
+        wanted = f"a slate of {shape[0]} integer item ids" if shape else "one integer item id"
         raise AgentError(
             f"{type(agent).__name__}.act returned {actions.dtype} of shape {actions.shape} for {len(sessions.lanes)} "
-            f"sessions; return one integer item id a row"
+            f"sessions; return {wanted} a row, of shape {(len(sessions.lanes), *shape)}"
         )
     return actions.astype(np.int64, copy=False)
 
 
 def _step(simulator: Simulator, agent: Agent, actions: NDArray[Any], rows: NDArray[np.int64] | None) -> Any:
     if rows is not None:
-        whole = np.zeros(simulator.num_lanes, np.int64)  # lanes that are over ignore their action
+        whole = np.zeros((simulator.num_lanes, *actions.shape[1:]), np.int64)  # lanes that are over ignore their action
         whole[rows] = actions
         actions = whole
     try:

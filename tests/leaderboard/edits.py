@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 
 import numpy as np
 
 from leaderboard.files import file_sha256
-from leaderboard.traces import MAX_STEPS, Trace, read_trace, step_tags, write_trace
+from leaderboard.traces import Trace, concatenate, read_trace, step_tags, write_trace
 
 
 def read(path):
-    return read_trace(path / "traces.parquet", 1000, MAX_STEPS)[0]
+    return read_trace(path / "traces.parquet", 1000)[0]
 
 
 def write(path, trace, *, keep_hash=False):
@@ -20,15 +21,17 @@ def write(path, trace, *, keep_hash=False):
         edit(path, traces_sha256=file_sha256(path / "traces.parquet"))
 
 
-def edit(path, **fields):
+def edit(path, **values):
     file = path / "submission.json"
-    record = json.loads(file.read_text()) | fields
+    record = json.loads(file.read_text()) | values
     file.write_text(json.dumps(record))
 
 
 def changed(trace, **columns):
-    names = ("task", "training_seed", "episode", "episode_seed", "offsets", "actions", "rewards", "tags", "ends")
-    return Trace(**({n: getattr(trace, n).copy() for n in names} | columns))
+    """A copy with other columns; where items stay as many a step as they were, their offsets follow the steps'."""
+    if "offsets" in columns and "item_offsets" not in columns:
+        columns["item_offsets"] = columns["offsets"] * (len(trace.actions) // len(trace.rewards))
+    return Trace(**({f.name: getattr(trace, f.name).copy() for f in fields(trace)} | columns))
 
 
 def retagged(trace):
@@ -37,10 +40,7 @@ def retagged(trace):
 
 def select(trace, rows):
     """Some rows of a trace, in any order."""
-    parts = [slice(trace.offsets[r], trace.offsets[r + 1]) for r in rows]
-    columns = {n: getattr(trace, n)[rows] for n in ("task", "training_seed", "episode", "episode_seed", "ends")}
-    flat = {n: np.concatenate([getattr(trace, n)[p] for p in parts]) for n in ("actions", "rewards", "tags")}
-    return Trace(offsets=np.concatenate([[0], np.cumsum(trace.lengths[rows])]), **columns, **flat)
+    return concatenate([trace.of(slice(r, r + 1)) for r in rows])
 
 
 def longest(trace, task=0):
