@@ -1,0 +1,37 @@
+"""Reference policies of long-term satisfaction: both know the user's satisfaction and the dynamics."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from recsim_envs import rng
+from recsim_envs.families.base import Reference
+from recsim_envs.families.satisfaction import kernel
+from recsim_envs.families.satisfaction.simulator import SatisfactionSimulator
+
+POINTS: Final = 201  # of exposure in the table of values
+SAMPLES: Final = 32  # candidate sets over which the table averages, fewer where they are very large
+
+
+def myopic(simulator: SatisfactionSimulator) -> Reference:
+    """The slate of the most expected engagement in this step."""
+    nothing = np.zeros((1, 2))
+    return lambda: simulator.best_slates(nothing, myopic=True)
+
+
+def planner(simulator: SatisfactionSimulator) -> Reference:
+    """The optimum: reward now plus the value of what follows, by backward induction over exposure and steps left.
+
+    Exact but for the table's grid, for averaging over sampled candidate sets, and for leaving out the noise of the
+    exposure (sd 0.05 against steps of up to 1).
+    """
+    rules, count = simulator.rules, simulator.num_candidates
+    samples = np.empty((max(2, min(SAMPLES, 2_000 // count)), count), np.float32)
+    root = np.uint64(rng.derive_seed("satisfaction-planner"))
+    for m, sample in enumerate(samples):
+        kernel.draw_candidates(root, m, sample)
+    values = np.empty((min(rules.horizon, rules.time_budget) + 1, POINTS))
+    kernel.solve(rules, samples, simulator.slate_size, values)
+    return lambda: simulator.best_slates(values)
