@@ -2,9 +2,9 @@
 
     gap = (V_planner - V_myopic) / |V_planner|
 
-V is the mean return of a session of test users; V_myopic the best of three: the item or slate of the highest
-expected reward now ("myopic"), the same without repeats, and the best fixed cycle, shown to all. All play the same
-sessions (common random numbers), so intervals are paired; users are resampled, with all their sessions (cluster
+V is the mean return of a session of test users; V_myopic the best of: the item or slate of the highest expected
+reward now ("myopic"), the same without repeats, whatever else a family calls "myopic-...", and the best fixed cycle,
+shown to all. All play the same sessions (common random numbers), so intervals are paired; users are resampled, with all their sessions (cluster
 bootstrap, Davison & Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). Beside them stand the
 random policy and the most popular items. An environment under `RANKED_FROM` is no test of long-term recommendation.
 """
@@ -26,7 +26,7 @@ from recsim_envs.registration import make_simulator
 
 RANKED_FROM: Final = 0.2
 REPLICATES: Final = 2000
-MYOPIC: Final = ("myopic", "myopic-no-repeat", "best-cycle")
+CYCLE: Final = "best-cycle"
 PLANNER: Final = "planner"
 Progress = Callable[[str], None]
 Floats = NDArray[np.float64]
@@ -77,7 +77,7 @@ def horizon_gap(
     being played. Raises `ConfigurationError` for an id or option that does not exist.
     """
     tell = progress or (lambda _: None)
-    tell("best-cycle (searching)")
+    tell(f"{CYCLE} (searching)")
     cycle = best_cycle(lambda lanes: make_simulator(env_id, lanes, split="train", **options), seed)
     simulator = make_simulator(env_id, episodes, split="test", **options)
     seeds = rng.bits_array(rng.derive_seed("horizon-gap", seed), np.arange(episodes), rng.EPISODE) >> np.uint64(1)
@@ -87,7 +87,8 @@ def horizon_gap(
         returns[name], steps = play(simulator, make, seeds)
         lengths[name] = float(steps.mean())
     users = simulator.user_ids()
-    best = max((name for name in MYOPIC if name in returns), key=lambda name: returns[name].mean())
+    informed = [name for name in returns if name == CYCLE or name.startswith("myopic")]
+    best = max(informed, key=lambda name: returns[name].mean())
     return Gap(
         env_id=env_id,
         options=options,
@@ -108,7 +109,7 @@ def _policies(
     if not simulator.task.candidates:
         found["popular"] = lambda: popular(simulator)
     if len(cycle):
-        found["best-cycle"] = lambda: fixed_cycle(simulator, cycle)
+        found[CYCLE] = lambda: fixed_cycle(simulator, cycle)
     return found | simulator.references()
 
 

@@ -24,6 +24,7 @@ POLICIES = {
     "popular": "most popular",
     "myopic": "myopic: best expected reward now",
     "myopic-no-repeat": "myopic without repeats",
+    "myopic-views": "myopic on long views",
     "best-cycle": "best fixed cycle",
     PLANNER: "planner (oracle)",
 }
@@ -135,7 +136,7 @@ def _value(value: int | float | str | bool) -> str:
 def scores(gap: Gap, what: str = "return a session") -> str:
     """The measured scores and the horizon gap."""
     lines = [f"| policy | {what} | steps |", "|---|---|---|"]
-    for name in (n for n in POLICIES if n in gap.scores):
+    for name in sorted(gap.scores, key=lambda name: list(POLICIES).index(name)):
         value, low, high = gap.scores[name]
         lines.append(f"| {POLICIES[name]} | {value:.4g} [{low:.4g}, {high:.4g}] | {gap.lengths[name]:.1f} |")
     options = "".join(f" --option {key}={value}" for key, value in gap.options.items())
