@@ -1,4 +1,4 @@
-"""Choosing items where a protocol may forbid some of them."""
+"""Choosing items, alone or k at a time, where a protocol may forbid some of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recsim_envs.spec import Batch
+from recsim_envs.errors import AgentError
+from recsim_envs.spec import Agent, Batch, TaskSpec
+
+
+def require_items(agent: Agent, task: TaskSpec) -> None:
+    """Raise `AgentError` where items are drawn anew for each step, so that a slot tells nothing of what is in it."""
+    if task.candidates:
+        raise AgentError(
+            f"{type(agent).__name__} chooses among the items of a catalogue, and {task.env_id or 'this environment'} "
+            "draws its items anew for each step; use random, or an agent that reads them in the observations"
+        )
 
 
 def allowed_items(infos: Batch) -> NDArray[np.bool_] | None:
@@ -34,11 +44,31 @@ def best_allowed(scores: NDArray[Any], allowed: NDArray[np.bool_] | None) -> NDA
 def replace_forbidden(
     wanted: NDArray[np.int64], scores: NDArray[Any], allowed: NDArray[np.bool_] | None
 ) -> NDArray[np.int64]:
-    """`wanted` (b,), with forbidden items replaced by the allowed one of the highest score (n,)."""
+    """`wanted` (b,), with forbidden items replaced by the allowed one of the highest score (n,).
+
+    In slates (b, k) they are replaced by such as the slate does not hold already, as long as there are any.
+    """
     if allowed is None:
         return wanted
+    if wanted.ndim == 2:
+        return _replace_in_slates(wanted, scores, allowed)
     blocked = ~allowed[np.arange(len(wanted)), wanted]
     out = wanted.copy()
     if blocked.any():
         out[blocked] = best_allowed(scores, allowed[blocked])
+    return out
+
+
+def _replace_in_slates(
+    wanted: NDArray[np.int64], scores: NDArray[Any], allowed: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    rows, out = np.arange(len(wanted)), wanted.copy()
+    blocked = ~np.take_along_axis(allowed, wanted, axis=1)
+    for slot in np.flatnonzero(blocked.any(axis=0)):
+        fresh = allowed.copy()
+        np.put_along_axis(fresh, out, False, axis=1)
+        exhausted = ~fresh.any(axis=1)
+        fresh[exhausted] = allowed[exhausted]
+        best = best_allowed(scores, fresh)
+        out[rows, slot] = np.where(blocked[:, slot], best, out[:, slot])
     return out

@@ -5,31 +5,49 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.selection import allowed_items, ranking, replace_forbidden
+from baselines.selection import allowed_items, ranking, replace_forbidden, require_items
 from recsim_envs import rng
-from recsim_envs.errors import ConfigurationError
+from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Catalogue, Sessions, TaskSpec
 
 
 class RandomAgent(Agent):
-    """Every allowed item with the same probability: the 0 of the scale."""
+    """Every allowed item with the same probability: the 0 of the scale. The items of a slate differ."""
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
-        """Remember the size of the catalogue; the draws come from the session keys alone."""
-        self._num_items = task.catalogue.num_items
+        """Remember how many items there are and are shown; the draws come from the session keys alone."""
+        self._num_items, self._slate = task.catalogue.num_items, task.slate_size
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
-        """A uniform draw from the session's key and step."""
+        """Uniform draws without replacement from the session's key and step."""
         allowed = allowed_items(infos)
-        if allowed is None:
-            return rng.below_array(self._num_items, sessions.keys, sessions.steps, rng.AGENT)
-        ranks = rng.below_array(allowed.sum(axis=1), sessions.keys, sessions.steps, rng.AGENT)
-        # The r-th allowed item is the first with r + 1 allowed items up to and including itself.
-        return (np.cumsum(allowed, axis=1) > ranks[:, None]).argmax(axis=1).astype(np.int64)
+        count = self._num_items if allowed is None else allowed.sum(axis=1)
+        drawn = distinct(count, self._slate or 1, sessions)
+        if allowed is not None:
+            # The r-th allowed item is the first with r + 1 allowed items up to and including itself.
+            upto = np.cumsum(allowed, axis=1)
+            drawn = np.stack([(upto > ranks[:, None]).argmax(axis=1) for ranks in drawn.T], axis=1)
+        return drawn[:, 0] if self._slate is None else drawn
+
+
+def distinct(count: int | NDArray[np.int64], number: int, sessions: Sessions) -> NDArray[np.int64]:
+    """`number` different integers in 0..count-1 a session, in random order: int64 (b, number).
+
+    The j-th is drawn among those not drawn yet, by its rank: every draw before that is not above it moves it up by one
+    (selection sampling on a sorted list). Where `count` is smaller than `number`, the surplus repeats what is there.
+    """
+    drawn = np.empty((len(sessions.keys), number), np.int64)
+    for j in range(number):
+        left = np.maximum(np.asarray(count) - j, 1)
+        rank = rng.below_array(left, sessions.keys, sessions.steps, rng.AGENT, j)
+        for earlier in np.sort(drawn[:, :j], axis=1).T:
+            rank += rank >= earlier
+        drawn[:, j] = rank
+    return drawn % np.maximum(np.reshape(count, (-1, 1)), 1) if number > 1 else drawn
 
 
 class _RankingAgent(Agent):
-    """Shows the items of one public ranking, best first, the same to everybody."""
+    """Shows the items of one public ranking, best first, the same to everybody, one slate after another."""
 
     def __init__(self, *, cycle_length: int | None = None) -> None:
         if cycle_length is not None and cycle_length < 1:
@@ -40,13 +58,20 @@ class _RankingAgent(Agent):
         raise NotImplementedError
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
-        """Rank the catalogue."""
+        """Rank the catalogue. Raises `AgentError` where there is none, or `cycle_length` does not fill a slate."""
+        require_items(self, task)
+        self._slate = task.slate_size
         self._priority = self._scores(task.catalogue)
         self._ranking = ranking(self._priority)[: self.cycle_length]
+        if len(self._ranking) < (self._slate or 1):
+            raise AgentError(f"{len(self._ranking)} items do not fill a slate of {self._slate}; raise cycle_length")
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
-        """The item at the rank of the step; where it is forbidden, the best allowed one."""
-        wanted = self._ranking[sessions.steps % len(self._ranking)]
+        """The item at the rank of the step, or the next k of a slate; where one is forbidden, the best allowed one."""
+        places = sessions.steps
+        if self._slate is not None:
+            places = places[:, None] * self._slate + np.arange(self._slate)
+        wanted = self._ranking[places % len(self._ranking)]
         return replace_forbidden(wanted, self._priority, allowed_items(infos))
 
 
@@ -54,7 +79,7 @@ class PopularAgent(_RankingAgent):
     """The most popular items of the training users' log, one a step from the top of the list down.
 
     `cycle_length` starts again at the top after so many items; 1 shows the most popular item for ever, None
-    (default) goes through the whole catalogue, which is how a top-N list is read.
+    (default) goes through the whole catalogue, which is how a top-N list is read. Slates of k hold the next k each.
     """
 
     def _scores(self, catalogue: Catalogue) -> NDArray[np.float64]:
