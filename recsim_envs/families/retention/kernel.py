@@ -132,7 +132,7 @@ def respond(slate, seed, step, topics, facets, c, mind, tastes, history, clicks,
         views[j] = clicks[j] and np.float64(draw & np.uint64(0xFFFFFFFF)) * 2.0**-32 < chance
         examined *= c.attention
         if clicks[j]:
-            tastes[SATIATION, k] += c.satiation
+            tastes[SATIATION, k] += c.satiation_gain
             if views[j]:
                 tastes[INTEREST, k] += c.taste_gain * (1.0 - tastes[INTEREST, k])
                 mind[TRUST] += c.trust_gain * (1.0 - mind[TRUST])

@@ -35,7 +35,7 @@ class Constants(NamedTuple):
     repeat: float = 0.4  # ours: an item still remembered matches that much less; else one good item would do for ever
 
     # Satiation (Leqi et al., "Rebounding bandits", NeurIPS 2021: each pull adds, time lets it decay geometrically).
-    satiation: float = 0.06  # added to a topic by each click
+    satiation_gain: float = 0.06  # added to a topic by each click
     satiation_days: float = 2.0  # days away in which it falls to 1/e
 
     # Tastes (RecLab's topics move by .1 a visit; Zajonc 1968, "Attitudinal effects of mere exposure").
@@ -71,7 +71,7 @@ class Constants(NamedTuple):
     pull_spread: float = 0.3  # sd of a fixed difference between users
 
 
-FROZEN: Final = Constants(repeat=0.0, satiation=0.0, taste_gain=0.0, trust_gain=0.0, trust_loss=0.0)
+FROZEN: Final = Constants(repeat=0.0, satiation_gain=0.0, taste_gain=0.0, trust_gain=0.0, trust_loss=0.0)
 """A user whom nothing changes, as KuaiSim's cross-session environment has them."""
 GAP_LOGITS: Final = (-0.765, 0.927, 0.482, 0.402, 0.472, 0.782)
 """Calibrated: days 0 (later on the same day), 1, 2, 3, 4, and 5 or more, so that gaps fit DAY_GAPS."""

@@ -32,7 +32,7 @@ def worth(c, match, interest, trust, quality, bait, prices):
     watched = prices[VIEWED] + prices[TRUSTED] * c.trust_gain * (1.0 - trust)
     watched += prices[INTERESTED] * c.taste_gain * (1.0 - interest)
     disappointed = prices[DISAPPOINTED] - prices[TRUSTED] * c.trust_loss * trust
-    tired = prices[SATIATED] * c.satiation * interest  # a topic of no interest may well be worn out
+    tired = prices[SATIATED] * c.satiation_gain * interest  # a topic of no interest may well be worn out
     return click * (prices[CLICKED] + tired + view * watched + (1.0 - view) * disappointed)
 
 
@@ -70,7 +70,7 @@ def build(topics, facets, c, clock, mind, tastes, history, prices, shown, slates
                     best = i
             slates[b, j], changed, known[best] = best, topics[best], True
             match = tastes[b, INTEREST, changed] - weary[changed]
-            weary[changed] += c.satiation * examined * click_chance(c, match, trust, facets[best, BAIT])
+            weary[changed] += c.satiation_gain * examined * click_chance(c, match, trust, facets[best, BAIT])
             examined *= c.attention
             if shown.shape[0]:
                 shown[b, best] += 1
