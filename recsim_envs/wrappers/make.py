@@ -17,8 +17,14 @@ def make_vec(spec: EnvSpec, num_envs: int, **options: Any) -> VectorEnv[Any, Any
     """What `gymnasium.make_vec` refuses: the native vector environment of a spec that has wrappers, wrapped.
 
     For each wrapper of the spec its twin "Vector..." of the same module is put on, with the same arguments.
-    `options` go to `gymnasium.make_vec`. Raises `ConfigurationError` for a wrapper that has no such twin.
+    `options` go to `gymnasium.make_vec`. Raises `ConfigurationError` for a wrapper that has no such twin, and for
+    `max_episode_steps`, of which vector environments know nothing.
     """
+    if spec.max_episode_steps is not None:
+        raise ConfigurationError(
+            f"{spec.id} has max_episode_steps={spec.max_episode_steps}, which a vector environment cannot honour; "
+            "pass horizon=... to the environment instead"
+        )
     bare = deepcopy(spec)
     bare.additional_wrappers = ()
     env: VectorEnv[Any, Any, Any] = gymnasium.make_vec(bare, num_envs, **options)

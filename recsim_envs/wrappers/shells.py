@@ -90,8 +90,9 @@ class VectorLayerWrapper(VectorWrapper, RecordConstructorArgs):  # type: ignore[
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Start sessions in all lanes, or in those of `options["reset_mask"]`."""
+        # Read first: Gymnasium's own wrappers take the mask out of the dict.
+        chosen = np.array((options or {}).get("reset_mask", np.ones(self.num_envs, np.bool_)))
         observations, infos = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
-        chosen = np.asarray(options["reset_mask"]) if options else np.ones(self.num_envs, np.bool_)
         self._ended = self._ended & ~chosen
         self._layer.begin(chosen, self._face.episode_seeds)
         return self._shown(observations, infos)

@@ -34,7 +34,8 @@ class TextAction(LayerWrapper):
     allowed item has it.
 
     What cannot be grounded is an `InvalidActionError` that names the nearest titles; with `on_unknown="popular"` the
-    most popular allowed item that the slate does not hold is shown instead.
+    most popular allowed item that the slate does not hold is shown instead, also for each title that a slate lacks,
+    and titles beyond the slate are ignored.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], *, loosest: str = "nearest", on_unknown: str = "error") -> None:
@@ -87,7 +88,7 @@ class TextActionLayer(Layer):
         return slate
 
     def _names(self, lane: int, action: Any) -> list[str]:
-        """One name a slot; fewer become empty ones where a substitute is wanted."""
+        """One name a slot. Where a substitute is wanted, missing ones become empty and those too many go."""
         if isinstance(action, str):
             names = action.strip().splitlines() if self._slots > 1 else [action]
         elif isinstance(action, Sequence) and all(isinstance(name, str) for name in action):
@@ -96,9 +97,9 @@ class TextActionLayer(Layer):
             raise InvalidActionError(
                 f"lane {lane}: an action must be a text or a list of titles, got {str(action)[:60]}"
             )
-        if len(names) > self._slots or (len(names) < self._slots and not self._replaces):
+        if len(names) != self._slots and not self._replaces:
             raise InvalidActionError(f"lane {lane}: {len(names)} titles were given; name {self._slots}, one a line")
-        return names + [""] * (self._slots - len(names))
+        return (names + [""] * self._slots)[: self._slots]
 
     def _named(self, name: str, allowed: Allowed) -> int | None:
         if not name.strip() or not allowed.any_item(self._items):
