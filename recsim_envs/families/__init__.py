@@ -9,6 +9,7 @@ from recsim_envs.errors import ConfigurationError
 from recsim_envs.families.base import Simulator
 
 FAMILIES = {
+    "boredom": "recsim_envs.families.boredom.simulator:BoredomSimulator",
     "departure": "recsim_envs.families.departure.simulator:DepartureSimulator",
     "retention": "recsim_envs.families.retention.simulator:RetentionSimulator",
 }
