@@ -28,7 +28,7 @@ def make_market(name: str, num_lanes: int, **options: Any) -> Market:
 
     Raises `ConfigurationError` naming the market or the option that does not exist.
     """
-    if name not in MARKETS:
+    if not isinstance(name, str) or name not in MARKETS:
         raise ConfigurationError(f"market {name!r} does not exist; use one of {', '.join(registered_markets())}")
     module, _, attribute = MARKETS[name].partition(":")
     market: type[Market] = getattr(importlib.import_module(module), attribute)

@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     harvest: int
 
 
-PLANS: Final = tuple(Plan(*levels) for levels in product(range(kernel.LEVELS), (0, 1), (0, 3, 6)))
+PLANS: Final = tuple(Plan(*levels) for levels in product(range(kernel.LEVELS), (0, 1), (0, 3)))
 
 
 def make_planner(market: CreatorMarket) -> JointPolicy:
