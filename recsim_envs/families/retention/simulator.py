@@ -15,7 +15,7 @@ from recsim_envs.families.actions import checked_split, integers, split_seeds
 from recsim_envs.families.base import ALL, Reference, Simulator, Step
 from recsim_envs.families.retention import kernel
 from recsim_envs.families.retention.catalogue import TOPICS, generate
-from recsim_envs.families.retention.parameters import FROZEN, LONGEST_GAP, Constants, gap_logits
+from recsim_envs.families.retention.parameters import FROZEN, GAP_LOGITS, LONGEST_GAP, Constants, gap_logits
 from recsim_envs.spec import TaskSpec
 
 MEMORY: Final = 50
@@ -42,7 +42,8 @@ class RetentionSimulator(Simulator):
     """Users who visit, leave, come back after days or never: see `recsim_envs.families.retention`.
 
     Arguments beside `num_lanes` and `env_id` are the environment's options. Raises `ConfigurationError` for one
-    without meaning.
+    without meaning. `items`, `dynamics`, `gap_logits` and `state` are what reference policies read; the calibration
+    also replaces the middle two between lives.
     """
 
     def __init__(
@@ -167,8 +168,15 @@ class RetentionSimulator(Simulator):
     def constants(self) -> dict[str, int | float | str | bool]:
         """Options and constants of the dynamics."""
         set_here = {"reward": self._reward, "days": self._days, "reference": self.reference, "horizon": self.horizon}
-        fixed = {"visit_cap": kernel.VISIT_CAP, "visits_a_day": kernel.VISITS_A_DAY, "longest_gap": LONGEST_GAP}
-        return {**set_here, **fixed, **self.dynamics._asdict()}
+        fixed = {
+            "visit_cap": kernel.VISIT_CAP,
+            "visits_a_day": kernel.VISITS_A_DAY,
+            "longest_gap": LONGEST_GAP,
+            "favourites": kernel.FAVOURITES,
+            "remembered": kernel.REMEMBERED,
+        }
+        logits = {f"gap_logit_{day}": logit for day, logit in enumerate(GAP_LOGITS)}
+        return {**set_here, **fixed, **self.dynamics._asdict(), **logits}
 
     def provenance(self) -> tuple[str, str]:
         """The generated catalogue."""
@@ -219,5 +227,5 @@ def _observed(clock: NDArray[np.int32], history: NDArray[np.int32], size: int) -
     }
     for plane, name in enumerate(_PLANES):
         found[f"history_{name}"] = history[..., plane, :]
-        found[f"slate_{name}"] = history[..., plane, -size:]
+        found[f"slate_{name}"] = history[..., plane, -size:].copy()  # else writing to one key would change another
     return found

@@ -101,6 +101,18 @@ def test_without_repeats_no_item_comes_twice_before_all_have_come():
         assert sorted(np.concatenate([s[lane] for s in slates])) == list(range(40))
 
 
+@pytest.mark.parametrize(("num_items", "slate_size", "pages"), [(1000, 5, 32), (20, 20, 1), (20, 6, 3)])
+def test_the_cycle_pool_goes_round_the_topics(num_items, slate_size, pages):
+    simulator = make_family("retention", 1, num_items=num_items, slate_size=slate_size)
+    pool = simulator.cycle_pool()
+    assert pool.shape == (pages, slate_size)
+    assert len(np.unique(pool)) == pool.size
+    assert simulator.task.action_space.contains(pool[0])
+    topics = simulator.hidden()["topics"]
+    if num_items == 1000:
+        assert sorted(topics[pool[:4].ravel()]) == list(range(20))
+
+
 def test_references_under_the_reference_rule_are_one():
     simulator = make_family("retention", 40, reference=True)
     found = {name: returns(simulator, make) for name, make in simulator.references().items()}

@@ -40,8 +40,8 @@ def worth(c, match, interest, trust, quality, bait, prices):
 def build(topics, facets, c, clock, mind, tastes, history, prices, shown, slates):
     """Fill `slates` (int64, (B, k)) of the running lanes.
 
-    Within the slate, satiation grows by its expectation. Where `shown` (int32, (B, N)) is not empty, items shown less
-    often go first, whatever they are worth.
+    Greedy, and exact but for the slate itself, within which satiation grows by its expectation and trust stays. Where
+    `shown` (int32, (B, N)) is not empty, items shown less often go first, whatever they are worth.
     """
     count, size = len(topics), slates.shape[1]
     worths, known, weary = np.empty(count), np.empty(count, np.bool_), np.empty(tastes.shape[2])
