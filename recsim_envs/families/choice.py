@@ -48,8 +48,8 @@ class Choice(NamedTuple):
 @njit(cache=True, inline="always")
 def taken(choice, score):
     """Probability in [0, 1] that a cascade's user takes a slot that is looked at."""
-    raw = math.exp(score) if choice.model == EXPONENTIAL_CASCADE else score - choice.floor
-    return min(max(choice.attention * choice.scaling * raw, 0.0), 1.0)
+    raw = math.exp(score) if choice.model == EXPONENTIAL_CASCADE else max(score - choice.floor, 0.0)
+    return min(choice.attention * choice.scaling * raw, 1.0)
 
 
 @njit(cache=True)

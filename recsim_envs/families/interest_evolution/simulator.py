@@ -133,7 +133,7 @@ class InterestEvolutionSimulator(DrawnSlateSimulator):
 
     def hidden(self) -> dict[str, Any]:
         """Time left (B,) and interests (B, 20), and the mean quality of the topics."""
-        state = {"budget": self._budgets.copy(), "interests": self._interests.copy()}
+        state = {"time_left": self._budgets.copy(), "interests": self._interests.copy()}
         return {**state, "topic_quality": TOPIC_QUALITY.copy(), **self.constants()}
 
     def constants(self) -> dict[str, int | float | str | bool]:

@@ -150,7 +150,7 @@ class InterestExplorationSimulator(DrawnSlateSimulator):
 
     def hidden(self) -> dict[str, Any]:
         """Affinity, acquired taste and familiarity by topic, each (B, 2)."""
-        names = ("affinity", "acquired", "familiarity")
+        names = ("affinity", "acquired_taste", "familiarity")
         return {**dict(zip(names, self._tastes.copy(), strict=True)), **self.constants()}
 
     def constants(self) -> dict[str, int | float | str | bool]:
