@@ -27,5 +27,9 @@ BUILTIN: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "Retention-v0": ("retention", {"reward": "both"}),
     "RetentionSessions-v0": ("retention", {"reward": "sessions"}),
     "RetentionDays-v0": ("retention", {"reward": "days"}),
+    # Users with a budget of time, with hidden types, with a satisfaction that clickbait wears out.
+    "InterestEvolution-v0": ("interest-evolution", {}),
+    "InterestExploration-v0": ("interest-exploration", {}),
+    "LongTermSatisfaction-v0": ("satisfaction", {}),
 }
 """Id without namespace -> (family, options)."""

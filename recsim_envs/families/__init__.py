@@ -12,6 +12,9 @@ FAMILIES = {
     "boredom": "recsim_envs.families.boredom.simulator:BoredomSimulator",
     "departure": "recsim_envs.families.departure.simulator:DepartureSimulator",
     "retention": "recsim_envs.families.retention.simulator:RetentionSimulator",
+    "interest-evolution": "recsim_envs.families.interest_evolution.simulator:InterestEvolutionSimulator",
+    "interest-exploration": "recsim_envs.families.interest_exploration.simulator:InterestExplorationSimulator",
+    "satisfaction": "recsim_envs.families.satisfaction.simulator:SatisfactionSimulator",
 }
 
 
