@@ -4,9 +4,10 @@
 
 V is the mean return of a session of test users; V_myopic the best of: the item or slate of the highest expected
 reward now ("myopic"), the same without repeats, whatever else a family calls "myopic-...", and the best fixed cycle,
-shown to all. All play the same sessions (common random numbers), so intervals are paired; users are resampled, with all their sessions (cluster
-bootstrap, Davison & Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). Beside them stand the
-random policy and the most popular items. An environment under `RANKED_FROM` is no test of long-term recommendation.
+shown to all. All play the same sessions (common random numbers), so intervals are paired; users are resampled, with
+all their sessions (cluster bootstrap, Davison & Hinkley, "Bootstrap Methods and their Application", 1997, section
+3.8). Beside them stand the random policy and the most popular items. An environment under `RANKED_FROM` is no test of
+long-term recommendation.
 """
 
 from __future__ import annotations
