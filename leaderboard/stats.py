@@ -34,6 +34,7 @@ from recsim_envs import rng
 
 REPLICATES: Final = 2000
 LEVEL: Final = 0.95
+CLUSTERS: Final = 4096  # at most so many are resampled: a replicate counts each of them
 Method = Literal["percentile", "bca"]
 Floats = NDArray[np.float64]
 Statistic = Callable[..., Any]
@@ -50,8 +51,13 @@ class Sums:
 
     @classmethod
     def of(cls, numerator: Any, denominator: Any, users: NDArray[np.int64], stream: str = "") -> Sums:
-        """Sum episodes (S, E) over the E episodes' users, in ascending order of user."""
+        """Sum episodes (S, E) over the E episodes' users, in ascending order of user.
+
+        Where every session draws a user of its own, a session is a cluster. More than `CLUSTERS` users are dealt out
+        to so many groups, which are clusters as well: users are independent, so sums over groups vary as they do.
+        """
         _, index = np.unique(users, return_inverse=True)
+        index = index % CLUSTERS
         count = int(index.max()) + 1
 
         def collect(values: Any) -> Floats:
@@ -93,7 +99,7 @@ def _ratio(numerator: Any, denominator: Any) -> Any:
     return np.where(np.isfinite(ratio), ratio, np.nan)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def counts(size: int, replicates: int, purpose: str) -> Floats:
     """How often each of `size` units is drawn, with replacement, in each replicate: float64 (replicates, size)."""
     key = rng.derive_seed("bootstrap", purpose, size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,30 +58,29 @@ def list_envs(json: AsJson = False) -> None:
 
 @app.command()
 def show(env_id: EnvId, json: AsJson = False) -> None:
-    """One environment: sizes, constants and options.
+    """One environment: sizes, constants, the data behind it, and options.
 
     Example:  longrec envs show longrec/Games-v0
     """
     from recsim_envs import make_simulator
 
     simulator = make_simulator(env_id, 1)
-    task, hidden = simulator.task, simulator.hidden()
-    world = hidden.pop("world")
-    options = {
-        p.name: p.default for p in inspect.signature(type(simulator)).parameters.values() if p.default is not p.empty
-    }
+    task, options = simulator.task, inspect.signature(type(simulator)).parameters.values()
+    name, sha256 = simulator.provenance()
     facts: dict[str, Any] = {
         "id": env_id,
         "domain": task.domain,
-        "items": task.catalogue.num_items,
+        "candidates drawn anew each step" if task.candidates else "items": task.catalogue.num_items,
+        "shown a step": task.slate_size or 1,
         "categories": len(task.catalogue.category_names),
-        "users": f"{len(world.users('train'))} train, {len(world.users('test'))} test",
-        "world": f"{world.info.name} {world.hash}",
-        "rewards": list(task.reward_range),
+        "data": "none" if name == "none" else f"{name} {sha256}",
+        "rewards": [bound if math.isfinite(bound) else None for bound in task.reward_range],
+        "leaving step earns": simulator.leaving_earns,
         "protocol": task.protocol,
-        **{k: v for k, v in hidden.items() if isinstance(v, int | float)},
+        "horizon": task.horizon,
+        **simulator.constants(),
         "observations": {k: f"{s.dtype} {s.shape}" for k, s in task.observation_space.spaces.items()},
-        "options": ", ".join(name for name in options if name != "env_id"),
+        "options": ", ".join(p.name for p in options if p.default is not p.empty and p.name != "env_id"),
     }
     if json:
         print_json(facts)

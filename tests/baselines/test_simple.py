@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
 import numpy as np
 import pytest
+from gymnasium import spaces
 
+from baselines.greedy import GreedyAgent, GreedyNoRepeatAgent
 from baselines.selection import best_allowed, ranking, replace_forbidden
 from baselines.simple import BestRatedAgent, PopularAgent, RandomAgent
-from recsim_envs.errors import ConfigurationError
-from recsim_envs.spec import Sessions
+from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.spec import Catalogue, Sessions, TaskSpec
 from tests.baselines.support import evaluate, simulator
 from tests.worlds import tiny_world
 
@@ -63,3 +69,101 @@ def test_equal_scores_are_ranked_by_id():
     assert best_allowed(scores, allowed).tolist() == [1, 2, 0]
     assert best_allowed(np.stack([scores, -scores]), None).tolist() == [1, 0]
     assert replace_forbidden(np.array([1, 1, 1]), scores, allowed).tolist() == [1, 2, 0]
+
+
+def slates(
+    agent, size: int = 3, items: int = 9, lanes: int = 4000, infos: dict | None = None, **task: Any
+) -> np.ndarray:
+    agent.reset(slate_task(size, items, **task), lanes, 0)
+    return agent.act({}, infos or {}, sessions(lanes))
+
+
+def slate_task(size: int | None, items: int = 9, candidates: bool = False) -> TaskSpec:
+    return TaskSpec(
+        env_id="tests/Slates-v0",
+        observation_space=spaces.Dict({}),
+        action_space=spaces.Discrete(items) if size is None else spaces.MultiDiscrete([items] * size),
+        catalogue=replace(
+            Catalogue.of_slots(items),
+            popularity=np.arange(items)[::-1].copy(),
+            mean_reward=np.arange(items).astype(np.float32),
+        ),
+        horizon=10,
+        protocol="FB",
+        reward_range=(0.0, 1.0),
+        domain="things",
+        candidates=candidates,
+    )
+
+
+def test_random_slates_hold_different_items_in_uniform_order():
+    drawn = slates(RandomAgent(), lanes=50_400)
+    assert drawn.shape == (50_400, 3)
+    assert drawn.dtype == np.int64
+    counts = np.bincount(drawn @ [81, 9, 1], minlength=729).reshape(9, 9, 9)
+    different = counts[np.unravel_index([i * 81 + j * 9 + k for i, j, k in permutations(range(9), 3)], (9, 9, 9))]
+    assert different.sum() == len(drawn)
+    assert abs(different - 100).max() < 5 * 10  # 504 ordered slates, each 100 times, 5 standard deviations
+
+
+def test_random_slates_of_allowed_items():
+    mask = np.zeros((4000, 9), np.int8)
+    mask[:, [1, 4, 5, 8]] = 1
+    drawn = slates(RandomAgent(), infos={"action_mask": mask})
+    assert set(drawn.ravel().tolist()) == {1, 4, 5, 8}
+    assert (np.diff(np.sort(drawn, axis=1), axis=1) > 0).all()
+
+
+def test_random_slates_with_more_places_than_items():
+    drawn = slates(RandomAgent(), size=5, items=3, lanes=50)
+    assert all(set(row) == {0, 1, 2} for row in drawn.tolist())
+
+
+def test_random_slates_of_slots_and_of_one_item():
+    assert slates(RandomAgent(), candidates=True).shape == (4000, 3)
+    one, none = slates(RandomAgent(), size=1), slates(RandomAgent(), size=None)
+    assert one[:, 0].tolist() == none.tolist()
+
+
+@pytest.mark.parametrize(("agent", "order"), [(PopularAgent, range(9)), (BestRatedAgent, range(8, -1, -1))])
+def test_rankings_are_walked_a_slate_at_a_time(agent, order):
+    walker = agent()
+    walker.reset(slate_task(2), 4, 0)
+    at = Sessions(np.arange(5), np.zeros(5, np.uint64), np.arange(5))
+    ranked = list(order)
+    assert walker.act({}, {}, at).tolist() == [
+        ranked[0:2],
+        ranked[2:4],
+        ranked[4:6],
+        ranked[6:8],
+        [ranked[8], ranked[0]],
+    ]
+
+
+def test_forbidden_places_of_a_slate_are_filled_with_the_best_that_is_left():
+    wanted = np.array([[0, 1, 2], [0, 1, 2], [0, 1, 2]])
+    scores = np.array([9.0, 8.0, 7.0, 6.0, 5.0])
+    allowed = np.array([[1, 1, 1, 1, 1], [0, 1, 0, 1, 1], [0, 0, 1, 1, 0]], bool)
+    filled = replace_forbidden(wanted, scores, allowed)
+    assert filled[:2].tolist() == [[0, 1, 2], [3, 1, 4]]
+    assert set(filled[2].tolist()) == {2, 3}  # two items for three places
+
+
+def test_rankings_need_items_and_full_slates():
+    with pytest.raises(AgentError, match=r"tests/Slates-v0 draws its items anew for each step; use random"):
+        slates(PopularAgent(), candidates=True)
+    with pytest.raises(AgentError, match="2 items do not fill a slate of 3; raise cycle_length"):
+        slates(BestRatedAgent(cycle_length=2))
+
+
+@pytest.mark.parametrize("agent", [GreedyAgent, GreedyNoRepeatAgent])
+def test_greedy_needs_ratings_of_single_items(agent):
+    with pytest.raises(AgentError, match=r"session_rewards; tests/Slates-v0 has no history_items"):
+        agent().reset(slate_task(3), 1, 0)
+    with pytest.raises(AgentError, match="draws its items anew"):
+        agent().reset(slate_task(3, candidates=True), 1, 0)
+    rated = spaces.Dict(
+        dict.fromkeys(("history_items", "history_rewards", "session_items", "session_rewards"), spaces.Box(0, 1))
+    )
+    with pytest.raises(AgentError, match="shows slates of 3"):
+        agent().reset(replace(slate_task(3), observation_space=rated), 1, 0)

@@ -15,6 +15,7 @@ import typer
 from leaderboard.cli import main
 from leaderboard.cli.app import app
 from leaderboard.traces import read_trace, write_trace
+from recsim_envs import registered_ids
 from tests.leaderboard.conftest import ENV, HERE
 
 ROOT = Path(__file__).parents[2]
@@ -191,3 +192,30 @@ def test_an_unwritable_out_folder(longrec, tmp_path):
     done = longrec("evaluate", "random", "--out", tmp_path / "file" / "runs")
     assert done.returncode == 1
     assert "error: cannot write to" in done.stderr
+
+
+@pytest.mark.parametrize("env_id", registered_ids())
+def test_every_environment_can_be_shown(longrec, env_id):
+    shown = longrec("envs", "show", env_id, "--json")
+    assert shown.returncode == 0, shown.stderr
+    facts = json.loads(shown.stdout)
+    assert facts["id"] == env_id
+    assert facts["observations"]
+    assert ("items" in facts) != ("candidates drawn anew each step" in facts)
+
+
+@pytest.mark.parametrize("env_id", ["longrec/SlateTopKBored-v0", "longrec/InterestEvolution-v0"])
+def test_slates_from_evaluation_to_board(longrec, env_id):
+    """Slates of items that stay, and of candidates that do not."""
+    for agent in ("random", "oracle"):
+        done = longrec("evaluate", agent, "--env", env_id, "--episodes", 3, "--workers", 1, "--json")
+        assert done.returncode == 0, done.stderr
+        done = longrec("submit", json.loads(done.stdout)["path"], "--to", "subs")
+        assert done.returncode == 0, done.stderr
+    verified = json.loads(longrec("verify", "subs", "--json").stdout)
+    assert {line["agent"] for line in verified} == {"random", "oracle"}
+    again = longrec("reproduce", verified[1]["path"], "--workers", 1)
+    assert "reproduced: 9 episodes" in again.stderr
+    assert longrec("leaderboard", "build", "subs", "--out", "board").returncode == 0
+    board = json.loads(Path("board/leaderboard.json").read_text())
+    assert env_id in json.dumps(board)

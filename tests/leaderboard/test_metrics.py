@@ -11,9 +11,9 @@ import pytest
 from leaderboard.metrics import METRICS, Outcomes, departures, survival
 
 
-def outcomes(sessions, *, seeds=1, horizon=10, items=8):
+def outcomes(sessions, *, seeds=1, horizon=10, items=8, **options):
     """Sessions as (items, rewards, left)."""
-    lengths = [len(s[0]) for s in sessions]
+    lengths = [len(s[1]) for s in sessions]
     shape = seeds, len(sessions) // seeds
     return Outcomes(
         horizon=horizon,
@@ -24,6 +24,7 @@ def outcomes(sessions, *, seeds=1, horizon=10, items=8):
         offsets=np.concatenate([[0], np.cumsum(lengths)]),
         items=np.concatenate([s[0] for s in sessions]).astype(np.int32),
         rewards=np.concatenate([s[1] for s in sessions]).astype(np.float32),
+        **options,
     )
 
 
@@ -46,6 +47,25 @@ def value(name, o):
 )
 def test_by_hand(two, name, expected):
     assert value(name, two) == pytest.approx(expected)
+
+
+SLATES = [([1, 2, 3, 2, 1, 4, 3, 3], [5, 4, 3, 1], True), ([7, 7, 6, 5], [1, 1], False)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Len", (4 + 2) / 2), ("R_each", 15 / 6), ("R_traj", 15 / 2), ("repeats", (4 + 1) / 12), ("coverage", 7 / 8)],
+)
+def test_slates_whose_leaving_step_earns(name, expected):
+    o = outcomes(SLATES, width=2, leaving_earns=True)
+    assert value(name, o) == pytest.approx(expected)
+    assert survival(o) == [1.0, 1.0, 0.5, 0.5] + [0.0] * 6
+
+
+def test_what_slots_do_not_define():
+    o = outcomes(SLATES, width=2, candidates=True)
+    assert [m.name for m in METRICS.values() if m.applies(o)] == ["Len", "R_each", "R_traj"]
+    assert value("Len", o) == pytest.approx((3 + 2) / 2)
 
 
 def test_departures_and_survival(two):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from leaderboard.stats import Sums, counts, difference, estimate, mean, score
+from leaderboard.stats import CLUSTERS, Sums, counts, difference, estimate, mean, score
 
 
 def sums(values, users=None, stream="a", denominator=None):
@@ -120,3 +120,16 @@ def test_draws_are_a_function_of_their_purpose():
     counts.cache_clear()
     assert np.array_equal(counts(30, 400, "users"), table)
     assert not np.array_equal(counts(30, 400, "seeds of b"), table)
+
+
+def test_many_users_are_resampled_in_groups():
+    """As wide as theory says, in bounded memory; paired differences stay paired."""
+    values = np.random.default_rng(4).gamma(2.0, 3.0, 30_000)
+    users = np.random.default_rng(5).integers(0, 2**63, 30_000)  # as where every session draws its own
+    found = mean(sums(values, users))
+    assert found.value == pytest.approx(values.mean())
+    assert found.high - found.low == pytest.approx(2 * 1.96 * values.std() / 30_000**0.5, rel=0.08)
+    shifted = difference(sums(values + 1, users), sums(values, users, "b"))
+    assert shifted.value == pytest.approx(1)
+    assert counts(CLUSTERS, 10, "users").shape == (10, CLUSTERS)
+    assert sums(values, users).numerator.shape == (1, CLUSTERS)

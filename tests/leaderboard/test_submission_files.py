@@ -13,8 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leaderboard import replay
+from leaderboard.evaluate.batch import Job, evaluate
 from leaderboard.replay import verify
-from recsim_envs.errors import LongrecError, SubmissionError
+from leaderboard.submit import submit
+from recsim_envs.errors import LongrecError, PlatformError, SubmissionError
+from tests.leaderboard.conftest import ENV
 from tests.leaderboard.edits import edit, read, select, write
 
 
@@ -33,6 +36,28 @@ def test_a_wrong_world(submission):
     edit(submission, worlds=record["worlds"])
     with pytest.raises(SubmissionError, match="was run on world 'tiny' 000000000000, here it is 'tiny'"):
         verify(submission)
+
+
+def test_a_platform_that_computes_otherwise_than_the_submissions(submission):
+    record = json.loads((submission / "submission.json").read_text())
+    here = record["fingerprints"][1]
+    edit(submission, fingerprints=[record["fingerprints"][0], "0" * 64])
+    text = rf"Games-v0 computes otherwise here .* is {here[:12]}, there it was 000000000000 \(there longrec .*numpy"
+    with pytest.raises(PlatformError, match=text):
+        verify(submission)
+
+
+def test_a_platform_that_computes_otherwise_than_the_package(submission, finished, suite, tmp_path, monkeypatch):
+    monkeypatch.setattr("recsim_envs.fingerprint.golden", lambda: {ENV: "0" * 64})
+    for call in (
+        lambda: verify(submission),
+        lambda: submit(submission, tmp_path / "subs"),
+        lambda: evaluate(Job("random", tmp_path / "run"), suite, workers=1),
+    ):
+        with pytest.raises(PlatformError, match=r"computes otherwise on this platform.*do not score here"):
+            call()
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "subs").exists()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
@@ -80,6 +105,8 @@ def test_more_steps_than_the_horizon_allows(submission):
         ({"command": ["x" * 501]}, "field command.0: String should have at most 500"),
         ({"commit": "../../etc"}, "field commit"),
         ({"cells": []}, "field cells"),
+        ({"fingerprints": ["0" * 64]}, "fingerprints must hold one for each task"),
+        ({"fingerprints": ["x", "y"]}, "field fingerprints.0"),
         ({"packages": {"<b>": "1"}}, "field packages"),
         ({"declared": {"episodes": 10**6}}, "declared is not the budget of track scarce"),
     ],
