@@ -234,8 +234,32 @@ def step(actions, items, item_topic, rules, state, rewards, truncated):
 
 
 @njit(cache=True)
-def relevances(lane, items, rules, state, out):
-    """`out` (n,): the chance of a click on every item in the lane now, in a slot that is surely looked at."""
-    dulled = is_dulled(state.left[lane], rules)
-    for i in range(len(items)):
-        out[i] = relevance(state.user[lane], state.left[lane], dulled, items[i], rules)
+def relevances(items, rules, state, out):
+    """`out` (B, n): the chance of a click on every item in every lane now, in a slot that is surely looked at."""
+    for b in range(len(out)):
+        dulled = is_dulled(state.left[b], rules)
+        for i in range(len(items)):
+            out[b, i] = relevance(state.user[b], state.left[b], dulled, items[i], rules)
+
+
+@njit(cache=True, inline="always")
+def enlist(item, score, items, scores):
+    """Put an item into the list of the best, best first; the first come stays ahead of its equals."""
+    k = len(scores)
+    while k > 0 and score > scores[k - 1]:
+        k -= 1
+        if k + 1 < len(scores):
+            items[k + 1], scores[k + 1] = items[k], scores[k]
+    if k < len(scores):
+        items[k], scores[k] = item, score
+
+
+@njit(cache=True)
+def best_items(scores, count):
+    """The `count` items of highest score in each lane, best first: int64 (B, count) of float64 (B, n)."""
+    found, best = np.zeros((len(scores), count), np.int64), np.empty(count)
+    for b in range(len(scores)):
+        best[:] = -np.inf
+        for i in range(scores.shape[1]):
+            enlist(i, scores[b, i], found[b], best)
+    return found

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim_envs.families.base import Reference
+from recsim_envs.families.boredom.kernel import best_items
 from recsim_envs.families.boredom.planner import planner
 from recsim_envs.spec import TaskSpec
 
@@ -30,11 +31,12 @@ def myopic(simulator: BoredomSimulator) -> Reference:
 
     Where copies count, that is the best item in every slot.
     """
-    copies = bool(simulator.rules.copies_count)
+    slots = simulator.lanes.slate.shape[1]
 
     def act() -> NDArray[np.int64]:
-        order = np.argsort(-simulator.relevances(), axis=1, kind="stable")
-        return _as_actions(np.repeat(order[:, :1], order.shape[1], axis=1) if copies else order, simulator.task)
+        if simulator.rules.copies_count:
+            return _as_actions(np.repeat(best_items(simulator.relevances(), 1), slots, axis=1), simulator.task)
+        return _as_actions(best_items(simulator.relevances(), slots), simulator.task)
 
     return act
 
@@ -46,16 +48,16 @@ def myopic_no_repeat(simulator: BoredomSimulator) -> Reference:
 
     def act() -> NDArray[np.int64]:
         shown[simulator.lanes.steps == 0] = 0
-        # Relevances are below 1: the number of times shown comes first.
-        order = np.argsort(shown - simulator.relevances(), axis=1, kind="stable")[:, : simulator.lanes.slate.shape[1]]
-        shown[rows, order] += 1
-        return _as_actions(order, simulator.task)
+        # Relevances are at most 1: the number of times shown comes first.
+        slates = best_items(simulator.relevances() - 2.0 * shown, simulator.lanes.slate.shape[1])
+        shown[rows, slates] += 1
+        return _as_actions(slates, simulator.task)
 
     return act
 
 
-def _as_actions(order: NDArray[np.int64], task: TaskSpec) -> NDArray[np.int64]:
-    return order[:, 0].copy() if task.slate_size is None else np.ascontiguousarray(order[:, : task.slate_size])
+def _as_actions(slates: NDArray[np.int64], task: TaskSpec) -> NDArray[np.int64]:
+    return slates if task.slate_size else slates[:, 0]
 
 
 def cycle_pool(task: TaskSpec) -> NDArray[np.int64]:

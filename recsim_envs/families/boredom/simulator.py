@@ -161,8 +161,7 @@ class BoredomSimulator(Simulator):
     def relevances(self) -> NDArray[np.float64]:
         """Chance of a click on each item now, in a slot that is surely looked at: float64 (B, num_items). Hidden."""
         out = np.empty((self.num_lanes, self._constants.num_items))
-        for lane in range(self.num_lanes):
-            kernel.relevances(lane, self.item_vectors, self.rules, self.lanes, out[lane])
+        kernel.relevances(self.item_vectors, self.rules, self.lanes, out)
         return out
 
     def references(self) -> dict[str, Callable[[], Reference]]:

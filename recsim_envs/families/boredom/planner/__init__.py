@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recsim_envs import rng
 from recsim_envs.families.base import Reference
+from recsim_envs.families.boredom.kernel import Rules
 from recsim_envs.families.boredom.planner import kernel
 
 SLACKS: Final = (-1.0, 0.0, 1.0, np.inf)
@@ -24,7 +25,7 @@ _SEED: Final = rng.derive_seed("boredom", "planner")
 def planner(simulator: Any) -> Reference:
     """A planner for a `BoredomSimulator`."""
     rules, state = simulator.rules, simulator.lanes
-    search = _search(rules.threshold, len(rules.position), ROLLOUTS if rules.horizon > SHORT else 4 * ROLLOUTS)
+    search = kernel.Search(_ways(rules.threshold, state.log_topic.shape[1]), _noise(rules))
 
     def act() -> NDArray[np.int64]:
         slates = np.zeros(state.slate.shape, np.int64)
@@ -34,8 +35,12 @@ def planner(simulator: Any) -> Reference:
     return act
 
 
-def _search(threshold: int, slots: int, rollouts: int) -> kernel.Search:
-    caps = [threshold - 1 + slack for slack in SLACKS]
-    rollout, step, slot = np.ogrid[:rollouts, :DEPTH, :slots]
-    noise = rng.uniform_array(_SEED, step, rollout, slot)
-    return kernel.Search(np.array([(cap, spread) for cap in caps for spread in SPREADS]), noise)
+def _ways(threshold: int, memory: int) -> NDArray[np.float64]:
+    """The best items first of all, and where users can be bored, slates that spare them."""
+    sparing = [(threshold - 1 + slack, spread) for slack in SLACKS for spread in SPREADS]
+    return np.array([(np.inf, 0.0), *(sparing if threshold <= memory else [])])
+
+
+def _noise(rules: Rules) -> NDArray[np.float64]:
+    rollout, step, slot = np.ogrid[: ROLLOUTS if rules.horizon > SHORT else 4 * ROLLOUTS, :DEPTH, : len(rules.position)]
+    return rng.uniform_array(_SEED, step, rollout, slot)

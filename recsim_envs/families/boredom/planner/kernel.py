@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from recsim_envs.families.boredom.kernel import RUNNING, is_dulled, relevance, remember, tire
+from recsim_envs.families.boredom.kernel import RUNNING, enlist, is_dulled, relevance, remember, tire
 
 WASTED: Final = -1
 FINALISTS: Final = 4  # ways that get all rollouts
@@ -67,21 +67,14 @@ def new_mind(topics, slots, memory):
 @njit(cache=True)
 def read_menu(b, items, item_topic, rules, state, item, chance):
     """The menu of lane b. `item` and `chance` (T, m) are overwritten."""
-    topics, width = item.shape
-    left = state.left[b] if rules.topic_only else np.zeros(topics, np.int32)
+    left = state.left[b] if rules.topic_only else np.zeros(len(item), np.int32)
     item[:], chance[:] = 0, -1.0
     weakest, weak_chance = 0, 2.0
     for i in range(len(items)):
         r = relevance(state.user[b], left, False, items[i], rules)
         if r < weak_chance:
             weakest, weak_chance = i, r
-        j, k = item_topic[i], width
-        while k > 0 and r > chance[j, k - 1]:
-            k -= 1
-            if k + 1 < width:
-                item[j, k + 1], chance[j, k + 1] = item[j, k], chance[j, k]
-        if k < width:
-            item[j, k], chance[j, k] = i, r
+        enlist(i, r, item[item_topic[i]], chance[item_topic[i]])
     return Menu(item, chance, weakest, weak_chance, relevance(state.user[b], left, True, items[0], rules))
 
 
@@ -154,6 +147,8 @@ def clicks(way, noise, b, menu, weak_topic, mind, rules, state):
 @njit(cache=True)
 def best_way(b, search, menu, weak_topic, mind, rules, state):
     """The way with most clicks: all ways on a quarter of the random numbers, the `FINALISTS` best of them on all."""
+    if len(search.ways) == 1:
+        return search.ways[0]
     scores, first = np.empty(len(search.ways)), len(search.noise) // 4
     for w in range(len(search.ways)):
         scores[w] = clicks(search.ways[w], search.noise[:first], b, menu, weak_topic, mind, rules, state)
