@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import gymnasium
 import numpy as np
@@ -14,8 +14,11 @@ from recsim_envs.errors import ConfigurationError, EpisodeError, InvalidActionEr
 from recsim_envs.faces.seeding import checked_seed, episode_seeds
 from recsim_envs.families import make_family
 from recsim_envs.families.base import Simulator
+from recsim_envs.rendering.film import Film
 from recsim_envs.spec import TaskSpec
 
+RENDER_MODES: Final = ("ansi", "rgb_array")
+RENDER_FPS: Final = 2  # of films: a step of a user's life is read, not watched
 _LANE = np.zeros(1, np.int64)
 
 
@@ -26,12 +29,13 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
     episodes as the lane of a vector environment with that seed. Other arguments are the family's options.
     """
 
-    metadata = {"render_modes": ["ansi"], "render_fps": 1}
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": RENDER_FPS}
 
     def __init__(self, *, family: str, render_mode: str | None = None, **options: Any) -> None:
-        if render_mode not in (None, "ansi"):
-            raise ConfigurationError(f"render_mode {render_mode!r} does not exist; use 'ansi' or None")
         self.simulator = make_family(family, 1, **options)
+        self._film = film_for(render_mode, self.simulator)
+        stage = self._film or self.simulator
+        self._start, self._advance = stage.begin, stage.step
         self.observation_space = self.simulator.task.observation_space  # type: ignore[assignment]
         self.action_space = self.simulator.task.action_space
         self.render_mode = render_mode
@@ -65,7 +69,7 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
             self._episode[0] = 0
         else:
             self._episode += 1
-        self.simulator.begin(_LANE, self.episode_seeds)
+        self._start(_LANE, self.episode_seeds)
         self._over = False
         return self.simulator.observe_lane(0), self._info()
 
@@ -79,7 +83,7 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
             self._action[0] = action
         except OverflowError:
             raise InvalidActionError(f"action {action} is out of range") from None
-        rewards, terminated, truncated = self.simulator.step(self._action)
+        rewards, terminated, truncated = self._advance(self._action)
         left, capped = terminated.item(), truncated.item()
         self._over = left or capped
         return self.simulator.observe_lane(0), rewards.item(), left, capped, self._info()
@@ -88,13 +92,23 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
         """Allowed actions, as sb3-contrib's MaskablePPO asks for them: bool (n,), or (k * n,) for slates."""
         return action_masks(self.simulator)[0]
 
-    def render(self) -> str | None:  # type: ignore[override]
-        """The session as text, in render mode "ansi"."""
+    def render(self) -> str | NDArray[np.uint8] | None:  # type: ignore[override]
+        """The session as text in render mode "ansi", as a picture, uint8 (H, W, 3), in "rgb_array"."""
+        if self._film is not None:
+            return self._film.picture(0, self.task.env_id)
         return self.simulator.render_ansi(0) if self.render_mode == "ansi" else None
 
     def _info(self) -> dict[str, Any]:
         infos = self.simulator.infos()
         return {key: batch[0] for key, batch in infos.items()} if infos else {}
+
+
+def film_for(render_mode: str | None, simulator: Simulator) -> Film | None:
+    """What records sessions in render mode "rgb_array"; raises `ConfigurationError` for a mode that does not exist."""
+    if render_mode not in (None, *RENDER_MODES):
+        modes = ", ".join(map(repr, RENDER_MODES))
+        raise ConfigurationError(f"render_mode {render_mode!r} does not exist; use {modes} or None")
+    return Film(simulator) if render_mode == "rgb_array" else None
 
 
 def action_masks(simulator: Simulator) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from recsim_envs.errors import ConfigurationError, EpisodeError
-from recsim_envs.faces.env import action_masks
+from recsim_envs.faces.env import RENDER_FPS, RENDER_MODES, action_masks, film_for
 from recsim_envs.faces.seeding import checked_seeds, episode_seeds, lane_seeds
 from recsim_envs.families import make_family
 from recsim_envs.spec import TaskSpec
@@ -40,15 +40,20 @@ class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         render_mode: str | None = None,
         **options: Any,
     ) -> None:
-        if render_mode not in (None, "ansi"):
-            raise ConfigurationError(f"render_mode {render_mode!r} does not exist; use 'ansi' or None")
         try:
             self.autoreset_mode = AutoresetMode(autoreset_mode)
         except ValueError:
             values = ", ".join(repr(mode.value) for mode in AutoresetMode)
             raise ConfigurationError(f"autoreset_mode {autoreset_mode!r} does not exist; use {values}") from None
         self.simulator = make_family(family, num_envs, **options)
-        self.metadata = {"render_modes": ["ansi"], "render_fps": 1, "autoreset_mode": self.autoreset_mode}
+        self._film = film_for(render_mode, self.simulator)
+        stage = self._film or self.simulator
+        self._start, self._advance = stage.begin, stage.step
+        self.metadata = {
+            "render_modes": list(RENDER_MODES),
+            "render_fps": RENDER_FPS,
+            "autoreset_mode": self.autoreset_mode,
+        }
         self.num_envs, self.render_mode = num_envs, render_mode
         self.single_observation_space = self.simulator.task.observation_space
         self.single_action_space = self.simulator.task.action_space
@@ -104,7 +109,7 @@ class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
 
     def _begin(self, lanes: NDArray[np.int64]) -> None:
         assert self._seeds is not None
-        self.simulator.begin(lanes, episode_seeds(self._seeds[lanes], self._episodes[lanes]))
+        self._start(lanes, episode_seeds(self._seeds[lanes], self._episodes[lanes]))
         self._ended[lanes] = False
 
     def step(
@@ -118,7 +123,7 @@ class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             raise EpisodeError(
                 f"lanes {before[:5].tolist()} have ended; start them with reset(options={{'reset_mask': ...}})"
             )
-        rewards, terminated, truncated = self.simulator.step(actions)
+        rewards, terminated, truncated = self._advance(actions)
         if len(before):  # NEXT_STEP: this step of the ended lanes is their reset
             self._restart(before)
             terminated[before] = truncated[before] = False
@@ -141,8 +146,11 @@ class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         """Which actions are allowed now: bool (B, n), or (B, k * n) for slates."""
         return action_masks(self.simulator)
 
-    def render(self) -> tuple[str, ...] | None:
-        """Each lane as text, in render mode "ansi"."""
-        if self.render_mode != "ansi":
-            return None
-        return tuple(self.simulator.render_ansi(lane) for lane in range(self.num_envs))
+    def render(self) -> tuple[str, ...] | tuple[NDArray[np.uint8], ...] | None:
+        """Each lane as text in render mode "ansi", as a picture, uint8 (H, W, 3), in "rgb_array"."""
+        if self._film is not None:
+            title = self.task.env_id
+            return tuple(self._film.picture(lane, title) for lane in range(self.num_envs))
+        if self.render_mode == "ansi":
+            return tuple(self.simulator.render_ansi(lane) for lane in range(self.num_envs))
+        return None
