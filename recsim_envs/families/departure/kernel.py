@@ -117,8 +117,9 @@ def category_verdict(action, reward, recent, steps, window, indptr, ids, limit, 
     for p in range(indptr[action], indptr[action + 1]):
         count = 0
         for k in range(len(recent) - size, len(recent)):
-            for q in range(indptr[recent[k]], indptr[recent[k] + 1]):
-                count += ids[q] == ids[p]
+            if recent[k] >= 0:
+                for q in range(indptr[recent[k]], indptr[recent[k] + 1]):
+                    count += ids[q] == ids[p]
         if count > limit:
             return SAME_CATEGORY
     return LOW_REWARD if reward < r_min else RUNNING
@@ -266,6 +267,21 @@ def step_factors_by_category(
             shown, rewards, flags,
         )  # fmt: skip
     return wrong
+
+
+@njit(cache=True)
+def pass_by(missed, horizon, state, items, earned, flags):
+    """A step of the lanes in `missed` (bool, B) at which nothing was shown: no item, no reward, nobody leaves."""
+    last = items.shape[2] - 1
+    for b in range(len(missed)):
+        if missed[b]:
+            state[STEPS, b] += 1
+            state[CAUSE, b] = HORIZON if state[STEPS, b] >= horizon else RUNNING
+            for k in range(last):
+                items[SESSION, b, k] = items[SESSION, b, k + 1]
+                earned[SESSION, b, k] = earned[SESSION, b, k + 1]
+            items[SESSION, b, last], earned[SESSION, b, last] = -1, 0.0
+            flags[0, b], flags[1, b] = False, state[CAUSE, b] == HORIZON
 
 
 @njit(cache=True)
