@@ -42,13 +42,15 @@ A `Dict` of flat arrays:
 
 | key | shape | type | meaning |
 |---|---|---|---|
-| `user` | (13,) | int32 | public features: activity, live_streamer, creator, follows, fans, friends, registered, trait_0 to trait_5 |
+| `user` | (13,) | int32 | public features, see below |
 | `history_items` | (60,) | int32 | the last sixty videos, oldest first, right-aligned; -1 where there was none |
-| `history_behaviours` | (420,) | float32 | 0 or 1, seven for each video of the history: click, long view, like, comment, forward, follow, hate |
+| `history_behaviours` | (420,) | float32 | 0 or 1, the seven behaviours of each video of the history |
 | `last_behaviours` | (42,) | float32 | the same for the last slate alone; zeros before the first request |
 | `length` | (1,) | int32 | requests so far |
 
-Temper, satiety and the model's memory are hidden.
+Behaviours come in the order click, long view, like, comment, forward, follow, hate; features in the order activity,
+live_streamer, creator, follows, fans, friends, registered, trait_0 to trait_5. Temper, satiety and the model's memory
+are hidden.
 
 ## Rewards
 

@@ -4,6 +4,8 @@ Everything is float32 and every sum runs in one fixed order, so a user's bits do
 exponential is our own polynomial: plain additions and multiplications, the same on every platform, where the
 libraries' differ in the last bit.
 
+Division by zero cannot happen, and numba is told so (`error_model`): its check would keep loops from the vector unit.
+
 `net` is `response.Arrays`. H is the width of the hidden state, D that of an item's encoding, S = 7 behaviours.
 """
 
@@ -22,33 +24,35 @@ _LIMIT = np.float32(30.0)
 _ONE, _HALF = np.float32(1.0), np.float32(0.5)
 _TERMS: Final = tuple(np.float32(1.0 / d) for d in (720.0, 120.0, 24.0, 6.0, 2.0))  # of the exponential series
 _T6, _T5, _T4, _T3, _T2 = _TERMS
-_POWERS: Final = np.float32(2.0) ** np.arange(-64, 65, dtype=np.float32)  # exact powers of two
+_BIAS, _MANTISSA = np.int32(127), np.int32(23)  # how float32 is made: bias of the exponent, bits of the mantissa
 _EPSILON = np.float32(1e-5)  # of the layer norms, as in torch
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy", inline="always")
 def exponential(x):
     """exp(x) for float32 x, clipped to -30..30; relative error below 3e-7."""
-    x = min(max(x, -_LIMIT), _LIMIT)
+    x = x if x > -_LIMIT else -_LIMIT
+    x = x if x < _LIMIT else _LIMIT
     k = np.floor(x * _LOG2E + _HALF)
     r = (x - k * _LN2_HIGH) - k * _LN2_LOW
     series = ((((_T6 * r + _T5) * r + _T4) * r + _T3) * r + _T2) * r
-    return ((series + _ONE) * r + _ONE) * _POWERS[np.int64(k) + 64]
+    power = np.int32((np.int32(k) + _BIAS) << _MANTISSA).view(np.float32)  # 2 ** k, by its bits
+    return ((series + _ONE) * r + _ONE) * power
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy", inline="always")
 def sigmoid(x):
     """1 / (1 + exp(-x)) in float32."""
     return _ONE / (_ONE + exponential(-x))
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy", inline="always")
 def hyperbolic(x):
     """tanh(x) in float32."""
     return np.float32(2.0) * sigmoid(np.float32(2.0) * x) - _ONE
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def start(net, features, hidden):
     """Hidden state (H,) of a user of whom nothing is known but the features (13,), already as rows of the tables."""
     for j in range(len(hidden)):
@@ -60,7 +64,7 @@ def start(net, features, hidden):
         hidden[j] = hyperbolic(hidden[j])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def remember(net, item, responses, hidden, gates):
     """Move the hidden state past one shown item. `gates` (2, 3H) is scratch: inputs and recurrent parts.
 
@@ -86,7 +90,7 @@ def remember(net, item, responses, hidden, gates):
         hidden[j] = fresh + given[width + j] * (hidden[j] - fresh)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ask(net, features, hidden, queries):
     """What the user looks for now, as one normalised vector a behaviour: fills `queries` (S, D)."""
     count, width = queries.shape
@@ -104,7 +108,7 @@ def ask(net, features, hidden, queries):
         _normalise(queries[b])
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy", inline="always")
 def _normalise(vector):
     """Layer norm without weights: mean 0 and variance 1."""
     size = np.float32(len(vector))
@@ -121,7 +125,7 @@ def _normalise(vector):
         vector[j] *= scale
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy", inline="always")
 def fit(net, queries, behaviour, item):
     """How well an item fits a query: the mean over D of their products, in -1..1."""
     total = np.float32(0.0)
@@ -130,7 +134,7 @@ def fit(net, queries, behaviour, item):
     return total / np.float32(queries.shape[1])
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy", inline="always")
 def chance(net, queries, behaviour, item):
     """Probability of a behaviour at an item, before fatigue, float32. A long view is a click that lasted."""
     p = sigmoid(net.scale[behaviour] * fit(net, queries, behaviour, item) + net.bias[behaviour])

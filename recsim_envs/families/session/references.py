@@ -1,7 +1,7 @@
 """Policies that know the response model and the user's state: what the horizon gap is measured between.
 
-"myopic" builds the slate of the highest expected reward now, similarity, satiety and repeats counted in;
-"myopic-no-repeat" does so without a video twice in a session. "planner" maximises reward per temper spent, which is
+"myopic" builds, video by video, the slate of the highest expected reward now, similarity, satiety and repeats counted
+in; "myopic-no-repeat" does so without a video twice in a session. "planner" maximises reward per temper spent, which is
 the return of a session in the long run, and counts in the satiety that its slate would bring if shown again and again.
 Where temper falls by the clock it is the myopic policy: with so few requests to come, foresight of 0.03 to 1 earned
 less, never more. All three are deterministic.
