@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -30,28 +31,40 @@ def planner(simulator: InterestEvolutionSimulator) -> Reference:
     give time back): a constant plus a slope times the interests in good topics, each weighted by its quality. Of
     the two numbers first the rate, then the slope is the one that earned most in sessions of other users.
     """
-    students = _students(simulator)
+    rate, slope = _tuned(
+        simulator.num_candidates,
+        simulator.slate_size,
+        simulator.resample_documents,
+        simulator.choice_model,
+        simulator.reference,
+        simulator.horizon,
+    )
+    slopes = _slopes(slope)
+    return lambda: simulator.best_slates(rate, slopes)
+
+
+@lru_cache(maxsize=64)
+def _tuned(
+    num_candidates: int, slate_size: int, resample_documents: bool, choice_model: str, reference: bool, horizon: int
+) -> tuple[float, float]:
+    """Rate and slope for an environment with these options; takes seconds, and so is kept."""
+    students = InterestEvolutionSimulator(
+        max(40, min(SESSIONS, 20_000 // num_candidates)),
+        num_candidates=num_candidates,
+        slate_size=slate_size,
+        resample_documents=resample_documents,
+        choice_model=choice_model,
+        split="train",
+        reference=reference,
+        horizon=horizon,
+    )
     rate = RATES[int(np.argmax([_earned(students, rate, 0.0) for rate in RATES]))]
     slope = SLOPES[int(np.argmax([_earned(students, rate, slope) for slope in SLOPES]))]
-    return lambda: simulator.best_slates(rate, _slopes(slope))
+    return rate, slope
 
 
 def _slopes(slope: float) -> NDArray[np.float64]:
     return slope * np.maximum(TOPIC_QUALITY, 0.0)
-
-
-def _students(simulator: InterestEvolutionSimulator) -> InterestEvolutionSimulator:
-    """The same environment with sessions of its own."""
-    return InterestEvolutionSimulator(
-        max(40, min(SESSIONS, 20_000 // simulator.num_candidates)),
-        num_candidates=simulator.num_candidates,
-        slate_size=simulator.slate_size,
-        resample_documents=simulator.resample_documents,
-        choice_model=simulator.choice_model,
-        split="train",
-        reference=simulator.reference,
-        horizon=simulator.horizon,
-    )
 
 
 def _earned(students: InterestEvolutionSimulator, rate: float, slope: float) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsim_envs import rng
 from recsim_envs.families.base import Reference
@@ -27,11 +29,17 @@ def planner(simulator: SatisfactionSimulator) -> Reference:
     Exact but for the table's grid, for averaging over sampled candidate sets, and for leaving out the noise of the
     exposure (sd 0.05 against steps of up to 1).
     """
-    rules, count = simulator.rules, simulator.num_candidates
-    samples = np.empty((max(2, min(SAMPLES, 2_000 // count)), count), np.float32)
+    values = _values(simulator.rules, simulator.num_candidates, simulator.slate_size)
+    return lambda: simulator.best_slates(values)
+
+
+@lru_cache(maxsize=64)
+def _values(rules: kernel.Rules, num_candidates: int, slate_size: int) -> NDArray[np.float64]:
+    """The table of `kernel.solve`, (steps + 1, POINTS); never written to, and so kept."""
+    samples = np.empty((max(2, min(SAMPLES, 2_000 // num_candidates)), num_candidates), np.float32)
     root = np.uint64(rng.derive_seed("satisfaction-planner"))
     for m, sample in enumerate(samples):
         kernel.draw_candidates(root, m, sample)
     values = np.empty((min(rules.horizon, rules.time_budget) + 1, POINTS))
-    kernel.solve(rules, samples, simulator.slate_size, values)
-    return lambda: simulator.best_slates(values)
+    kernel.solve(rules, samples, slate_size, values)
+    return values
