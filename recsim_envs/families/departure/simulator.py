@@ -236,9 +236,12 @@ class DepartureSimulator(Simulator):
         """The best items by popularity x mean reward and by mean reward; none where items may not recur."""
         if self.rules.no_repeat:
             return np.zeros(0, np.int64)
-        catalogue, best = self.world.catalogue, POOL // 2
+        return self._best_items(POOL)
+
+    def _best_items(self, count: int) -> NDArray[np.int64]:
+        catalogue = self.world.catalogue
         means = catalogue.mean_reward.astype(np.float64)
-        ranked = [np.argsort(-scores, kind="stable")[:best] for scores in (catalogue.popularity * means, means)]
+        ranked = [np.argsort(-scores, kind="stable")[: count // 2] for scores in (catalogue.popularity * means, means)]
         return np.unique(np.concatenate(ranked)).astype(np.int64)
 
     def fatigue(self) -> NDArray[np.float64]:
