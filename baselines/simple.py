@@ -36,14 +36,15 @@ def distinct(count: int | NDArray[np.int64], number: int, sessions: Sessions) ->
     The j-th is drawn among those not drawn yet, by its rank: every draw before that is not above it moves it up by one
     (selection sampling on a sorted list). Where `count` is smaller than `number`, the surplus repeats what is there.
     """
-    drawn = np.empty((len(sessions.keys), number), np.int64)
-    for j in range(number):
-        left = np.maximum(np.asarray(count) - j, 1)
-        rank = rng.below_array(left, sessions.keys, sessions.steps, rng.AGENT, j)
+    if number == 1:
+        return rng.below_array(count, sessions.keys, sessions.steps, rng.AGENT)[:, None]
+    counts, places = np.reshape(count, (-1, 1)), np.arange(number)
+    left = np.maximum(counts - places, 1)
+    drawn = rng.below_array(left, sessions.keys[:, None], sessions.steps[:, None], rng.AGENT, places)
+    for j in range(1, number):
         for earlier in np.sort(drawn[:, :j], axis=1).T:
-            rank += rank >= earlier
-        drawn[:, j] = rank
-    return drawn % np.maximum(np.reshape(count, (-1, 1)), 1) if number > 1 else drawn
+            drawn[:, j] += drawn[:, j] >= earlier
+    return drawn % np.maximum(counts, 1)
 
 
 class _RankingAgent(Agent):

@@ -168,7 +168,7 @@ class _MeteredVectorEnv(VectorEnv[Any, Any, Any]):
             super().close()
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which actions are allowed now: bool (B, n)."""
+        """Which actions are allowed now: bool (B, n), or (B, k * n) for slates."""
         masks: NDArray[np.bool_] = self._env.unwrapped.action_masks()  # type: ignore[attr-defined]
         return masks
 

@@ -7,12 +7,14 @@ import pickle
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from leaderboard.evaluate.training import MeteredEnvs
 from recsim_envs import make_simulator, rng
 from recsim_envs.errors import BudgetExceededError, EpisodeError
 from recsim_envs.spec import Budget
 from tests.leaderboard.conftest import ENV
+from tests.leaderboard.slates import SLATES, register
 
 
 @pytest.fixture
@@ -178,3 +180,20 @@ def test_sessions_begun_by_autoreset_are_not_charged_unplayed(make):
         step += 1
     env.close()
     assert envs.used_episodes == 1
+
+
+def test_slates_are_metered_step_by_step():
+    register()
+    task = make_simulator(SLATES, 1, split="train").task
+    envs = MeteredEnvs(SLATES, {}, task, Budget(episodes=20), lambda e, r: 1000 * e + r)
+    env = envs.make(6)
+    assert env.single_action_space == spaces.MultiDiscrete([12] * 3)
+    env.reset()
+    assert env.action_masks().shape == (6, 36)
+    steps = 0
+    while not envs.spent():
+        env.step(rng.below_array(12, 1, steps, rng.POLICY, np.arange(18)).reshape(6, 3))
+        steps += 1
+    assert (envs.used_episodes, envs.used_steps) == (20, 6 * steps)
+    with pytest.raises(BudgetExceededError):
+        env.step(np.zeros((6, 3), np.int64))
