@@ -14,9 +14,9 @@ from recsim_envs.errors import ConfigurationError
 from recsim_envs.families.actions import check_range, integers
 from recsim_envs.families.options import choice, integer
 from recsim_envs.wrappers.embeddings import item_embeddings
-from recsim_envs.wrappers.histories import history_keys
 from recsim_envs.wrappers.kernels import as_columns, latest, nearest, offer
 from recsim_envs.wrappers.layer import Inner, Layer, Mask
+from recsim_envs.wrappers.observed import history_keys, met_items
 from recsim_envs.wrappers.shells import LayerWrapper, VectorLayerWrapper
 
 KEY: Final = "candidate_items"
@@ -58,13 +58,13 @@ class CandidateLayer(Layer):
     def __init__(self, inner: Inner, *, num_candidates: int, source: str) -> None:
         super().__init__(inner)
         self._items = inner.lasting_items("CandidateSet")
-        boxes, slots = inner.observed("CandidateSet"), inner.slate_size
-        if KEY in boxes:
+        self._boxes, slots = inner.observed("CandidateSet"), inner.slate_size
+        if KEY in self._boxes:
             raise ConfigurationError(f"the observation has a part {KEY!r} already; CandidateSet can be used once")
         self._size = integer("num_candidates", num_candidates, max(slots or 1, 2), self._items)
         self._source = choice("source", source, SOURCES)
         mixed = self._source == "mixture"
-        self._histories = history_keys(boxes, self._items) if mixed or self._source == "nearest" else []
+        self._histories = history_keys(self._boxes, self._items) if mixed or self._source == "nearest" else []
         self._draws = _DRAWS * self._size if mixed or self._source == "random" else 0
         self._popular_turns = self._items if mixed else 0
         self._popular = np.argsort(-inner.task.catalogue.popularity, kind="stable")
@@ -75,7 +75,7 @@ class CandidateLayer(Layer):
         self._keys, self._steps = np.zeros(inner.num_lanes, np.uint64), np.zeros(inner.num_lanes, np.int64)
         self._offered = np.zeros((inner.num_lanes, self._size), np.int32)
         offer = spaces.Box(0, self._items - 1, (self._size,), np.int32)
-        self.observation_space = spaces.Dict({**boxes, KEY: offer})
+        self.observation_space = spaces.Dict({**self._boxes, KEY: offer})
         self.action_space = spaces.MultiDiscrete([self._size] * slots) if slots else spaces.Discrete(self._size)
 
     def begin(self, lanes: NDArray[np.bool_], seeds: NDArray[np.uint64]) -> None:
@@ -98,7 +98,8 @@ class CandidateLayer(Layer):
     def show(self, observations: Any, mask: Mask) -> tuple[dict[str, NDArray[Any]], Mask]:
         """Make an offer in every lane and add it to the observation; all of it may be chosen."""
         if self._histories:
-            latest(np.concatenate([observations[key] for key in self._histories], axis=1), self._recent)
+            met = [met_items(self._boxes, observations, key) for key in self._histories]
+            latest(np.concatenate(met, axis=1), self._recent)
             self._find_neighbours()
         allowed = np.ones((1, self._items), np.bool_) if mask is None else mask != 0
         streams = self._recent, self._neighbours, self._keys, self._steps, self._draws

@@ -15,21 +15,23 @@ from recsim_envs.families.options import choice, integer
 from recsim_envs.wrappers.embeddings import item_embeddings
 from recsim_envs.wrappers.kernels import as_columns, nearest
 from recsim_envs.wrappers.layer import Inner, Layer, Mask
+from recsim_envs.wrappers.observed import feature_keys, feature_width, features, is_feature
 from recsim_envs.wrappers.shells import LayerWrapper, VectorLayerWrapper
 
-OBSERVED: Final = "observation:"
+OBSERVED: Final = "observation"
 
 
 class EmbeddingAction(LayerWrapper):
     """Continuous actions for any environment whose actions are items (Dulac-Arnold et al., arXiv:1512.07679).
 
-    An action is a vector, `Box(-m, m, (dim,))` float32 with m the largest entry of the embeddings; the item shown is
+    An action is a vector, `Box(-m, m, (dim,))` float32, m the largest entry of the embeddings or 1; the item shown is
     the allowed one with the largest inner product, or with `metric="l2"` the smallest distance, and a slate the
     k best of them. The smaller id wins a tie. Items that `info["action_mask"]` forbids are passed over.
 
     embedding: "svd" or "hashing" of categories and titles in `dim` columns, the path of a `.npy` file with one
-    row an item (its width counts, not `dim`), or "observation:KEY" where candidates are drawn anew for each step and
-    the observation holds their vectors, (n, dim), under KEY.
+    row an item (its width counts, not `dim`), or "observation" where candidates are drawn anew for each step and the
+    observation describes them: then their vectors are its parts named "candidate..." side by side, numbers as they
+    are and integers as zeros and a one. "observation:KEY" takes one part alone.
 
     Raises `InvalidActionError` for a vector of another shape or with an entry that is not finite. A vector outside the
     box is as good as one inside.
@@ -61,28 +63,30 @@ class EmbeddingLayer(Layer):
             raise ConfigurationError(
                 f"embedding must be 'svd', 'hashing', a path or 'observation:KEY', got {embedding!r}"
             )
-        self._key = embedding.removeprefix(OBSERVED) if embedding.startswith(OBSERVED) else None
-        if self._key is not None:
-            size, reach = self._observed_size(self._key)
+        self._features: dict[str, spaces.Box] = {}
+        if embedding.partition(":")[0] == OBSERVED:
+            self._features = self._observed(embedding.partition(":")[2])
+            size, reach = sum(map(feature_width, self._features.values())), 1.0
         else:
             inner.lasting_items(f"EmbeddingAction(embedding={embedding!r})")
             vectors = item_embeddings(inner.task.catalogue, embedding, integer("dim", dim, 1, 4096))
             self._columns = as_columns(vectors)
-            size, reach = vectors.shape[1], float(np.abs(vectors).max())
+            size, reach = vectors.shape[1], float(np.abs(vectors).max()) or 1.0
         self._allowed = np.ones((1, self._items), np.bool_)
-        self.action_space = spaces.Box(-(reach or 1.0), reach or 1.0, (size,), np.float32)
+        self.action_space = spaces.Box(-reach, reach, (size,), np.float32)
 
-    def _observed_size(self, key: str) -> tuple[int, float]:
+    def _observed(self, key: str) -> dict[str, spaces.Box]:
+        """The parts of the observation that describe candidates: the one that is asked for, or all."""
         boxes = self.inner.observed("EmbeddingAction")
-        box = boxes.get(key)
-        if box is None or len(box.shape) != 2 or box.shape[0] != self._items:
-            fitting = [name for name, b in boxes.items() if len(b.shape) == 2 and b.shape[0] == self._items]
+        known = feature_keys(boxes, self._items)
+        if key and key in boxes and is_feature(boxes[key], self._items):
+            known = [key]
+        elif key or not known:
             raise ConfigurationError(
-                f"embedding 'observation:{key}' needs an observation of shape ({self._items}, dim); fitting keys: "
-                f"{', '.join(fitting) or 'none'}"
+                f"embedding 'observation{':' if key else ''}{key}' needs a part of the observation with a row for each "
+                f"of {self._items} candidates; parts of that name and shape: {', '.join(known) or 'none'}"
             )
-        reach = max(float(np.abs(box.low).max()), float(np.abs(box.high).max()))
-        return box.shape[1], reach if np.isfinite(reach) else 1.0
+        return {name: boxes[name] for name in known}
 
     def act(self, actions: Any, running: NDArray[np.bool_]) -> NDArray[np.int64]:
         """The nearest allowed items (B,), or (B, k) where slates are shown."""
@@ -114,6 +118,7 @@ class EmbeddingLayer(Layer):
         """Keep the mask and the candidates' vectors; vectors as actions have no mask."""
         if mask is not None:
             self._allowed = mask != 0
-        if self._key is not None:
-            self._columns = as_columns(observations[self._key])
+        if self._features:
+            parts = [features(box, observations[key]) for key, box in self._features.items()]
+            self._columns = as_columns(np.concatenate(parts, axis=2))
         return observations, None

@@ -18,8 +18,8 @@ from recsim_envs.spec import Catalogue
 from recsim_envs.text.budget import LONGEST_TOKEN, count_tokens, cut
 from recsim_envs.text.catalogue import CatalogueText
 from recsim_envs.wrappers import candidates
-from recsim_envs.wrappers.histories import ITEMS, history_keys
 from recsim_envs.wrappers.layer import Inner, Layer, Mask
+from recsim_envs.wrappers.observed import feedback_keys, history_keys, met_items
 from recsim_envs.wrappers.shells import LayerWrapper, VectorLayerWrapper
 
 LEAST_TOKENS: Final = 32
@@ -30,8 +30,8 @@ class TextObservation(LayerWrapper):
     """Observe a text of at most `max_tokens` tokens, counted by `recsim_envs.text.budget.count_tokens`.
 
     Parts of the observation are written one below another. Numbers come as they are, with at most three decimals;
-    lists of items (int parts named "...items" that range from -1, for none, to the last item) as a line an item,
-    oldest first, with its reward where a part "...rewards" of the same shape stands beside it:
+    lists of items (see `observed.history_keys`) as a line an item, oldest first, with what came of it where a part
+    "...rewards", "...clicks", "...views" or "...behaviours" stands beside them:
 
         length: 2
         session:
@@ -58,14 +58,14 @@ class TextObservationLayer(Layer):
 
     def __init__(self, inner: Inner, *, max_tokens: int) -> None:
         super().__init__(inner)
-        boxes = inner.observed("TextObservation")
+        self._boxes = boxes = inner.observed("TextObservation")
         self._budget = integer("max_tokens", max_tokens, LEAST_TOKENS, 10**7)
         catalogue = inner.task.catalogue
         self._text = CatalogueText(catalogue)
         self._histories = [] if inner.task.candidates else history_keys(boxes, catalogue.num_items)
-        self._rewards = {key: key.removesuffix(ITEMS) + "rewards" for key in self._histories}
-        self._rewards = {key: other for key, other in self._rewards.items() if other in boxes}
-        self._numbers = [key for key in boxes if key not in {*self._histories, *self._rewards.values()}]
+        self._feedback = {key: feedback_keys(boxes, key) for key in self._histories}
+        listed = {part for parts in self._feedback.values() for part in parts.values()}
+        self._numbers = [key for key in boxes if key not in {*self._histories, *listed}]
         # Every token is followed by at most one space or line break.
         longest = self._budget * (LONGEST_TOKEN + 1)
         self.observation_space = spaces.Text(longest, charset=charset(catalogue, "".join(boxes)))
@@ -95,10 +95,10 @@ class TextObservationLayer(Layer):
         return [f"{_name(key)}:", *(f"- {n}: {_figures(row)}" for n, row in enumerate(value))]
 
     def _entries(self, key: str, observation: Mapping[str, NDArray[Any]]) -> list[str]:
-        items = observation[key].tolist()
-        rewards = observation[self._rewards[key]].tolist() if key in self._rewards else None
+        items = met_items(self._boxes, observation, key).tolist()
+        columns = {word: observation[part].reshape(len(items), -1) for word, part in self._feedback[key].items()}
         return [
-            f"- {self._text.line(item)}" + ("" if rewards is None else f" | reward {rewards[n]:.4g}")
+            " | ".join([f"- {self._text.line(item)}", *(f"{word} {_figures(c[n])}" for word, c in columns.items())])
             for n, item in enumerate(items)
             if item >= 0
         ]
@@ -116,7 +116,7 @@ def _lines(facts: list[str], lists: Mapping[str, list[str]], dropped: int) -> li
     for key, entries in lists.items():
         missing = min(dropped, len(entries))
         dropped -= missing
-        lines.append(f"{_name(key.removesuffix(ITEMS))}:" + ("" if entries else " nothing"))
+        lines.append(_name(key.removesuffix("items")) + (":" if entries else ": nothing"))
         lines += ([f"- {missing} earlier left out"] if missing else []) + entries[missing:]
     return lines
 

@@ -69,6 +69,16 @@ def test_observed_vectors_of_candidates_serve_as_embeddings():
     assert observation["session_items"][-2:].tolist() == [ITEMS - 1, ITEMS - 2]
 
 
+def test_all_that_describes_candidates_is_used():
+    env = EmbeddingAction(gym.make("longrec/InterestExploration-v0"), embedding="observation")
+    observation, _ = env.reset(seed=0)
+    topics = int(env.observation_space["candidate_topics"].high.max()) + 1
+    assert env.action_space.shape == (1 + topics,)
+    env.step(np.array([1.0] + [0.0] * topics))  # quality alone
+    shown = observation["candidate_qualities"][np.argsort(-observation["candidate_qualities"], kind="stable")[:2]]
+    assert env.unwrapped.simulator.observe_lane(0)["response_qualities"].tolist() == shown.tolist()
+
+
 def test_a_file_of_vectors(tmp_path):
     path = tmp_path / "vectors.npy"
     np.save(path, np.eye(ITEMS)[:, :4])
@@ -106,7 +116,8 @@ def test_a_file_that_does_not_serve_is_named(tmp_path, content, message):
     [
         ({"embedding": "absent.npy"}, "absent.npy"),
         ({"embedding": 3}, "embedding must be"),
-        ({"embedding": "observation:nothing"}, "fitting keys: taste"),
+        ({"embedding": "observation"}, "embedding 'observation' needs a part"),
+        ({"embedding": "observation:nothing"}, "a row for each of 6 candidates; parts of that name and shape: none"),
         ({"dim": 0}, "dim"),
         ({"dim": 300}, "dim must be at most 256"),
         ({"metric": "cosine"}, "metric"),

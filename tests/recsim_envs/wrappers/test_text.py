@@ -68,6 +68,15 @@ def test_a_text_is_within_any_budget_and_never_empty(budget, seed):
         assert env.observation_space.contains(text)
 
 
+def test_feedback_stands_beside_the_items():
+    env = TextObservation(gym.make("longrec/SlateTopKBored-v0"), max_tokens=10_000)
+    text, _ = env.reset(seed=0)
+    text, reward, *_ = env.step(np.arange(10))
+    lines = text.splitlines()[text.splitlines().index("slate:") + 1 :]
+    assert len(lines) == 10
+    assert sum(float(line.rpartition("| click ")[2]) for line in lines) == reward
+
+
 def test_candidates_are_listed_by_their_numbers():
     env = TextObservation(CandidateSet(gym.make("longrec/Games-v0"), num_candidates=3))
     text, _ = env.reset(seed=1)
