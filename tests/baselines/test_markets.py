@@ -56,17 +56,17 @@ def test_greedy_agents_try_everything_and_then_take_what_pays():
     market, agents = make_market("slate_team_v0", 4), make_agents("greedy", memory=0.5)
     agents.reset(market.spec, keys(4))
     seen, everyone, tried = market.observe(), np.ones((4, 5), bool), []
-    for number in range(8):
+    for number in range(12):
         tried.append(agents.act(seen, number))
         agents.observe(tried[-1], np.where(tried[-1] == 3, 2.0, 0.5), everyone)
-    assert (np.sort(tried, axis=0) == np.arange(8)[:, None, None]).all()
-    assert len({tuple(order) for order in np.reshape(tried, (8, 20)).T.tolist()}) > 10
-    for number, expected in ((8, 3), (9, 3), (10, 0)):  # 2, 1, 0.5: then all are equal, and the lowest number wins
+    assert (np.sort(tried, axis=0) == np.arange(12)[:, None, None]).all()
+    assert len({tuple(order) for order in np.reshape(tried, (12, 20)).T.tolist()}) > 10
+    for number, expected in ((12, 3), (13, 3), (14, 0)):  # 2, 1, 0.5: then all are equal, and the lowest number wins
         actions = agents.act(seen, number)
         assert (actions == expected).all()
         agents.observe(actions, np.zeros((4, 5)), everyone)
     agents.observe(np.full((4, 5), 7), np.full((4, 5), 9.0), ~everyone)  # who has left learns nothing
-    assert (agents.act(seen, 11) != 7).all()
+    assert (agents.act(seen, 15) != 7).all()
 
 
 def test_the_gradient_is_that_of_credit_and_entropy():

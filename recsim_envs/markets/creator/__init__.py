@@ -24,8 +24,8 @@ whose audience is below `viability` leaves.
 The long-term tension: for each creator alone, clickbait pays now, whatever the others do, and the harm to visits is
 shared by all. Creators who each maximise the round's reward empty the market; all together earn most with honest items
 of middling quality. Under `mechanism="quality"` the tension nearly goes: what remains is that creators spend more on
-quality than it returns. So the gap between "myopic" and "planner" here is that of planning together against each for
-itself.
+quality than it returns. So the gap between "myopic" and "planner" is that of planning together over each for itself:
+the good plan is simple, and what is hard is that each creator would gain by leaving it.
 
 ## Action space
 

@@ -26,7 +26,7 @@ PATIENCE: Final = 1
 SHOWN: Final = 0
 CLICKED: Final = 1
 
-TOPICS: Final = 8
+TOPICS: Final = 12
 MEAN: Final = -0.5  # of a user's tastes, in logits of a click
 SPREAD: Final = 1.5  # their standard deviation
 EXPOSURE_KEPT: Final = 0.8
@@ -89,9 +89,10 @@ def step(actions, tiring, horizon, seeds, rounds, status, tastes, exposure, mood
 
 
 @njit(cache=True)
-def greedy(value, tastes, exposure, mood, out):
+def greedy(value, distinct, tastes, exposure, mood, out):
     """Fill `out` (int64 (B, N)) slot by slot from the top with the topic of the largest
-    chance of a click - value * (exposure of the topic + its share of the slate so far).
+    chance of a click - value * (exposure of the topic + its share of the slate so far);
+    with `distinct`, no topic comes again before all have come.
     """
     shown = np.empty(TOPICS)
     lanes, slots = out.shape
@@ -100,6 +101,8 @@ def greedy(value, tastes, exposure, mood, out):
         for n in range(slots):
             best, chosen = -math.inf, 0
             for k in range(TOPICS):
+                if distinct and shown[k] > n // TOPICS:
+                    continue
                 score = click_chance(tastes[b, k], mood[WEARINESS, b], shown[k], n)
                 score -= value[b] * (exposure[b, k] + shown[k] / slots)
                 if score > best:

@@ -23,9 +23,12 @@ class Plan(NamedTuple):
 PLANS: Final = tuple(Plan(*plan) for plan in product((0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (0, 3, 6, 12)))
 
 
-def make_myopic(market: SlateTeam) -> JointPolicy:
-    """Each slot, from the top down, shows the topic most likely to be clicked under the slots above it."""
-    return lambda: market.greedy(np.zeros(market.num_lanes))
+def make_myopic(market: SlateTeam, distinct: bool = False) -> JointPolicy:
+    """Each slot, from the top down, shows the topic most likely to be clicked under the slots above it.
+
+    With `distinct`, no topic stands twice in a slate: the user's favourite topics, every time.
+    """
+    return lambda: market.greedy(np.zeros(market.num_lanes), distinct)
 
 
 def make_planner(market: SlateTeam) -> JointPolicy:

@@ -18,7 +18,7 @@ class SlateTeam(Market):
     """Slots that choose topics; options are documented on the package's page."""
 
     def __init__(
-        self, num_lanes: int, *, num_slots: int = 5, tiring: float = 0.2, horizon: int = 100, split: str = "train"
+        self, num_lanes: int, *, num_slots: int = 5, tiring: float = 0.8, horizon: int = 100, split: str = "train"
     ) -> None:
         slots = integer("num_slots", num_slots, 2, 100)
         self.tiring = number("tiring", tiring, 0.0, 100.0)
@@ -51,15 +51,15 @@ class SlateTeam(Market):
         )  # fmt: skip
 
     def observe(self) -> NDArray[np.float32]:
-        """What each slot sees: float32 (B, N, 2 + N + 24), in the order of `spec.fields`."""
+        """What each slot sees: float32 (B, N, 2 + N + 36), in the order of `spec.fields`."""
         out = np.empty((*self._status.shape, len(self.spec.fields)), np.float32)
         kernel.observe(self.spec.horizon, self._rounds, self._exposure, self._last, self._counts, out)
         return out
 
-    def greedy(self, value: NDArray[np.float64]) -> NDArray[np.int64]:
+    def greedy(self, value: NDArray[np.float64], distinct: bool = False) -> NDArray[np.int64]:
         """Slates (B, N) by true chance of a click minus `value` (B,) of the redundancy they add; for references."""
         out = np.zeros(self._status.shape, np.int64)
-        kernel.greedy(value, self._tastes, self._exposure, self._mood, out)
+        kernel.greedy(value, distinct, self._tastes, self._exposure, self._mood, out)
         return out
 
     def hidden(self) -> dict[str, NDArray[Any]]:
@@ -103,10 +103,14 @@ class SlateTeam(Market):
         }
 
     def references(self) -> dict[str, Callable[[], JointPolicy]]:
-        """The policies "myopic" and "planner", see `recsim_envs.markets.slate_team.references`."""
+        """The policies "myopic", "myopic-no-repeat" and "planner", see `recsim_envs.markets.slate_team.references`."""
         from recsim_envs.markets.slate_team.references import make_myopic, make_planner
 
-        return {"myopic": lambda: make_myopic(self), "planner": lambda: make_planner(self)}
+        return {
+            "myopic": lambda: make_myopic(self),
+            "myopic-no-repeat": lambda: make_myopic(self, distinct=True),
+            "planner": lambda: make_planner(self),
+        }
 
 
 def _fields(slots: int) -> tuple[str, ...]:

@@ -95,8 +95,8 @@ class Slots:
 
     def __init__(self, seed, *, slots, tiring, horizon):
         self.seed, self.slots, self.tiring, self.horizon, self.round = seed, slots, tiring, horizon, 0
-        self.tastes = [-0.5 + 1.5 * rng.normal(seed, 0, slate_team.TASTE, k) for k in range(8)]
-        self.exposure, self.weariness, self.patience, self.cause = [0.0] * 8, 0.0, 10.0, ""
+        self.tastes = [-0.5 + 1.5 * rng.normal(seed, 0, slate_team.TASTE, k) for k in range(12)]
+        self.exposure, self.weariness, self.patience, self.cause = [0.0] * 12, 0.0, 10.0, ""
 
     def step(self, topics):
         """Clicks on the slate."""
@@ -104,10 +104,10 @@ class Slots:
         for n, k in enumerate(topics):
             chance = 0.9**n * sigmoid(self.tastes[k] - self.weariness - 0.3 * topics[:n].count(k))
             clicks += rng.uniform(self.seed, self.round, slate_team.CLICK, n) < chance
-        shares = [topics.count(k) / self.slots for k in range(8)]
+        shares = [topics.count(k) / self.slots for k in range(12)]
         redundancy = sum(x * e for x, e in zip(shares, self.exposure, strict=True))
         self.exposure = [0.8 * e + 0.2 * x for x, e in zip(shares, self.exposure, strict=True)]
-        self.weariness = 0.95 * self.weariness + self.tiring * max(0, redundancy - 1 / 8)
+        self.weariness = 0.95 * self.weariness + self.tiring * max(0, redundancy - 1 / 12)
         self.patience = min(10, self.patience + clicks - 0.3 * self.slots)
         self.round += 1
         self.cause = "left" if self.patience < 0 else "horizon" if self.round == self.horizon else ""

@@ -48,7 +48,7 @@ def test_the_creator_market_equals_its_reference(seed, creators, users, mechanis
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=SEEDS, slots=st.integers(2, 9), tiring=st.sampled_from([0.0, 0.2, 3.0]), topics=st.integers(1, 8))
+@given(seed=SEEDS, slots=st.integers(2, 9), tiring=st.sampled_from([0.0, 0.2, 3.0]), topics=st.integers(1, 12))
 def test_the_slate_team_equals_its_reference(seed, slots, tiring, topics):
     options = {"tiring": tiring, "horizon": 30}
     market, seeds = begun("slate_team_v0", 3, seed, num_slots=slots, **options)

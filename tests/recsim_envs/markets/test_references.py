@@ -85,9 +85,11 @@ def test_myopic_platforms_choose_what_pays_most_now(seed, player):
 def test_myopic_slots_show_the_likeliest_click():
     market, _ = begun("slate_team_v0", 50)
     slates = market.references()["myopic"]()()
+    varied = market.references()["myopic-no-repeat"]()()
+    assert np.array_equal(varied, (-market.hidden()["tastes"]).argsort(axis=1)[:, :5])
     for tastes, slate in zip(market.hidden()["tastes"], slates.tolist(), strict=True):
         for n, topic in enumerate(slate):
-            chances = [tastes[k] - 0.3 * slate[:n].count(k) for k in range(8)]
+            chances = [tastes[k] - 0.3 * slate[:n].count(k) for k in range(12)]
             assert chances[topic] == max(chances)
 
 
