@@ -127,7 +127,14 @@ def concatenate(traces: Sequence[Trace]) -> Trace:
 
 
 def write_trace(path: Path, trace: Trace, metadata: dict[str, str] | None = None) -> None:
-    """Write Parquet atomically; the same trace gives the same bytes. `metadata` goes into the file's footer."""
+    """Write Parquet atomically; the same trace gives the same bytes. `metadata` goes into the file's footer.
+
+    Raises `SubmissionError` for a trace that `read_trace` would refuse for its size.
+    """
+    if len(trace.actions) > MAX_STEPS:
+        raise SubmissionError(
+            f"{path} would hold {len(trace.actions)} items, and at most {MAX_STEPS} are read; ask for fewer episodes"
+        )
     steps, items = (pa.array(o.astype(np.int32)) for o in (trace.offsets, trace.item_offsets))
     columns: dict[str, Any] = {
         "task": trace.task,

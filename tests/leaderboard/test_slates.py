@@ -221,6 +221,16 @@ def test_more_items_than_the_slates_allow(slate_run):
         verify(slate_run)
 
 
+def test_a_trace_that_nobody_could_read_is_not_written(slate_run, monkeypatch):
+    before, trace = (slate_run / "traces.parquet").read_bytes(), read(slate_run)
+    monkeypatch.setattr("leaderboard.traces.MAX_STEPS", len(trace.actions) - 1)
+    with pytest.raises(
+        SubmissionError, match=r"would hold \d+ items, and at most \d+ are read; ask for fewer episodes"
+    ):
+        write(slate_run, trace)
+    assert (slate_run / "traces.parquet").read_bytes() == before
+
+
 def test_metrics_of_slates_and_slots(played):
     replayed = verify(played)
     slates, items, slots, _ = rows([replayed])
