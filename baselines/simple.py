@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from baselines.selection import allowed_items, ranking, replace_forbidden, require_items
 from recsim_envs import rng
 from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.policies import distinct
 from recsim_envs.spec import Agent, Batch, Catalogue, Sessions, TaskSpec
 
 
@@ -22,29 +23,12 @@ class RandomAgent(Agent):
         """Uniform draws without replacement from the session's key and step."""
         allowed = allowed_items(infos)
         count = self._num_items if allowed is None else allowed.sum(axis=1)
-        drawn = distinct(count, self._slate or 1, sessions)
+        drawn = distinct(count, self._slate or 1, sessions.keys, sessions.steps, rng.AGENT)
         if allowed is not None:
             # The r-th allowed item is the first with r + 1 allowed items up to and including itself.
             upto = np.cumsum(allowed, axis=1)
             drawn = np.stack([(upto > ranks[:, None]).argmax(axis=1) for ranks in drawn.T], axis=1)
         return drawn[:, 0] if self._slate is None else drawn
-
-
-def distinct(count: int | NDArray[np.int64], number: int, sessions: Sessions) -> NDArray[np.int64]:
-    """`number` different integers in 0..count-1 a session, in random order: int64 (b, number).
-
-    The j-th is drawn among those not drawn yet, by its rank: every draw before that is not above it moves it up by one
-    (selection sampling on a sorted list). Where `count` is smaller than `number`, the surplus repeats what is there.
-    """
-    if number == 1:
-        return rng.below_array(count, sessions.keys, sessions.steps, rng.AGENT)[:, None]
-    counts, places = np.reshape(count, (-1, 1)), np.arange(number)
-    left = np.maximum(counts - places, 1)
-    drawn = rng.below_array(left, sessions.keys[:, None], sessions.steps[:, None], rng.AGENT, places)
-    for j in range(1, number):
-        for earlier in np.sort(drawn[:, :j], axis=1).T:
-            drawn[:, j] += drawn[:, j] >= earlier
-    return drawn % np.maximum(counts, 1)
 
 
 class _RankingAgent(Agent):

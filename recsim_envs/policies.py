@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count, cycle
+import itertools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,38 @@ def random_actions(simulator: Simulator, keys: NDArray[np.uint64], step: int) ->
     return (np.cumsum(mask, axis=1) > ranks[:, None]).argmax(axis=1)
 
 
+def distinct(
+    count: int | NDArray[np.int64],
+    number: int,
+    keys: NDArray[np.uint64],
+    steps: int | NDArray[np.int64],
+    purpose: int,
+) -> NDArray[np.int64]:
+    """`number` different integers in 0..count-1 a key, in random order: int64 (b, number).
+
+    The j-th is drawn among those not drawn yet, by its rank: every draw before that is not above it moves it up by one
+    (selection sampling on a sorted list). Where `count` is smaller than `number`, the surplus repeats what is there.
+    """
+    if number == 1:
+        return rng.below_array(count, keys, steps, purpose)[:, None]
+    counts, places = np.reshape(count, (-1, 1)), np.arange(number)
+    left = np.maximum(counts - places, 1)
+    drawn = rng.below_array(left, keys[:, None], np.reshape(steps, (-1, 1)), purpose, places)
+    for j in range(1, number):
+        for earlier in np.sort(drawn[:, :j], axis=1).T:
+            drawn[:, j] += drawn[:, j] >= earlier
+    return drawn % np.maximum(counts, 1)
+
+
 def uniform(simulator: Simulator, keys: NDArray[np.uint64]) -> Reference:
-    """The random policy: `random_actions` of one key a lane, uint64 (B,), and of steps counted from the start."""
-    steps = count()
-    return lambda: random_actions(simulator, keys, next(steps))
+    """The random policy: every allowed item with the same probability, the items of a slate different.
+
+    Drawn from one key a lane, uint64 (B,), and from steps counted from the start.
+    """
+    items, slate, steps = simulator.task.catalogue.num_items, simulator.task.slate_size, itertools.count()
+    if slate is None:
+        return lambda: random_actions(simulator, keys, next(steps))
+    return lambda: distinct(items, slate, keys, next(steps), rng.POLICY)
 
 
 def popular(simulator: Simulator) -> Reference:
@@ -54,7 +82,7 @@ def fixed_cycle(simulator: Simulator, actions: NDArray[np.int64]) -> Reference:
 def fixed_cycles(simulator: Simulator, cycles: NDArray[np.int64]) -> Reference:
     """One cycle a lane: (B, n) or (B, n, k)."""
     order = np.argsort(-simulator.task.catalogue.mean_reward.astype(np.float64), kind="stable")
-    lanes, places = np.arange(simulator.num_lanes), cycle(range(cycles.shape[1]))
+    lanes, places = np.arange(simulator.num_lanes), itertools.cycle(range(cycles.shape[1]))
 
     def act() -> NDArray[np.int64]:
         actions = cycles[:, next(places)].copy()
