@@ -1,4 +1,17 @@
-"""Markets: environments of several agents, each with one kernel over many worlds, behind PettingZoo."""
+"""Markets: environments of several agents, each with one kernel over many worlds, behind PettingZoo.
+
+One world at a time by PettingZoo's API, or many at once:
+
+    from recsim_envs import creator_market_v0
+    env = creator_market_v0.parallel_env(mechanism="quality")
+    observations, infos = env.reset(seed=0)
+    observations, rewards, terminated, truncated, infos = env.step(dict.fromkeys(env.agents, 0))
+
+    from recsim_envs.markets import make_market
+    market = make_market("creator_market_v0", num_lanes=1024)
+    market.begin(lanes=np.arange(1024), seeds=np.arange(1024, dtype=np.uint64))
+    rewards, terminated, truncated = market.step(np.zeros((1024, 20), np.int64))
+"""
 
 from __future__ import annotations
 

@@ -13,12 +13,7 @@ from recsim_envs import rng
 from recsim_envs.gap import PLANNER, Gap, Progress, interval
 from recsim_envs.markets import make_market
 from recsim_envs.markets.base import JointPolicy, Market
-
-
-def random_actions(market: Market, keys: NDArray[np.uint64], number: int) -> NDArray[np.int64]:
-    """An action of every agent, drawn from the world's key and the number of the round: (B, N)."""
-    spec = market.spec
-    return rng.below_array(spec.num_actions, keys[:, None], number, rng.POLICY, np.arange(spec.num_agents))
+from recsim_envs.markets.play import random_actions
 
 
 def market_gap(

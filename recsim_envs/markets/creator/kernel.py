@@ -209,13 +209,12 @@ def step(actions, mechanism, viability, fatigue_gain, horizon, seeds, rounds, st
     noise, logits = np.empty(creators), np.empty(creators)
     slate, best = np.empty(SLATE, np.int64), np.empty(SLATE)
     for b in range(lanes):
-        alive = False
+        if status[b].min() > ACTIVE:
+            continue
         for i in range(creators):
             last[b, i, SHOWN] = last[b, i, CLICKS] = 0
             if status[b, i] == ACTIVE:
-                alive, last[b, i, ACTION] = True, actions[b, i]
-        if not alive:
-            continue
+                last[b, i, ACTION] = actions[b, i]
         seed, now, came = seeds[b], rounds[b], 0
         for u in range(tastes.shape[1]):
             fatigue, habit = users[FATIGUE, b, u], users[HABIT, b, u]

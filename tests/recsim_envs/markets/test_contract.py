@@ -108,6 +108,20 @@ def test_lanes_can_be_begun_one_by_one(name):
     assert np.array_equal(market.observe(), before)
 
 
+def test_a_world_that_is_over_is_left_alone(name):
+    market, _ = begun(name, 2, horizon=3)
+    for number in range(3):
+        step = market.step(random_actions(market, 0, number))
+    kept, causes = market.observe(), market.causes()
+    again = market.step(np.full((2, market.spec.num_agents), -7))
+    assert not again.rewards.any()
+    assert np.array_equal(again.terminated, step.terminated)
+    assert np.array_equal(again.truncated, step.truncated)
+    assert np.array_equal(market.observe(), kept)
+    assert np.array_equal(market.causes(), causes)
+    assert market.rounds.tolist() == [3, 3]
+
+
 def test_observations_and_rewards_keep_their_bounds(name):
     low, high = make_market(name, 1).spec.reward_range
     for action in (None, 0, -1, 4):
