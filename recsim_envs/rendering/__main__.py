@@ -1,4 +1,4 @@
-"""`python -m recsim_envs.rendering ID FILE.png`: the life-line of one user under a policy that knows the true model."""
+"""`python -m recsim_envs.rendering ID FILE.png`: the life-line of one user under policies that know the true model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import recsim_envs
-from recsim_envs.errors import ConfigurationError
+from recsim_envs.errors import ConfigurationError, LongrecError
 from recsim_envs.faces.seeding import checked_seed, episode_seeds
 from recsim_envs.rendering.film import Film
 
@@ -32,15 +32,28 @@ def picture(env_id: str, policy: str, seed: int, **options: Any) -> NDArray[np.u
 
 def main() -> None:
     """The command."""
-    from PIL import Image
-
     parser = argparse.ArgumentParser(prog="python -m recsim_envs.rendering", description=__doc__)
     parser.add_argument("env_id", help="for example longrec/Games-v0")
     parser.add_argument("file", type=Path, help="a .png file to write")
-    parser.add_argument("--policy", default="myopic", help="one of the environment's reference policies")
+    parser.add_argument(
+        "--policy", nargs="+", default=["myopic"], help="reference policies of the environment, drawn one below another"
+    )
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    Image.fromarray(picture(chosen.env_id, chosen.policy, chosen.seed)).save(chosen.file)
+    try:
+        pictures = [picture(chosen.env_id, policy, chosen.seed) for policy in chosen.policy]
+    except LongrecError as error:
+        parser.error(str(error))
+    _save(np.concatenate(pictures), chosen.file)
+
+
+def _save(pixels: NDArray[np.uint8], path: Path) -> None:
+    """Write a PNG whole or not at all."""
+    from PIL import Image
+
+    scratch = path.with_name(f".{path.name}.part")
+    Image.fromarray(pixels).save(scratch, "PNG", optimize=True)
+    scratch.replace(path)
 
 
 if __name__ == "__main__":

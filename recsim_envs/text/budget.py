@@ -11,8 +11,8 @@ _TOKEN = re.compile(rf"[^\W_]{{1,{LONGEST_TOKEN}}}|[^\w\s]|_")
 def count_tokens(text: str) -> int:
     """Runs of up to four letters or digits, and every other sign that is no space, count one each.
 
-    For English this is above what byte-pair tokenizers of language models make of it, so that a text within
-    a budget here is within it there. A sequence of characters always has the same count.
+    An estimate of what tokenizers of language models make of a text, which differ between themselves; this one is
+    the same everywhere and for ever.
 
     >>> count_tokens("Portal 2: a puzzle")
     7

@@ -20,6 +20,7 @@ from recsim_envs.errors import ConfigurationError, InvalidActionError
 from recsim_envs.faces.env import SimulatorEnv
 from recsim_envs.faces.vector import SimulatorVectorEnv
 from recsim_envs.families.base import Shown
+from recsim_envs.rendering.__main__ import main
 from recsim_envs.rendering.lifeline import HEIGHT, MOST_STEPS, WIDTH, Columns, Panel, draw
 from recsim_envs.rendering.lives import Life, Moment
 from tests.recsim_envs.wrappers.slates import FAMILY
@@ -200,11 +201,17 @@ def test_scales_map_their_ends():
     assert columns.x(2) - columns.x(1) == pytest.approx(columns.width)
 
 
-def test_the_documented_command_writes_a_picture(tmp_path):
+def test_the_command_writes_a_picture_of_each_policy(tmp_path, monkeypatch, capsys):
     from PIL import Image
 
     path = tmp_path / "life.png"
-    command = [sys.executable, "-m", "recsim_envs.rendering", "longrec/Games-v0", str(path), "--seed", "3"]
-    subprocess.run(command, check=True)
+    arguments = ["rendering", "longrec/Games-v0", str(path), "--seed", "3", "--policy", "myopic", "planner"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    main()
     with Image.open(path) as image:
-        assert (image.size, image.mode) == ((WIDTH, HEIGHT), "RGB")
+        assert (image.size, image.mode) == ((WIDTH, 2 * HEIGHT), "RGB")
+    assert [file.name for file in tmp_path.iterdir()] == ["life.png"]
+    monkeypatch.setattr(sys, "argv", [*arguments[:-1], "clairvoyant"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "has no policy 'clairvoyant'" in capsys.readouterr().err
