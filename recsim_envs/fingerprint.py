@@ -28,6 +28,7 @@ from recsim_envs import rng
 from recsim_envs.errors import PlatformError
 from recsim_envs.families.base import Simulator
 from recsim_envs.ids import BUILTIN, NAMESPACE
+from recsim_envs.markets import MARKETS
 from recsim_envs.policies import random_actions
 from recsim_envs.registration import make_simulator
 
@@ -74,6 +75,11 @@ def platform_text() -> str:
     return ", ".join((*packages, f"Python {platform.python_version()}", f"{platform.system()} {platform.machine()}"))
 
 
+def builtin_names() -> list[str]:
+    """Whatever has a golden value: the ids of the package and the names of its markets."""
+    return [*(NAMESPACE + name for name in BUILTIN), *sorted(MARKETS)]
+
+
 @cache
 def golden() -> dict[str, str]:
     """The golden values of the package, by id."""
@@ -83,7 +89,14 @@ def golden() -> dict[str, str]:
 
 @cache
 def _default(env_id: str) -> str:
-    return _of(env_id, {})
+    return _of_market(env_id) if env_id in MARKETS else _of(env_id, {})
+
+
+def _of_market(name: str) -> str:
+    from recsim_envs.markets.play import digests
+
+    keys = rng.bits_array(_ROOT, 0, rng.EPISODE, np.arange(LANES))
+    return hashlib.sha256("".join(digests(name, keys, STEPS)).encode()).hexdigest()
 
 
 def _of(env_id: str, options: Mapping[str, Any]) -> str:
@@ -128,7 +141,7 @@ def _update(hashes: list[Any], rows: NDArray[np.uint8]) -> None:
 
 def write(path: Path, env_ids: Sequence[str]) -> None:
     """Put the values of these ids into the package's file, for its maintainers; ids that are none are taken out."""
-    builtin = {NAMESPACE + name for name in BUILTIN}
+    builtin = set(builtin_names())
     found = golden() | {env_id: _default(env_id) for env_id in env_ids}
     scratch = path.with_suffix(".tmp")
     scratch.write_text(json.dumps({e: found[e] for e in sorted(builtin & found.keys())}, indent=1) + "\n", "utf-8")
@@ -139,7 +152,7 @@ def write(path: Path, env_ids: Sequence[str]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare the golden values with those of this platform, or renew them; 1 if an id has another or none."""
     parser = argparse.ArgumentParser(prog="python -m recsim_envs.fingerprint", description=main.__doc__)
-    parser.add_argument("env_ids", nargs="*", default=sorted(NAMESPACE + name for name in BUILTIN))
+    parser.add_argument("env_ids", nargs="*", default=builtin_names())
     parser.add_argument("--write", action="store_true", help="put the values of this platform into the package")
     given = parser.parse_args(arguments)
     if given.write:

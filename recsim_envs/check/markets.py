@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import importlib
 import io
 import multiprocessing
@@ -25,7 +24,8 @@ from recsim_envs.errors import InvalidActionError
 from recsim_envs.faces.seeding import episode_seeds
 from recsim_envs.markets import make_market, registered_markets
 from recsim_envs.markets.base import Market
-from recsim_envs.markets.gap import market_gap, random_actions
+from recsim_envs.markets.gap import market_gap
+from recsim_envs.markets.play import digests, random_actions
 
 LANES, ROUNDS, WORLDS = 16, 40, 200
 
@@ -109,25 +109,12 @@ def vector_equals_parallel(name: str) -> str:
     return f"{ROUNDS} rounds of {LANES} lanes are the same bit for bit"
 
 
-def digests(name: str, keys: NDArray[np.uint64]) -> list[str]:
-    """A hash a lane over everything that a world of its seed shows in some random rounds."""
-    market = make_market(name, len(keys))
-    market.begin(np.arange(len(keys)), keys)
-    hashes = [hashlib.sha256() for _ in keys]
-    for number in range(ROUNDS):
-        step = market.step(random_actions(market, keys, number))
-        for lane, digest in enumerate(hashes):
-            for array in (market.observe(), *step):
-                digest.update(np.ascontiguousarray(array[lane]).tobytes())
-    return [digest.hexdigest() for digest in hashes]
-
-
 def same_in_another_process(name: str) -> str:
     """A fresh interpreter with another batch size and order computes the same bits, and seeds matter."""
     keys = _begun(name)[1]
-    here, order = digests(name, keys), np.argsort(keys)[: LANES - 3]
+    here, order = digests(name, keys, ROUNDS), np.argsort(keys)[: LANES - 3]
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        there = pool.submit(digests, name, keys[order]).result()
+        there = pool.submit(digests, name, keys[order], ROUNDS).result()
     require([here[lane] for lane in order] == there, "another process, with its lanes in another order, differs")
     require(len(set(here)) > 1, "all seeds give the same world")
     return f"{len(order)} lanes in another order are the same bit for bit"

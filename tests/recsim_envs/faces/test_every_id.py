@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import warnings
-from importlib.resources import files
 
 import gymnasium as gym
 import numpy as np
@@ -18,7 +16,9 @@ from recsim_envs import rng
 from recsim_envs.check import check_environment
 from recsim_envs.errors import LongrecError
 from recsim_envs.faces.seeding import episode_seeds, lane_seeds
+from recsim_envs.fingerprint import check_fingerprint, golden
 from recsim_envs.ids import BUILTIN
+from recsim_envs.markets import registered_markets
 from recsim_envs.pages import builtin_ids
 from recsim_envs.policies import random_actions
 
@@ -139,12 +139,15 @@ def works(env_id, **options):
     return np.isfinite(simulator.step(random_actions(simulator, keys, 0)).rewards).all()
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", [*IDS, *registered_markets()])
 def test_a_trajectory_is_the_golden_one(env_id):
-    from recsim_envs.fingerprint import fingerprint
+    assert env_id in golden(), "run: python -m recsim_envs.fingerprint --write"
+    check_fingerprint(env_id)
 
-    golden = json.loads((files("recsim_envs") / "fingerprints.json").read_text())
-    assert fingerprint(env_id) == golden[env_id]
+
+@pytest.mark.parametrize("market", registered_markets())
+def test_every_market_passes_its_conformance_suite(market):
+    assert [f for f in check_environment(market, fast=True) if not f.ok or f.skipped] == []
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
