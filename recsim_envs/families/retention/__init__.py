@@ -13,7 +13,7 @@ leave. They may be back on the same day (two visits a day at most), after 1 to 1
 
 Items have a topic (of 20), a hidden quality q and a hidden bait b in [0, 1], b uniform and q = 1 - b up to noise of
 standard deviation 0.2; a public headline style (in depth, plain, teaser) is the tercile of b. Users have, all hidden,
-an interest A_k in each topic (4 favourites of 0.6 to 1, others 0 to 0.3), a satiation S_k, trust T, habit H and a
+an interest A_k in each topic (4 favourites of 0.6 to 1, others 0 to 0.2), a satiation S_k, trust T, habit H and a
 mood M. With match m = A_k - S_k, less 0.4 if the item was among the last 25 shown, and the logistic function s:
 
 - **Click** on the item in slot j: 0.85^j s(a + 6 m + 3 T b). The form (logistic score, attention falling with the
@@ -28,17 +28,17 @@ mood M. With match m = A_k - S_k, less 0.4 if the item was among the last 25 sho
 - **Leaving** after slate n = 0, 1, ... of a visit: s(a'' - 4 y + 0.15 n), and always after the tenth. Ours, after
   KuaiSim's temper, which falls with every request and faster with displeasure.
 - **Habit** grows by 10 % of the way to 1 with a visit of 12 long views, less with fewer (Lally et al. 2010).
-- **Return**: on day d = 0, 1, ..., 16, if not before, with s(l_d + u + 6 (M - 0.2) + 4 (T - 0.55) + 2 (H - 0.3)):
+- **Return**: on day d = 0, 1, ..., 16, if not before, with s(l_d + u + 6 (M - 0.2) + 4 (T - 0.55) + 3 (H - 0.3)):
   proportional odds in discrete time (Cox 1972), u a fixed difference between users of standard deviation 0.3. Who is
   not back on day 16 has churned: the log behind the calibration knows no longer gap.
-- **Absence** of g days: S_k and H fall by exp(-g/2) and exp(-g/10), T and A_k return towards their start as
+- **Absence** of g days: S_k and H fall by exp(-g/2) and exp(-g/5), T and A_k return towards their start as
   exp(-g/60) and exp(-g/30), and each interest takes a random step of standard deviation 0.02 sqrt(g) (reco-gym).
 
 **Calibration.** a, a', a'' and l_d are set so that under a mildly random recommender (each slot a random item, or with
 even odds one of the user's favourite topics) the rates of clicks (45.97 %) and long views (33.18 %) and the gaps of 1
 to 16 days between visits are those of KuaiRand-Pure, a visit has five slates (KuaiSim's script) and a quarter of
 leaves is followed by a return on the same day (ours: the log counts user-days). `python -m
-recsim_envs.families.retention.calibrate` does it again. The total variation between the histograms is about 0.01, and
+recsim_envs.families.retention.calibrate` does it again. The total variation between the histograms is under 0.01, and
 a test keeps it under 0.025. All weights without a source are ours; they are chosen so that favourites matter, and
 so that neither clicks nor long views of the next slate lead to the longest life.
 

@@ -66,7 +66,8 @@ def _logged_rates(
     grid = (np.arange(64) + 0.5) / 64
     share = kernel.FAVOURITES / len(TOPICS)
     clicks, views = np.zeros(len(bait)), np.zeros(len(bait))
-    for weight, interests in ((share, 0.6 + 0.4 * grid), (1.0 - share, 0.3 * grid)):
+    liked, other = kernel.LIKED + (1.0 - kernel.LIKED) * grid, kernel.INDIFFERENT * grid
+    for weight, interests in ((share, liked), (1.0 - share, other)):
         match = interests[:, None]
         clicked = _logistic(c.click_base + c.click_match * match + c.click_bait * c.trust_start * bait)
         watched = clicked * _logistic(c.view_base + c.view_match * match + c.view_quality * quality)

@@ -43,6 +43,8 @@ CAUSES: Final = ("", "churned", "calendar-end", "sessions-end", "horizon", "")
 
 FINE: Final = -1  # no lane has a wrong action
 FAVOURITES: Final = 4  # topics that a user likes; SARDINE's users have 3 to 5
+LIKED: Final = 0.6  # interests in favourites are uniform from here to 1, others from 0 to INDIFFERENT: ours, so that
+INDIFFERENT: Final = 0.2  # showing everything to everybody is no substitute for knowing the user
 REMEMBERED: Final = 25  # last items that the user still remembers: five slates, a visit of mean length
 VISIT_CAP: Final = 10  # slates a visit at most: KuaiSim's default temper
 VISITS_A_DAY: Final = 2
@@ -76,7 +78,7 @@ def begin(lanes, seeds, reference, c, all_seeds, clock, mind, tastes, history):
         if reference:
             mind[b, EFFECT] = EFFECT_BOUND * (2.0 * uniform(seed, 0, CHARACTER, 0) - 1.0)
         for k in range(num_topics):
-            tastes[b, INTEREST, k] = 0.3 * uniform(seed, 0, TASTE, k)
+            tastes[b, INTEREST, k] = INDIFFERENT * uniform(seed, 0, TASTE, k)
             tastes[b, SATIATION, k] = 0.0
         for n in range(min(FAVOURITES, num_topics)):  # the n-th favourite among the topics that are none yet
             left = below(num_topics - n, seed, 0, ORDER, n)
@@ -84,7 +86,7 @@ def begin(lanes, seeds, reference, c, all_seeds, clock, mind, tastes, history):
                 if tastes[b, SATIATION, k] == 0.0:
                     if left == 0:
                         tastes[b, SATIATION, k] = 1.0  # a mark, cleared below
-                        tastes[b, INTEREST, k] = 0.6 + 0.4 * uniform(seed, 0, TASTE, k)
+                        tastes[b, INTEREST, k] = LIKED + (1.0 - LIKED) * uniform(seed, 0, TASTE, k)
                         break
                     left -= 1
         for k in range(num_topics):

@@ -26,10 +26,10 @@ class Constants(NamedTuple):
 
     # Answers to an item. The shape is SARDINE's: a logistic score times an attention that falls with the position.
     attention: float = 0.85  # SARDINE: examination of slot j is attention ** j
-    click_base: float = -2.571  # calibrated to CLICK_RATE
+    click_base: float = -2.377  # calibrated to CLICK_RATE
     click_match: float = 6.0  # ours: a favourite topic is clicked about four times as often as one without interest
     click_bait: float = 3.0  # ours: RecSim's chocolate, which engages more than kale; works as far as it is trusted
-    view_base: float = -3.219  # calibrated to VIEW_RATE
+    view_base: float = -3.116  # calibrated to VIEW_RATE
     view_match: float = 6.0  # ours: what is watched to the end must interest,
     view_quality: float = 3.0  # and be good
     repeat: float = 0.4  # ours: an item still remembered matches that much less; else one good item would do for ever
@@ -54,26 +54,26 @@ class Constants(NamedTuple):
     habit_start: float = 0.3
     habit_gain: float = 0.1  # for a visit with `habit_views` long views or more
     habit_views: float = 12.0
-    habit_days: float = 10.0  # days away in which it falls to 1/e
+    habit_days: float = 5.0  # days away in which it falls to 1/e
 
     # The visit. Mood is an exponential mean of slates, so that its end counts most (Kahneman et al. 1993).
     mood_start: float = 0.2
     mood_rate: float = 0.4
     disappointment: float = 1.0  # a click that was not watched takes from a slate's enjoyment what a long view adds
-    leave_base: float = -1.485  # calibrated to VISIT_STEPS
+    leave_base: float = -1.507  # calibrated to VISIT_STEPS
     leave_enjoyment: float = 4.0  # ours: users stay while slates please,
     leave_tired: float = 0.15  # and less with every slate (KuaiSim's temper falls with every request)
 
     # Returning: logit of the chance to be back on day d = gap_logits[d] + pull (proportional odds).
     pull_mood: float = 6.0
     pull_trust: float = 4.0
-    pull_habit: float = 2.0
+    pull_habit: float = 3.0
     pull_spread: float = 0.3  # sd of a fixed difference between users
 
 
 FROZEN: Final = Constants(repeat=0.0, satiation_gain=0.0, taste_gain=0.0, trust_gain=0.0, trust_loss=0.0)
 """A user whom nothing changes, as KuaiSim's cross-session environment has them."""
-GAP_LOGITS: Final = (-0.765, 0.927, 0.482, 0.402, 0.472, 0.782)
+GAP_LOGITS: Final = (-0.513, 1.166, 0.73, 0.651, 0.753, 1.028)
 """Calibrated: days 0 (later on the same day), 1, 2, 3, 4, and 5 or more, so that gaps fit DAY_GAPS."""
 LONGEST_GAP: Final = len(DAY_GAPS)  # the log knows no later return; who is away longer is gone
 

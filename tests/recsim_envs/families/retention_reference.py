@@ -49,7 +49,7 @@ class Life:
             chosen = int(rng.below_array(len(rest), seed, 0, kernel.ORDER, n))
             self.favourites.append(rest.pop(chosen))
         self.nature = [
-            (0.6 + 0.4 * u if k in self.favourites else 0.3 * u)
+            (0.6 + 0.4 * u if k in self.favourites else 0.2 * u)
             for k, u in enumerate(draw(seed, 0, kernel.TASTE, k) for k in range(topics))
         ]
         self.interest, self.satiation = list(self.nature), [0.0] * topics
@@ -111,7 +111,7 @@ class Life:
         return self.visit_step == 10 or draw(self.seed, self.steps, kernel.LEAVE) < chance
 
     def pull(self):
-        return self.effect + 6 * (self.mood - 0.2) + 4 * (self.trust - 0.55) + 2 * (self.habit - 0.3)
+        return self.effect + 6 * (self.mood - 0.2) + 4 * (self.trust - 0.55) + 3 * (self.habit - 0.3)
 
     def return_after(self, response):
         u = draw(self.seed, self.steps, kernel.RETURN)
@@ -144,7 +144,7 @@ class Life:
         return None
 
     def be_away(self, days):
-        self.habit *= math.exp(-days / 10)
+        self.habit *= math.exp(-days / 5)
         self.trust = 0.55 + (self.trust - 0.55) * math.exp(-days / 60)
         for k in range(len(self.nature)):
             self.satiation[k] *= math.exp(-days / 2)

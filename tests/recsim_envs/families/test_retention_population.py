@@ -61,10 +61,9 @@ def returns(simulator, make):
 
 @pytest.mark.parametrize("reward", ["both", "sessions", "days"])
 def test_who_plans_keeps_users_longer(reward):
-    """On 80 lives the planner leads by 20 % of its return over every policy that does not plan.
+    """On 80 lives the planner leads by 17 % of its return over every policy that does not plan.
 
-    The smallest lead is 26 % with a standard error of about 2, so a false alarm has a chance of about 1e-3, once: the
-    seeds are fixed.
+    On 500 lives the smallest lead is 22.6 %; on 80 its standard error is 1.5, and a false alarm has a chance of 1e-4.
     """
     simulator = make_family("retention", 80, split="test", reward=reward)
     makers = simulator.references()
@@ -74,7 +73,7 @@ def test_who_plans_keeps_users_longer(reward):
     planner = scores.pop("planner")
     assert set(scores) == {"myopic", "myopic-no-repeat", "myopic-views", "cycle"}
     assert scores["myopic"] < scores["myopic-views"]
-    assert max(scores.values()) < 0.8 * planner
+    assert max(scores.values()) < 0.83 * planner
 
 
 def test_clickbait_is_clicked_and_costs_trust():

@@ -26,7 +26,7 @@ Prices = tuple[float, float, float, float, float, float]
 CLICKS: Final[Prices] = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 VIEWS: Final[Prices] = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 ANSWERS: Final[Prices] = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
-PLANNED: Final[Prices] = (-0.1, 1.0, -0.4, 25.0, 5.0, -12.0)
+PLANNED: Final[Prices] = (-0.1, 1.0, -0.5, 35.0, 6.0, -15.0)
 """In units of a long view; found by coordinate search on the mean return ("both") of 300 train users."""
 POOL_RANKS: Final = 8
 
