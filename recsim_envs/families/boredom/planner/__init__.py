@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from recsim_envs import rng
 from recsim_envs.families.base import Reference
 from recsim_envs.families.boredom.kernel import Rules
 from recsim_envs.families.boredom.planner import kernel
+
+if TYPE_CHECKING:
+    from recsim_envs.families.boredom.simulator import BoredomSimulator
 
 SLACKS: Final = (-1.0, 0.0, 1.0, np.inf)
 """Caps of the ways, counted from the most clicks that do not bore yet."""
@@ -22,8 +25,8 @@ SHORT: Final = 20
 _SEED: Final = rng.derive_seed("boredom", "planner")
 
 
-def planner(simulator: Any) -> Reference:
-    """A planner for a `BoredomSimulator`."""
+def planner(simulator: BoredomSimulator) -> Reference:
+    """Its actions: int64 (B,), or (B, k) of slates. It reads the hidden state, and draws from a stream of its own."""
     rules, state = simulator.rules, simulator.lanes
     search = kernel.Search(_ways(rules.threshold, state.log_topic.shape[1]), _noise(rules))
 

@@ -2,14 +2,14 @@
 
 A way is a pair (cap, spread). It fills a slate from its first slot on with the item of highest relevance less
 `spread` times the clicks that its topic has or is expected to get, among topics in which these stay within `cap`;
-where no topic does, the slot is wasted. Low caps keep users fresh, an infinite cap earns now and pays in boredom.
-Each way is followed for `depth` steps on the same random numbers (a rollout; Tesauro & Galperin, NIPS 1996), with
-the user's vector held where it is now.
+where that is above 0 for none, the slot is wasted. Low caps keep users fresh, an infinite cap earns now and pays in
+boredom. Each way is followed for `depth` steps on the same random numbers (a rollout; Tesauro & Galperin, NIPS 1996),
+with the user's vector held where it is now.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -19,6 +19,7 @@ from recsim_envs.families.boredom.kernel import RUNNING, enlist, is_dulled, rele
 
 WASTED: Final = -1
 FINALISTS: Final = 4  # ways that get all rollouts
+DULL: Final = 0.05  # a topic whose best item has so small a share of the best item's relevance is not worth a slot
 
 
 class Search(NamedTuple):
@@ -31,15 +32,16 @@ class Search(NamedTuple):
 class Menu(NamedTuple):
     """What a user can be shown, as far as it matters.
 
-    `item` and `chance` (T, m): the best items of each topic and their relevance, best first; `weakest`: the item
-    least likely to be clicked, with its `weak_chance`; `bored_chance`: that of any item for a user who is bored.
+    `item` and `chance` (T, m): the best items of each topic and their relevance, best first, below 0 where there is
+    none worth showing; `weakest`: the item least likely to be clicked, with its `weak_chance`; `bored_chance`: that
+    of any item for a user who is bored.
     """
 
     item: NDArray[np.int64]
     chance: NDArray[np.float64]
-    weakest: Any
-    weak_chance: Any
-    bored_chance: Any
+    weakest: int
+    weak_chance: float
+    bored_chance: float
 
 
 class Mind(NamedTuple):
@@ -75,6 +77,10 @@ def read_menu(b, items, item_topic, rules, state, item, chance):
         if r < weak_chance:
             weakest, weak_chance = i, r
         enlist(i, r, item[item_topic[i]], chance[item_topic[i]])
+    least = DULL * chance.max()
+    for j in range(len(chance)):
+        if chance[j, 0] < least:
+            chance[j, :] = -1.0
     return Menu(item, chance, weakest, weak_chance, relevance(state.user[b], left, True, items[0], rules))
 
 
@@ -93,7 +99,7 @@ def fill(cap, spread, now, menu, mind, rules):
             mind.load[mind.log_topic[n]] += 1.0
     dulled = is_dulled(mind.left, rules)
     for k in range(len(mind.topic)):
-        best, best_worth = WASTED, -np.inf
+        best, best_worth = WASTED, 0.0
         for j in range(len(mind.load)):
             chance = menu.chance[j, mind.used[j]] if mind.used[j] < menu.chance.shape[1] else -1.0
             if chance < 0.0:
