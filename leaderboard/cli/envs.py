@@ -14,6 +14,8 @@ from leaderboard.cli.output import AsJson, print_facts, print_json, print_table,
 
 if TYPE_CHECKING:
     from recsim_envs.check import Finding
+    from recsim_envs.families.base import Simulator
+    from recsim_envs.gap import Gap
 
 app = typer.Typer()
 EnvId = Annotated[str, typer.Argument(help="A registered environment id.")]
@@ -28,32 +30,34 @@ def list_envs(json: AsJson = False) -> None:
     import gymnasium
 
     from recsim_envs import registered_ids
+    from recsim_envs.markets import registered_markets
     from recsim_envs.measured import measured
 
-    found = [(i, gymnasium.registry[i].kwargs, measured(i)) for i in registered_ids()]
+    found = [(i, dict(gymnasium.registry[i].kwargs)) for i in registered_ids()]
+    found += [(name, {"family": "market"}) for name in registered_markets()]
     if json:
-        print_json(
-            [
-                {"id": i, "options": options, "gap": gap and gap.gap._asdict(), "ranked": gap and gap.ranked}
-                for i, options, gap in found
-            ]
-        )
+        gaps = {i: measured(i) for i, _ in found}
+        print_json([{"id": i, "options": options} | _told(gaps[i]) for i, options in found])
         return
     print_table(
-        "registered environments",
-        ["id", "gap", "family", "options", ""],
+        "registered environments: Gymnasium ids, then PettingZoo modules",
+        ["id", "gap", "", "family", "options"],
         [
             [
                 i,
-                f"{gap.gap.value:.0%}" if gap else "",
-                str(options.get("family", "")),
-                ", ".join(f"{k}={v}" for k, v in options.items() if k != "family"),
+                f"{gap.gap.value:.0%}" if (gap := measured(i)) else "",
                 "" if gap is None else "ranked" if gap.ranked else "not ranked",
+                str(options.pop("family", "")),
+                ", ".join(f"{k}={v}" for k, v in options.items()),
             ]
-            for i, options, gap in found
+            for i, options in found
         ],
         figures=1,
     )
+
+
+def _told(gap: Gap | None) -> dict[str, Any]:
+    return {"gap": gap and gap.gap._asdict(), "ranked": gap and gap.ranked}
 
 
 @app.command()
@@ -63,11 +67,35 @@ def show(env_id: EnvId, json: AsJson = False) -> None:
     Example:  longrec envs show longrec/Games-v0
     """
     from recsim_envs import make_simulator
+    from recsim_envs.markets import registered_markets
 
-    simulator = make_simulator(env_id, 1)
+    facts = _market(env_id) if env_id in registered_markets() else _simulator(make_simulator(env_id, 1), env_id)
+    if json:
+        print_json(facts)
+    else:
+        print_facts(facts)
+
+
+def _market(name: str) -> dict[str, Any]:
+    from recsim_envs.markets import make_market
+
+    spec = (market := make_market(name, 1)).spec
+    return {
+        "module": f"recsim_envs.{name}",
+        "agents": spec.num_agents,
+        "actions of an agent": spec.num_actions,
+        "observation of an agent": ", ".join(spec.fields),
+        "rewards": list(spec.reward_range),
+        "shared reward": spec.shared_reward,
+        "horizon": spec.horizon,
+        **market.constants(),
+    }
+
+
+def _simulator(simulator: Simulator, env_id: str) -> dict[str, Any]:
     task, options = simulator.task, inspect.signature(type(simulator)).parameters.values()
     name, sha256 = simulator.provenance()
-    facts: dict[str, Any] = {
+    return {
         "id": env_id,
         "domain": task.domain,
         "candidates drawn anew each step" if task.candidates else "items": task.catalogue.num_items,
@@ -82,10 +110,6 @@ def show(env_id: EnvId, json: AsJson = False) -> None:
         "observations": {k: f"{s.dtype} {s.shape}" for k, s in task.observation_space.spaces.items()},
         "options": ", ".join(p.name for p in options if p.default is not p.empty and p.name != "env_id"),
     }
-    if json:
-        print_json(facts)
-    else:
-        print_facts(facts)
 
 
 @app.command()
