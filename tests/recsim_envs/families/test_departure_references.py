@@ -100,6 +100,32 @@ def test_reaches_the_bound_on_the_shipped_worlds(name, protocol):
     assert returns.sum() >= 0.98 * bound(sim).sum()
 
 
+def dual_bound(rewards, member, size, capacity, copies, rounds=300):
+    """No `size` items, each at most `copies` times and no category over its capacity, earn more: weak duality."""
+    prices, best = np.zeros(member.shape[1]), np.inf
+    for k in range(rounds):
+        worth = rewards - member @ prices
+        chosen = np.repeat(np.argsort(-worth)[:size], copies)[:size]
+        best = min(best, prices.sum() * capacity + worth[chosen].sum())
+        excess = member[chosen].sum(axis=0) - capacity
+        prices = np.maximum(prices + excess * rewards.max() * 0.3 / (k + 3), 0.0)
+    return best
+
+
+@pytest.mark.parametrize(("protocol", "blocks"), [("FB", 3), ("NX_0", 1)])
+def test_reaches_the_proven_bound_on_videos(protocol, blocks):
+    """Three blocks of ten with no category over two, or thirty different items with none over six."""
+    sim, returns = play(resolve("videos"), sessions=30, protocol=protocol, leaving_pays=False)
+    member = sim.world.catalogue.category_matrix().astype(np.int64)
+    bounds = [
+        blocks * dual_bound(r.astype(float), member, 30 // blocks, 6 // blocks, 2 if protocol == "FB" else 1)
+        for r in sim.world.user_rewards(sim.user_ids())
+    ]
+    assert set(sim.causes()) == {"horizon"}
+    assert np.all(returns <= np.array(bounds) + 1e-3)
+    assert returns.sum() >= 0.998 * sum(bounds)
+
+
 def test_shows_the_best_item_for_ever_where_the_distance_rule_is_off():
     sim, returns = play(tiny_world(threshold=0.0))
     assert returns.tolist() == bound(sim).tolist()
