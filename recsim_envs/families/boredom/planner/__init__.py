@@ -45,5 +45,6 @@ def _ways(threshold: int, memory: int) -> NDArray[np.float64]:
 
 
 def _noise(rules: Rules) -> NDArray[np.float64]:
-    rollout, step, slot = np.ogrid[: ROLLOUTS if rules.horizon > SHORT else 4 * ROLLOUTS, :DEPTH, : len(rules.position)]
-    return rng.uniform_array(_SEED, step, rollout, slot)
+    rollouts, slots = ROLLOUTS if rules.horizon > SHORT else 4 * ROLLOUTS, len(rules.position)
+    rollout, step, slot = np.ogrid[:rollouts, :DEPTH, :slots]
+    return rng.uniform_array(_SEED, step, rng.POLICY, rollout * slots + slot)
