@@ -132,7 +132,7 @@ def _best_ratio(choice, scores, values, nothing, repeats, out):
     """
     masses = scores.copy()
     mass = weigh(choice, masses)
-    value = -np.inf
+    value, trial = -np.inf, np.empty_like(out)
     for _ in range(_ROUNDS):
         floor = value if value > -np.inf else nothing
         order = np.argsort(-(masses * (values - floor)), kind="mergesort")
@@ -140,7 +140,7 @@ def _best_ratio(choice, scores, values, nothing, repeats, out):
         for slot in range(len(out)):
             i = order[0] if repeats else order[slot]
             kept = slot == 0 or repeats or masses[i] * (values[i] - floor) > 0.0
-            out[slot] = i if kept else order[0]
+            trial[slot] = i if kept else order[0]
             if kept:
                 above += masses[i] * values[i]
                 below += masses[i]
@@ -148,6 +148,7 @@ def _best_ratio(choice, scores, values, nothing, repeats, out):
         if found <= value:
             break
         value = found
+        out[:] = trial
     return value
 
 

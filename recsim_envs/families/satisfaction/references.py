@@ -27,7 +27,8 @@ def planner(simulator: SatisfactionSimulator) -> Reference:
     """The optimum: reward now plus the value of what follows, by backward induction over exposure and steps left.
 
     Exact but for the table's grid, for averaging over sampled candidate sets, and for leaving out the noise of the
-    exposure (sd 0.05 against steps of up to 1).
+    exposure (sd 0.05 against steps of up to 1). Where candidates stay for the session it values later steps as if
+    they did not.
     """
     values = _values(simulator.rules, simulator.num_candidates, simulator.slate_size)
     return lambda: simulator.best_slates(values)
