@@ -48,6 +48,12 @@ def run_blocks(folder: Path, heading: str, languages: tuple[str, ...]) -> str:
     return output
 
 
+def test_meet_the_environments(folder):
+    output = run_blocks(folder, "Environments", ("python", "bash"))
+    assert "longrec/SlateTopKBored-v0" in output
+    assert "horizon gap" in output
+
+
 def test_register_a_variant(folder):
     run_blocks(folder, "Register an environment", ("python",))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leaderboard.cli.output import AsJson, print_facts, print_json, print_table, say
+from leaderboard.cli.output import AsJson, Options, print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
     from recsim_envs.check import Finding
@@ -148,6 +148,7 @@ def measure(
     env_ids: Annotated[list[str] | None, typer.Argument(help="Registered ids; by default all of the package.")] = None,
     episodes: Annotated[int, typer.Option(min=10, help="Sessions of test users.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Which sessions.")] = 0,
+    option: Options = None,
     write: Annotated[bool, typer.Option("--write", help="Put the figures into the package, for its pages.")] = False,
     json: AsJson = False,
 ) -> None:
@@ -155,16 +156,21 @@ def measure(
 
     Example:  longrec envs measure longrec/Games-v0 --episodes 1000
     """
+    from leaderboard.agents import parse_parameters
+    from recsim_envs.errors import ConfigurationError
     from recsim_envs.gap import horizon_gap
     from recsim_envs.markets import registered_markets
     from recsim_envs.markets.gap import market_gap
     from recsim_envs.measured import record
     from recsim_envs.pages import POLICIES, builtin_ids
 
+    options = parse_parameters(option or [], "option")
+    if write and options:
+        raise ConfigurationError("--write is for the ids as they are registered; leave --option out")
     gaps = []
     for env_id in env_ids or [*builtin_ids(), *registered_markets()]:
         measure_one = market_gap if env_id in registered_markets() else horizon_gap
-        gaps.append(measure_one(env_id, episodes=episodes, seed=seed, progress=partial(_tell, env_id)))
+        gaps.append(measure_one(env_id, episodes=episodes, seed=seed, progress=partial(_tell, env_id), **options))
         if write:
             record(gaps[-1])
     if json:
@@ -193,13 +199,20 @@ def _tell(env_id: str, policy: str) -> None:
 
 
 @app.command()
-def pages(out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("docs/environments")) -> None:
+def pages(
+    out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("docs/environments"), json: AsJson = False
+) -> None:
     """Write the documentation page of every environment from its docstring and its measured figures.
 
     Example:  longrec envs pages --out docs/environments
     """
     from recsim_envs.pages import all_pages
 
-    for name, text in all_pages().items():
-        (out / name).write_text(text)
-    say(f"{out}: {len(all_pages())} pages")
+    out.mkdir(parents=True, exist_ok=True)
+    written = all_pages()
+    for name, text in written.items():
+        (out / name).write_text(text, "utf-8")
+    if json:
+        print_json([str(out / name) for name in written])
+    else:
+        say(f"{out}: {len(written)} pages")

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from leaderboard.schema import Row
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", "-o", metavar="KEY=VALUE", help="An option of the environment; may be repeated."),
+]
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leaderboard.cli.output import AsJson, Progress, Stages, print_json, print_rows, say
+from leaderboard.cli.output import AsJson, Options, Progress, Stages, print_json, print_rows, say
 
 if TYPE_CHECKING:
     from leaderboard.schema import Suite
@@ -17,10 +17,6 @@ Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. N
 Params = Annotated[
     list[str] | None,
     typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter of the agent; may repeat."),
-]
-Options = Annotated[
-    list[str] | None,
-    typer.Option("--option", "-o", metavar="KEY=VALUE", help="An option of the environment; may be repeated."),
 ]
 
 

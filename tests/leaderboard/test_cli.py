@@ -58,7 +58,7 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 def test_the_public_names():
     assert {" ".join(name) for name in COMMANDS} == {
         "quickstart", "evaluate", "train", "submit", "verify", "reproduce", "compare", "envs list",
-        "envs show", "envs check",
+        "envs show", "envs check", "envs measure", "envs pages",
         "agents list", "agents show", "world build", "world card", "world list", "leaderboard build",
         "leaderboard serve",
     }  # fmt: skip
