@@ -89,8 +89,9 @@ starts of 20 and 5 and its end below 1, normalised encodings and queries.
 `reference=True` computes as the published code does: p = sigma(sigma(fit)) - rho s, where fit in -1..1 is the match of
 query and encoding without scale or bias, and s is the mean cosine *divided by the encoding's width, 64*; all seven
 behaviours are drawn apart; temper falls by 2 minus the mean weighted response, within 0..2. Twice a sigmoid puts every
-probability between 0.5 and 0.731, hate included, and the division leaves fatigue no more than 0.003. With
-`single_response` a session then lasts 20 / (2 - p) requests, between 13.3 and 15.8; with all weights the reward
+probability between 0.5 and 0.731, hate included (here, where fits lie in -1..1, between 0.567 and 0.675), and the
+division leaves fatigue no more than 0.2 / 64. With `single_response` a session lasts about 20 / (2 - p) requests,
+between 13.3 and 15.8; with all weights the reward
 exceeds 2, temper never falls, and only `horizon` ends a session. Random slates get rates of 0.61 to 0.63 for every
 behaviour, as the published simulator does.
 

@@ -17,6 +17,7 @@ from recsim_envs.families.session.kernel import (
     HATE,
     RUNNING,
     SLATE,
+    STEPS,
     USER,
     alike,
     base_chance,
@@ -34,6 +35,13 @@ EASE_LOST: Final = 3
 GAIN_SATED: Final = 4  # what being all that was shown of late takes from it
 EASE_SATED: Final = 5
 ROWS: Final = 6
+
+CAUTION: Final = 1.6
+"""How much dearer than its present exchange rate the planner holds temper, because slates that earn more now also wear
+out what would earn later. By trial on train users: 1 returns 2.5 % less, 2 about the same."""
+NEARLY_SPENT: Final = 0.6
+"""Expected temper left below which the planner takes a request for the last: the end is at 1, answers vary."""
+LEAST_LOSS: Final = 0.05  # keeps the price finite where a slate would cost no temper
 
 
 @njit(cache=True)
@@ -108,9 +116,10 @@ def build(net, rules, appraisal, price, foresight, barred, slate, worth, strain)
 def choose(profile_rows, net, rules, state, barred, foresight, rounds, prices, slates):
     """A slate for every running lane into `slates` (B, 6).
 
-    With `rounds` 0 the immediate reward alone counts. Else `prices` (B,) holds what a unit of temper is worth to each
-    lane, and is brought towards reward earned per temper spent: the price at which the best slate is the one with the
-    highest such ratio (Dinkelbach, "On nonlinear fractional programming", Management Science 13, 1967).
+    With `rounds` 0 the immediate reward alone counts, and so it does in what is probably a session's last request.
+    Else `prices` (B,) holds what a unit of temper is worth to each lane, and is brought towards `CAUTION` times the
+    reward earned per temper spent. At once that rate, the best slate is the one with the highest such ratio
+    (Dinkelbach, "On nonlinear fractional programming", Management Science 13, 1967).
     """
     count = len(net.items)
     queries = np.empty((BEHAVIOURS, net.items.shape[1]), np.float32)
@@ -119,14 +128,19 @@ def choose(profile_rows, net, rules, state, barred, foresight, rounds, prices, s
         if state.counts[CAUSE, lane] == RUNNING:
             rows, forbidden = profile_rows[state.counts[USER, lane]], barred[lane]
             appraise(net, rules, rows, lane, state, queries, appraisal)
-            if rounds == 0:
-                build(net, rules, appraisal, 0.0, foresight, forbidden, slates[lane], worth, strain)
-            for _ in range(rounds):
-                gain, ease = build(
-                    net, rules, appraisal, prices[lane], foresight, forbidden, slates[lane], worth, strain
-                )
-                lost = min(max(rules.patience - ease, 0.05), rules.worst)
-                prices[lane] = gain / lost
+            left, temper = rules.horizon - state.counts[STEPS, lane], max(state.temper[lane] - 1.0, LEAST_LOSS)
+            last = rounds == 0 or left == 1
+            if not last:
+                for _ in range(rounds):
+                    gain, ease = build(
+                        net, rules, appraisal, prices[lane], foresight, forbidden, slates[lane], worth, strain
+                    )
+                    lost = min(max(rules.patience - ease, LEAST_LOSS), rules.worst)
+                    spent = lost * left / temper  # below 1, temper would outlast the session, and is worth less
+                    prices[lane] = CAUTION * gain / lost if spent >= 1.0 else prices[lane] * spent
+                last = state.temper[lane] - lost < NEARLY_SPENT
+            if last:
+                build(net, rules, appraisal, 0.0, 0.0, forbidden, slates[lane], worth, strain)
 
 
 @njit(cache=True)

@@ -2,7 +2,8 @@
 
 "myopic" builds, video by video, the slate of the highest expected reward now, similarity, satiety and repeats counted
 in; "myopic-no-repeat" does so without a video twice in a session. "planner" maximises reward per temper spent, which is
-the return of a session in the long run, and counts in the satiety that its slate would bring if shown again and again.
+the return of a session in the long run, counts in the satiety that its slate would bring if shown again and again, and
+takes what it can in the last request.
 Where temper falls by the clock it is the myopic policy: with so few requests to come, foresight of 0.03 to 1 earned
 less, never more. All three are deterministic.
 """
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from recsim_envs.families.session.simulator import SessionSimulator
 
 FORESIGHT: Final = 0.5
-"""Share of a slate's lasting satiety that the planner counts in; 0.25 to 1 differ by less than 2 % in return."""
+"""Share of a slate's lasting satiety that the planner counts in; by trial 0.3 and 1 return the same within 2 %."""
 ROUNDS: Final = 3
 """Iterations of the planner's price of temper in each step; the price is carried from step to step."""
 FIRST_PRICE: Final = 1.0

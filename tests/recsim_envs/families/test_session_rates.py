@@ -108,6 +108,15 @@ def test_planning_beats_the_best_next_slate_by_a_fifth():
     assert value["planner"].mean() > 1.2 * max(value["myopic"].mean(), value["myopic-no-repeat"].mean())
 
 
+@pytest.mark.parametrize("options", [{"horizon": 5}, {"reference": True, "single_response": True}, {"mode": "request"}])
+def test_where_nothing_is_to_plan_the_planner_loses_little(options):
+    value = {}
+    for name in ("myopic", "planner"):
+        simulator = begun(100, split="test", **options)
+        value[name] = played(simulator, simulator.references()[name]())[0].mean()
+    assert value["planner"] > 0.97 * value["myopic"]
+
+
 @pytest.mark.parametrize(
     "options", [{}, {"reference": True}, {"mode": "request"}, {"rho": 0.0, "single_response": True}]
 )
