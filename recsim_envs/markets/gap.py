@@ -13,6 +13,7 @@ from recsim_envs import rng
 from recsim_envs.gap import PLANNER, Gap, Progress, interval
 from recsim_envs.markets import make_market
 from recsim_envs.markets.base import JointPolicy, Market
+from recsim_envs.markets.planning import play
 from recsim_envs.markets.play import random_actions
 
 
@@ -54,7 +55,4 @@ def play_market(
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """What all agents of each world earn together, and its rounds: (B,) each."""
     market.begin(np.arange(market.num_lanes), seeds)
-    policy, totals = make(), np.zeros(market.num_lanes)
-    while not market.over.all():
-        totals += market.step(policy()).rewards.sum(axis=1)
-    return totals, market.rounds
+    return play(market, make()).sum(axis=1), market.rounds

@@ -6,7 +6,7 @@ import numpy as np
 
 from recsim_envs import rng
 from recsim_envs.families.actions import split_seeds
-from recsim_envs.markets import make_market
+from recsim_envs.markets import make_market, play
 
 
 def begun(name, lanes, seed=0, **options):
@@ -18,8 +18,5 @@ def begun(name, lanes, seed=0, **options):
 
 
 def random_actions(market, seed, number):
-    spec = market.spec
-    lanes = np.arange(market.num_lanes)[:, None]
-    return rng.below_array(
-        spec.num_actions, seed, number, rng.POLICY, lanes * spec.num_agents + np.arange(spec.num_agents)
-    )
+    """Actions of all agents (B, N), the same for the same seed and number."""
+    return play.random_actions(market, rng.bits_array(seed, np.arange(market.num_lanes), rng.POLICY), number)
