@@ -48,4 +48,4 @@ class LanguageModelError(LongrecError):
 
 
 class PlatformError(LongrecError):
-    """This platform computes an environment otherwise than the package's golden run: results would not compare."""
+    """An environment computes otherwise here than in the package's golden run: results would not compare."""

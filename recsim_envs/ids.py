@@ -28,6 +28,9 @@ BUILTIN: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "Games-v0": ("departure", {"world": "games"}),
     "Books-v0": ("departure", {"world": "books"}),
     "Videos-v0": ("departure", {"world": "videos"}),
+    # The same where the step at which a user leaves earns its reward, so that what leaving costs is the future.
+    "GamesTempting-v0": ("departure", {"world": "games", "leaving_pays": True}),
+    "BooksTempting-v0": ("departure", {"world": "books", "leaving_pays": True}),
     # The same where something is not as an agent may have come to expect.
     **robustness("Games", {"world": "games", "leaving_pays": True}, churn=10, noise=1.0, click_at=4.0),
     **robustness("Videos", {"world": "videos"}, churn=5, noise=0.5, click_at=1.0),

@@ -121,6 +121,9 @@ def _state(simulator: Simulator) -> bytes:
 def hygiene(env_id: str) -> str:
     """Neither observations nor infos name or hold hidden state, nor who the user is."""
     simulator, keys = _begun(env_id, 4)
+    state = simulator.hidden()
+    clash = [name for name in simulator.constants() if isinstance(state.get(name), np.ndarray)]
+    require(not clash, f"hidden() and constants() call two things {', '.join(clash)}")
     hidden = set(simulator.privileged()) - set(simulator.task.observation_space.spaces)
     for step in range(STEPS):
         public = simulator.observe() | simulator.infos()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class Simulator(ABC):
 
     task: TaskSpec
     num_lanes: int
-    leaving_earns: ClassVar[bool] = True
+    leaving_earns: bool = True
     """Whether the step at which a user leaves earned its reward, and so counts as kept."""
 
     @abstractmethod

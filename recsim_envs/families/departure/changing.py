@@ -14,7 +14,7 @@ from recsim_envs.errors import ConfigurationError
 from recsim_envs.families.actions import integers
 from recsim_envs.families.base import Step
 from recsim_envs.families.departure import kernel
-from recsim_envs.families.departure.simulator import POOL, DepartureSimulator
+from recsim_envs.families.departure.simulator import DepartureSimulator
 from recsim_envs.families.options import integer, number
 from recsim_envs.worlds.world import MAX_HORIZON, World
 
@@ -148,10 +148,6 @@ class ChangingDepartureSimulator(DepartureSimulator):
             return shown
         closed = ~self._open[self._seasons()]
         return closed if shown is None else closed | shown
-
-    def cycle_pool(self) -> NDArray[np.int64]:
-        """That of the departure family; with churn, where no item is always on offer, fewer are worth the time."""
-        return self._best_items(POOL // 4) if self.churn and not self.rules.no_repeat else super().cycle_pool()
 
     def infos(self) -> dict[str, NDArray[Any]]:
         """`action_mask` int8 (B, n_items), 1 where an item may be shown, with churn or where repeats are forbidden."""

@@ -65,7 +65,7 @@ class DepartureSimulator(Simulator):
         )  # fmt: skip
         self.window, self.threshold = self.rules.window, self.rules.threshold
         self.r_min, self.horizon = self.rules.r_min, self.rules.horizon
-        self.leaving_earns = self.rules.leaving_pays  # type: ignore[misc]  # here it is an option
+        self.leaving_earns = self.rules.leaving_pays
         self._allocate(integer("number of lanes", num_lanes, 1, 2**31 - 1))
         self._bind()
         self.task = self._task_spec(env_id)

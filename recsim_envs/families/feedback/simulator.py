@@ -47,7 +47,7 @@ class FeedbackSimulator(Simulator):
             raise ConfigurationError("of='feedback' would wrap itself; name the family whose feedback changes")
         self.inner = make_family(of, num_lanes, env_id=env_id, **options)
         self.num_lanes = self.inner.num_lanes
-        self.leaving_earns = self.inner.leaving_earns  # type: ignore[misc]  # here it is the family's
+        self.leaving_earns = self.inner.leaving_earns
         self.delay = integer("delay", delay, 0, MAX_DELAY)
         self.noise = number("noise", noise, 0.0)
         self.view = choice("observe", observe, VIEWS)
