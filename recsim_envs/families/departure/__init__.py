@@ -49,9 +49,9 @@ alike and what will change stays hidden; the wrapper `recsim_envs.wrappers.Privi
 ## Rewards
 
 r(u, i). The step at which the user leaves earns nothing on Games and Books, as in BiLLP, and its reward where
-`leaving_pays` (Videos, the Tempting ids and all variants), as in CIRS, DORL and EasyRL4Rec. This decides whether the environment is
-long-term: where leaving costs the very step, who knows the rule and the user need only avoid it, one step ahead, and
-plans nothing; where it pays, what is lost by leaving is the future.
+`leaving_pays` (Videos, the Tempting ids and all variants), as in CIRS, DORL and EasyRL4Rec. This decides whether the
+environment is long-term: where leaving costs the very step, who knows the rule and the user need only avoid it, one
+step ahead, and plans nothing; where it pays, what is lost by leaving is the future.
 
 ## Starting state
 
