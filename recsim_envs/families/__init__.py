@@ -7,6 +7,7 @@ from typing import Any
 
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.families.base import Simulator
+from recsim_envs.families.options import check_names
 
 FAMILIES = {
     "boredom": "recsim_envs.families.boredom.simulator:BoredomSimulator",
@@ -33,32 +34,6 @@ def make_family(family: str, num_lanes: int, **options: Any) -> Simulator:
         simulator = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(f"family {family!r} cannot be imported: {error}") from error
-    _check_options(simulator, family, options)
+    check_names(simulator, f"family {family!r}", options)
     built: Simulator = simulator(num_lanes, **options)
     return built
-
-
-def _check_options(simulator: type[Simulator], family: str, options: dict[str, Any]) -> None:
-    import difflib
-
-    known = _known_options(simulator)
-    for option in options:
-        if known is not None and option not in known:
-            close = difflib.get_close_matches(option, known, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"options are {', '.join(known)}"
-            raise ConfigurationError(f"family {family!r} has no option {option!r}; {hint}")
-
-
-def _known_options(simulator: type[Simulator]) -> list[str] | None:
-    """Keyword-only options of a constructor, and of the bases that it passes others on to; None if it takes any."""
-    import inspect
-
-    known: list[str] = []
-    for constructor in (vars(cls).get("__init__") for cls in simulator.__mro__ if cls is not object):
-        if constructor is None:
-            continue
-        parameters = inspect.signature(constructor).parameters.values()
-        known += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in known]
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            return known
-    return None if known else []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,3 +45,26 @@ def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise ConfigurationError(f"{name} must be True or False, got {value!r}")
     return bool(value)
+
+
+def check_names(owner: type, what: str, options: Mapping[str, Any]) -> None:
+    """Raise `ConfigurationError` for an option that the constructor of `owner` does not know, with the nearest."""
+    known = _known_options(owner)
+    for option in options:
+        if known is not None and option not in known:
+            close = difflib.get_close_matches(option, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"options are {', '.join(known)}"
+            raise ConfigurationError(f"{what} has no option {option!r}; {hint}")
+
+
+def _known_options(owner: type) -> list[str] | None:
+    """Keyword-only options of a constructor, and of the bases that it passes others on to; None if it takes any."""
+    known: list[str] = []
+    for constructor in (vars(cls).get("__init__") for cls in owner.__mro__ if cls is not object):
+        if constructor is None:
+            continue
+        parameters = inspect.signature(constructor).parameters.values()
+        known += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in known]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return known
+    return None if known else []

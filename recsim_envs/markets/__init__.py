@@ -19,7 +19,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from recsim_envs.errors import ConfigurationError
-from recsim_envs.families import _check_options
+from recsim_envs.families.options import check_names
 
 if TYPE_CHECKING:
     from recsim_envs.markets.base import Market
@@ -45,5 +45,5 @@ def make_market(name: str, num_lanes: int, **options: Any) -> Market:
         raise ConfigurationError(f"market {name!r} does not exist; use one of {', '.join(registered_markets())}")
     module, _, attribute = MARKETS[name].partition(":")
     market: type[Market] = getattr(importlib.import_module(module), attribute)
-    _check_options(market, name, options)  # type: ignore[arg-type]  # it reads the signature only
+    check_names(market, f"market {name!r}", options)
     return market(num_lanes, **options)  # type: ignore[arg-type]
