@@ -4,8 +4,8 @@
 in; "myopic-no-repeat" does so without a video twice in a session. "planner" maximises reward per temper spent, which is
 the return of a session in the long run, counts in the satiety that its slate would bring if shown again and again, and
 takes what it can in the last request.
-Where temper falls by the clock it is the myopic policy: with so few requests to come, foresight of 0.03 to 1 earned
-less, never more. All three are deterministic.
+Where temper falls by the clock it is the myopic policy: with so few requests to come, no foresight of 0.03 to 1 earned
+more. All three are deterministic.
 """
 
 from __future__ import annotations
