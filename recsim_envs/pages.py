@@ -105,7 +105,7 @@ def attribute_table(env_id: str, simulator: Simulator) -> str:
     low, high = task.reward_range
     rows = {
         "make": f'`gymnasium.make("{env_id}")`',
-        "action space": f"`{task.action_space!r}`" if len(repr(task.action_space)) < 60 else _slate(task.action_space),
+        "action space": _space(task.action_space),
         "observation space": "`Dict`: " + ", ".join(f"`{k}` {_box(s)}" for k, s in task.observation_space.items()),
         "reward a step": f"{low:g} to {high:g}",
         "horizon": f"{task.horizon} steps",
@@ -120,9 +120,9 @@ def _table(rows: dict[str, str]) -> str:
     return "| | |\n|---|---|\n" + "\n".join(f"| {key} | {value} |" for key, value in rows.items())
 
 
-def _slate(space: spaces.Space[object]) -> str:
+def _space(space: spaces.Space[object]) -> str:
     sizes = space.nvec.tolist() if isinstance(space, spaces.MultiDiscrete) else []
-    return f"`MultiDiscrete([{sizes[0]}] * {len(sizes)})`" if len(set(sizes)) == 1 else f"`{type(space).__name__}`"
+    return f"`MultiDiscrete([{sizes[0]}] * {len(sizes)})`" if len(set(sizes)) == 1 else f"`{space!r}`"
 
 
 def _box(space: spaces.Space[object]) -> str:
@@ -148,8 +148,12 @@ def scores(gap: Gap, what: str = "return a session") -> str:
 def verdict(gap: Gap) -> str:
     """The horizon gap in a sentence, and whether the environment is ranked."""
     value, low, high = (f"{100 * x:.0f} %" for x in gap.gap)
-    ranked = "It is ranked." if gap.ranked else f"Below {100 * RANKED_FROM:.0f} %, so it is **not ranked**."
-    return f"**Horizon gap {value}** [{low}, {high}], against {POLICIES[gap.best_myopic]}. {ranked}"
+    limit, market = f"{100 * RANKED_FROM:.0f} %", gap.env_id in registered_markets()
+    if gap.ranked:
+        told = f"From {limit} on a market counts as long-term." if market else "It is ranked."
+    else:
+        told = f"Below {limit}, so it is **not {'long-term' if market else 'ranked'}**."
+    return f"**Horizon gap {value}** [{low}, {high}], against {POLICIES[gap.best_myopic]}. {told}"
 
 
 def index() -> str:
@@ -168,7 +172,8 @@ def _figures(env_id: str) -> str:
     if gap is None:
         return "not measured | not ranked"
     value, low, high = (f"{100 * x:.0f}" for x in gap.gap)
-    return f"{value} % [{low}, {high}] | {'ranked' if gap.ranked else 'not ranked'}"
+    word = "long-term" if env_id in registered_markets() else "ranked"
+    return f"{value} % [{low}, {high}] | {word if gap.ranked else f'not {word}'}"
 
 
 _INDEX = """# Environments
