@@ -106,8 +106,8 @@ The default differs so that rates are those of people and the future is worth pl
 - Temper answers to sameness, clicks in vain, and signs of lasting liking or dislike, not to the reward itself: in the
   published rule the slate of the highest reward is also the one after which users stay longest.
 - The constants of fatigue and temper are ours. No data stands behind them: they were chosen, with train users, among
-  about twenty settings, so that planning is worth clearly more than the best next slate and the best fixed cycle. What can be
-  compared with a real log is the rates alone.
+  about twenty settings, so that planning is worth clearly more than the best next slate and the best fixed cycle. What
+  can be compared with a real log is the rates alone.
 - A recurrent unit takes the place of the transformer, so that a request costs the same however long the session is.
 - The data are invented; the published simulator needs KuaiRand itself.
 

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from recsim_envs.errors import InvalidActionError
+from recsim_envs.errors import ConfigurationError, InvalidActionError
 from recsim_envs.families.actions import checked_split, integers, split_seeds
 from recsim_envs.families.base import ALL, Reference, Simulator, Step
 from recsim_envs.families.options import choice, flag, integer, number
@@ -58,6 +58,8 @@ class SessionSimulator(Simulator):
             number("rho", rho, 0.0, 0.3),
             integer("horizon", horizon, 1, MAX_HORIZON),
         )
+        if not isinstance(model, ResponseModel | None):
+            raise ConfigurationError(f"model must be a ResponseModel, or None for the shipped one, got {model!r}")
         self.model = model or shipped()
         self._bind()
         self.state = _blank(self.num_lanes, self.model)

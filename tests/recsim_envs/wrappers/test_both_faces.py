@@ -16,7 +16,7 @@ from recsim_envs.faces.env import SimulatorEnv
 from tests.recsim_envs.wrappers.slates import FAMILY, SLOTS
 from tests.recsim_envs.wrappers.support import LANES, assert_faces_agree
 
-recsim_envs.register("tests/Slates-v0", family=FAMILY)
+recsim_envs.register("tests/WrappedSlates-v0", family=FAMILY)
 
 # Name, arguments; all of them can be written as JSON.
 WRAPPERS = [
@@ -60,7 +60,7 @@ def test_scalar_and_vector_show_the_same(name, options, base, mode, small_world)
 
 
 @pytest.mark.parametrize(("name", "options"), WRAPPERS, ids=NAMES)
-@pytest.mark.parametrize("env_id", ["tests/Slates-v0", "longrec/Games-v0"])
+@pytest.mark.parametrize("env_id", ["tests/WrappedSlates-v0", "longrec/Games-v0"])
 def test_a_wrapped_environment_is_made_again_from_its_spec(name, options, env_id):
     env = getattr(wrappers, name)(gym.make(env_id, split="test"), **options)
     spec = EnvSpec.from_json(env.spec.to_json())
@@ -98,7 +98,7 @@ def test_a_wrapper_without_a_twin_is_named():
     ("name", "options"),
     [w for w in WRAPPERS if w[0] != "PrivilegedInfo"],  # which shows what is no space
 )
-@pytest.mark.parametrize("env_id", ["tests/Slates-v0", "longrec/Games-v0"])
+@pytest.mark.parametrize("env_id", ["tests/WrappedSlates-v0", "longrec/Games-v0"])
 def test_gymnasiums_checker_finds_nothing(name, options, env_id):
     env = getattr(wrappers, name)(gym.make(env_id).unwrapped, **options)
     with pytest.warns(UserWarning, match="different from the unwrapped") as caught:  # it says so of every wrapper
@@ -113,7 +113,7 @@ def test_other_environments_are_refused(name):
 
 
 def test_wrappers_in_the_wrong_order_are_refused():
-    env = gym.make("tests/Slates-v0")
+    env = gym.make("tests/WrappedSlates-v0")
     flat, few = wrappers.FlattenSlate(env), wrappers.CandidateSet(env, num_candidates=4)
     for name in ("CandidateSet", "TextObservation", "FlattenSlate"):
         with pytest.raises(ConfigurationError, match=rf"{name} needs a Dict"):
@@ -128,7 +128,7 @@ def test_wrappers_in_the_wrong_order_are_refused():
 def test_actions_without_meaning_are_refused(name, action):
     options = {"enumerate_slates": True} if name == "FlattenSlate" else {}
     options |= {"num_candidates": 4} if name == "CandidateSet" else {}
-    env = getattr(wrappers, name)(gym.make("tests/Slates-v0"), **options)
+    env = getattr(wrappers, name)(gym.make("tests/WrappedSlates-v0"), **options)
     env.reset(seed=0)
     with pytest.raises(InvalidActionError):
         env.step(action)

@@ -6,8 +6,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-import recsim_envs
 from recsim_envs.errors import ConfigurationError
+from recsim_envs.pages import builtin_ids
 from recsim_envs.text.budget import count_tokens
 from recsim_envs.wrappers import CandidateSet, EmbeddingAction, EpisodeStatistics, FlattenSlate, TextObservation
 
@@ -26,7 +26,7 @@ def play(env, steps: int = 8) -> list[dict]:
     return ended
 
 
-@pytest.mark.parametrize("env_id", recsim_envs.registered_ids())
+@pytest.mark.parametrize("env_id", builtin_ids())
 def test_every_environment_can_be_wrapped(env_id):
     env = EpisodeStatistics(gym.make(env_id))
     task = env.unwrapped.task
