@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.cost --out docs
 
-writes `performance-environments.md` and its plots. One process, one thread, best of three rounds.
+writes `performance-environments.md` and its plots (it needs matplotlib, from the extra `docs`). One process, one thread,
+best of three rounds.
 """
 
 from __future__ import annotations
@@ -64,8 +65,12 @@ def plot(path: Path, curves: dict[str, list[tuple[int, float]]], xlabel: str) ->
 
     plt.rcParams["svg.hashsalt"] = "longrec"
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    for marker, (name, points) in zip("osv^D<>P*Xhd", curves.items(), strict=False):
-        axes.loglog(*zip(*points, strict=True), marker=marker, markersize=4, linewidth=1.3, label=name)
+    for number, (name, points) in enumerate(curves.items()):
+        marker, line = "osv^D<>P"[number % 8], ("-", "--")[number // 8]
+        color = f"C{number % 8}"
+        axes.loglog(
+            *zip(*points, strict=True), line, color=color, marker=marker, markersize=4, linewidth=1.3, label=name
+        )
     axes.set(xlabel=xlabel, ylabel="user-steps a second")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
