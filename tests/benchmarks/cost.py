@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.cost --out docs
 
-writes `performance-environments.md` and its plots (it needs matplotlib, from the extra `docs`). One process, one thread,
+writes `performance-environments.md` and its plots; needs matplotlib, from the extra `docs`. One process, one thread,
 best of three rounds.
 """
 
