@@ -48,7 +48,9 @@ class LayerWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         """Take one step; raises `InvalidActionError` for an action that has no meaning."""
         inner = self._layer.act(_as_row(action), _ONE)
         one = inner[0]
-        observation, reward, terminated, truncated, info = self.env.step(one.item() if np.ndim(one) == 0 else one)
+        observation, reward, terminated, truncated, info = self.env.step(
+            one.item() if isinstance(one, np.generic) else one
+        )
         ended = np.array([terminated or truncated])
         self._layer.took(inner, _ONE, np.array([reward], np.float64), ended)
         if ended[0]:

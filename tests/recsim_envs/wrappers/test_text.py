@@ -13,7 +13,14 @@ from recsim_envs.errors import ConfigurationError, InvalidActionError
 from recsim_envs.faces.env import SimulatorEnv
 from recsim_envs.faces.vector import SimulatorVectorEnv
 from recsim_envs.text.budget import count_tokens, cut
-from recsim_envs.wrappers import CandidateSet, NoRepeat, TextAction, TextObservation, VectorTextObservation
+from recsim_envs.wrappers import (
+    CandidateSet,
+    FlattenSlate,
+    NoRepeat,
+    TextAction,
+    TextObservation,
+    VectorTextObservation,
+)
 from tests.recsim_envs.wrappers.slates import FAMILY
 
 
@@ -138,6 +145,14 @@ def test_a_substitute_is_popular_and_not_in_the_slate_yet():
     assert env.step(["Title Zeta", "qqq"])[0]["session_items"][-2:].tolist() == [5, 4]
     env.reset(seed=0)
     assert env.step("")[0]["session_items"][-2:].tolist() == [5, 4]
+
+
+@pytest.mark.parametrize("outer", [TextObservation, FlattenSlate])
+def test_titles_pass_through_wrappers_of_observations(outer):
+    env, plain = outer(TextAction(gym.make("longrec/Games-v0"))), gym.make("longrec/Games-v0")
+    env.reset(seed=1)
+    plain.reset(seed=1)
+    assert env.step(plain.unwrapped.task.catalogue.titles[7])[1:4] == plain.step(7)[1:4]
 
 
 def test_only_what_may_be_shown_is_found():
