@@ -13,7 +13,7 @@ from recsim_envs import rng
 from recsim_envs.check.finding import require
 from recsim_envs.check.play import digests, family_options
 from recsim_envs.errors import InvalidActionError
-from recsim_envs.families.base import Simulator
+from recsim_envs.families.base import ALL, Simulator
 from recsim_envs.policies import random_actions
 from recsim_envs.registration import make_simulator
 
@@ -114,8 +114,66 @@ def refusals(env_id: str) -> str:
     return f"{len(wrong)} kinds of wrong actions"
 
 
-def _state(simulator: Simulator) -> bytes:
-    return pickle.dumps((simulator.observe(), simulator.infos(), simulator.over, simulator.causes().tolist()))
+def _told(simulator: Simulator) -> list[NDArray[Any]]:
+    """All that a simulator hands out between two steps, one row a lane."""
+    arrays = *simulator.observe().values(), *simulator.infos().values()
+    return [*arrays, simulator.over, simulator.user_ids(), simulator.causes()]
+
+
+def _state(simulator: Simulator, lanes: NDArray[np.int64] | slice = ALL) -> list[Any]:
+    return [array[lanes].tolist() if array.dtype == object else array[lanes].tobytes() for array in _told(simulator)]
+
+
+def own_arrays(env_id: str) -> str:
+    """What a caller writes into arrays that it passed or was given changes nothing: the simulator keeps its own."""
+    (plain, keys), (spoiled, _) = _begun(env_id, 5), _begun(env_id, 5)
+    _scribble(_told(spoiled))
+    for step in range(STEPS):
+        actions = random_actions(plain, keys, step)
+        given = actions.copy()
+        kept, got = plain.step(actions), spoiled.step(given)
+        same = all(np.array_equal(a, b) for a, b in zip(kept, got, strict=True)) and _state(plain) == _state(spoiled)
+        require(same, f"step {step}: writing into arrays that were handed out, or passed, changes what follows")
+        _scribble([given, *got, *_told(spoiled)])
+    return f"{STEPS} steps, each array overwritten after use"
+
+
+def _scribble(arrays: list[NDArray[Any]]) -> None:
+    for array in arrays:
+        if array.flags.writeable:
+            array[...] = "?" if array.dtype == object else ~array if array.dtype == np.bool_ else 1
+
+
+def ends(env_id: str) -> str:
+    """A session that is over earns nothing and says why it ended; beginning some lanes leaves the others alone."""
+    simulator, keys = _begun(env_id, 6)
+    for step in range(simulator.task.horizon):
+        before = simulator.over
+        actions = random_actions(simulator, keys, step)
+        actions[before] = -1  # to be ignored
+        rewards, terminated, truncated = simulator.step(actions)
+        over, causes = simulator.over, simulator.causes()
+        require(not rewards[before].any(), f"step {step}: a session that is over earns a reward")
+        require(over[before].all(), f"step {step}: a session that is over runs again")
+        require(np.array_equal(terminated | truncated, over), f"step {step}: flags and `over` disagree")
+        require(
+            np.array_equal(causes != "", over), f'step {step}: causes must be "" while a session runs, and only then'
+        )
+        if over.all():
+            break
+    require(simulator.over.all(), f"a session still runs after the horizon of {simulator.task.horizon} steps")
+    return _restarted(simulator, keys)
+
+
+def _restarted(simulator: Simulator, keys: NDArray[np.uint64]) -> str:
+    simulator.begin(np.arange(LANES), keys)
+    simulator.step(random_actions(simulator, keys, 0))
+    chosen, others = np.arange(0, LANES, 2), np.arange(1, LANES, 2)
+    before = _state(simulator, others)
+    simulator.begin(chosen, keys[others])
+    require(_state(simulator, others) == before, "beginning some lanes changes others")
+    require(not simulator.over[chosen].any(), "a session that has just begun is over")
+    return f"{LANES} sessions to their end, half of the lanes begun anew beside the others"
 
 
 def hygiene(env_id: str) -> str:
@@ -133,8 +191,9 @@ def hygiene(env_id: str) -> str:
         for key, array in public.items():
             require(len(array) == LANES, f"{key!r} has {len(array)} rows for {LANES} lanes")
             users = simulator.user_ids()
-            ids = array.reshape(LANES, -1) if array.dtype.kind in "iu" else np.empty((LANES, 0))
-            told = (ids == users[:, None]).all(axis=0).any() and len(np.unique(users)) > 1
+            # As whatever number type: an id that was cut or rounded is told all the same.
+            ids = array.reshape(LANES, -1) if array.dtype.kind in "iuf" else np.empty((LANES, 0))
+            told = (ids == users.astype(array.dtype)[:, None]).all(axis=0).any() and len(np.unique(users)) > 1
             require(not told, f"{key!r} tells who the user is")
         simulator.step(random_actions(simulator, keys, step))
     return f"{len(hidden)} hidden names stay hidden"

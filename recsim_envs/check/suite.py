@@ -19,6 +19,8 @@ CHECKS: dict[str, Check] = {
     "copies go on alike": rules.copies,
     "spaces and rewards are kept": rules.bounds,
     "wrong actions are refused": rules.refusals,
+    "sessions end, and lanes restart alone": rules.ends,
+    "arrays belong to the caller": rules.own_arrays,
     "nothing hidden is shown": rules.hygiene,
     "speed": gap.speed,
     "horizon gap": gap.horizon_gap,

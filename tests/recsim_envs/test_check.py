@@ -90,6 +90,45 @@ class Endless(DepartureSimulator):
         object.__setattr__(self.task, "horizon", 3)
 
 
+class Exposed(DepartureSimulator):
+    """Hands out the array that it goes on counting in."""
+
+    def step(self, actions):
+        step = super().step(actions)
+        self.earned = vars(self).get("earned", np.zeros(self.num_lanes))
+        self.earned += step.rewards
+        return step._replace(rewards=self.earned)
+
+
+class Meddling(DepartureSimulator):
+    """Begins all lanes where some are asked for."""
+
+    def begin(self, lanes, seeds):
+        super().begin(np.arange(self.num_lanes), np.resize(seeds, self.num_lanes))
+
+
+class Posthumous(DepartureSimulator):
+    """Pays after the end."""
+
+    def step(self, actions):
+        gone, step = self.over, super().step(actions)
+        return step._replace(rewards=step.rewards + gone)
+
+
+class Mute(DepartureSimulator):
+    """Never says why a session ended."""
+
+    def causes(self, lanes=slice(None)):
+        return np.full(len(self.over[lanes]), "", object)
+
+
+class Whispering(DepartureSimulator):
+    """Infos tell who the user is, as a decimal number."""
+
+    def infos(self):
+        return {"weight": self.user_ids().astype(np.float32)}
+
+
 BROKEN = {
     Forgetful: "vector = scalar",
     Placed: "same bits in another process",
@@ -101,6 +140,11 @@ BROKEN = {
     Obliging: "wrong actions are refused",
     Hasty: "wrong actions are refused",
     Restless: "copies go on alike",
+    Exposed: "arrays belong to the caller",
+    Meddling: "sessions end, and lanes restart alone",
+    Posthumous: "sessions end, and lanes restart alone",
+    Mute: "sessions end, and lanes restart alone",
+    Whispering: "nothing hidden is shown",
 }
 
 
