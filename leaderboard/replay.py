@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from gymnasium.spaces import flatdim
 from numpy.typing import NDArray
 
 from leaderboard import seeds
 from leaderboard.evaluate.build import checked_fingerprint, simulator_for, world_of
 from leaderboard.files import file_sha256, read_model
 from leaderboard.metrics import Outcomes
-from leaderboard.schema import Submission
+from leaderboard.schema import Submission, Task
 from leaderboard.traces import Trace, read_trace
 from recsim_envs.errors import InvalidActionError, PlatformError, ReplayMismatchError, SubmissionError
 from recsim_envs.families.base import Simulator
@@ -25,6 +26,7 @@ from recsim_envs.spec import TaskSpec
 LANES: Final = 2048  # episodes replayed at once
 _NAMED: Final = 100_000  # episodes of a suite up to which the missing one is looked for by name
 _CELLS: Final = 2**22  # items of a padded (steps, lanes, k) array
+_OBSERVED: Final = 2**26  # numbers that the lanes of a simulator may show at once: a stranger chooses their options
 _SHOWN: Final = 20  # items of a slate that a message names
 
 
@@ -69,8 +71,7 @@ def verify(path: Path) -> Replayed:
 def _simulators(path: Path, submission: Submission) -> list[Simulator]:
     found = []
     for task, world, known in zip(submission.suite.tasks, submission.worlds, submission.fingerprints, strict=True):
-        lanes = min(LANES, task.episodes * len(submission.suite.training_seeds))
-        simulator = simulator_for(task, lanes)
+        simulator = simulator_for(task, _lanes(task, len(submission.suite.training_seeds)))
         here = world_of(simulator)
         if here.sha256 != world.sha256:
             raise SubmissionError(
@@ -86,6 +87,12 @@ def _simulators(path: Path, submission: Submission) -> list[Simulator]:
             )
         found.append(simulator)
     return found
+
+
+def _lanes(task: Task, training_seeds: int) -> int:
+    """Episodes replayed at once: fewer where one is so wide that `LANES` of them would not fit into memory."""
+    numbers = flatdim(simulator_for(task, 1).task.observation_space)
+    return min(LANES, task.episodes * training_seeds, max(1, _OBSERVED // numbers))
 
 
 def _made_with(submission: Submission) -> str:

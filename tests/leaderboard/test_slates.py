@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from gymnasium.spaces import flatdim
 
-from leaderboard import board, seeds
+from leaderboard import board, replay, seeds
 from leaderboard.agents import build_agent
 from leaderboard.evaluate.batch import Job, evaluate
 from leaderboard.evaluate.build import simulator_for
@@ -192,6 +193,17 @@ def test_steps_with_other_numbers_of_items(slate_run, episode, surplus):
     write(slate_run, changed(trace, item_offsets=trace.item_offsets + shift))
     with pytest.raises(ReplayMismatchError, match=text):
         verify(slate_run)
+
+
+def test_wide_environments_are_replayed_in_fewer_lanes(played, monkeypatch):
+    whole, simulators, make = verify(played), [], replay.simulator_for
+    monkeypatch.setattr(replay, "_OBSERVED", 100)
+    monkeypatch.setattr(replay, "simulator_for", lambda *given: simulators.append(make(*given)) or simulators[-1])
+    narrow = verify(played)
+    assert max(s.num_lanes * flatdim(s.task.observation_space) for s in simulators if s.num_lanes > 1) <= 100
+    for a, b in zip(whole.outcomes, narrow.outcomes, strict=True):
+        assert np.array_equal(a.users, b.users)
+        assert np.array_equal(a.left, b.left)
 
 
 def test_a_cut_session(slate_run):
