@@ -14,10 +14,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from recsim_envs.errors import WorldError
-from recsim_envs.families.session.synthetic_log import FEATURES, TAGS, VIDEO_TYPES
+from recsim_envs.families.session.synthetic_log import ATTRIBUTES, BEHAVIOURS, FEATURES, TAGS, VIDEO_TYPES
 from recsim_envs.spec import Catalogue
 
 WEIGHTS: Final = Path(__file__).with_name("weights.safetensors")
+_MOST: Final = 2**53
 _OFFSETS: Final = np.concatenate([[0], np.cumsum(list(FEATURES.values()))[:-1]]).astype(np.int32)
 
 
@@ -48,6 +49,9 @@ class ResponseModel:
     attributes: int32 (n, 5), see `synthetic_log.ATTRIBUTES`. fame: int64 (n,), the logging policy shows items in
     proportion to it. popularity and mean_reward: (n,), of the training users' log. profiles: int32 (p, 13), feature
     values of the log's users. digest: SHA-256 of the file, or "" for a model in memory.
+
+    Raises `WorldError` for arrays that do not fit one another or hold what the kernel cannot compute with: compiled
+    code checks no bounds.
     """
 
     arrays: Arrays
@@ -57,6 +61,33 @@ class ResponseModel:
     mean_reward: NDArray[np.float32]
     profiles: NDArray[np.int32]
     digest: str = ""
+
+    def __post_init__(self) -> None:
+        for name, shape, dtype in self._layout():
+            array = getattr(self.arrays if name in Arrays._fields else self, name)
+            if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
+                told = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise WorldError(f"{name} of a response model must be {np.dtype(dtype)} {shape}, got {told}")
+            if not np.isfinite(array).all():
+                raise WorldError(f"{name} of a response model must be finite")
+        _check_values("attributes", self.attributes, list(ATTRIBUTES.values()))
+        _check_values("profiles", self.profiles, list(FEATURES.values()))
+        _check_values("popularity", self.popularity, [_MOST])
+        if self.fame.min() < 0 or not 0 < self.fame.sum(dtype=np.float64) < _MOST:
+            raise WorldError("fame of a response model must be at least 0, and above 0 for some video")
+
+    def _layout(self) -> list[tuple[str, tuple[int, ...], type[np.generic]]]:
+        """Name, shape and type of every array, as they follow from the sizes of `fame`, `items` and `start_bias`."""
+        n, p = max(np.size(self.fame), 1), max(len(np.atleast_1d(self.profiles)), 1)
+        d, h = max(np.shape(self.arrays.items)[-1:] or (1,)), max(np.size(self.arrays.start_bias), 1)
+        s, f = len(BEHAVIOURS), sum(FEATURES.values())
+        shapes = (n, d), (n, 3 * h), (s, 3 * h), (h, 3 * h), (3 * h,), (f, h), (h,), (h, s * d), (f, s * d), (s * d,)
+        net = zip(Arrays._fields, (*shapes, (s,), (s,)), strict=True)
+        return [
+            *((name, shape, np.float32) for name, shape in net),
+            ("attributes", (n, len(ATTRIBUTES)), np.int32), ("fame", (n,), np.int64), ("popularity", (n,), np.int64),
+            ("mean_reward", (n,), np.float32), ("profiles", (p, len(FEATURES)), np.int32),
+        ]  # fmt: skip
 
     @property
     def num_items(self) -> int:
@@ -92,6 +123,12 @@ class ResponseModel:
         return save(self.arrays._asdict() | kept | {"mean_reward": self.mean_reward})
 
 
+def _check_values(name: str, array: NDArray[np.int64] | NDArray[np.int32], sizes: list[int]) -> None:
+    """Raise `WorldError` unless the values of each column (n, k) are 0..size-1, or those of all are (one size)."""
+    if array.min() < 0 or (array.reshape(-1, len(sizes)) >= sizes).any():
+        raise WorldError(f"{name} of a response model has values outside 0..{max(sizes) - 1} of their column")
+
+
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     """A copy that nobody writes to, for what agents see."""
     copied = array.copy()
@@ -112,7 +149,7 @@ def from_bytes(content: bytes, source: str) -> ResponseModel:
             **{name: found[name].astype(dtype) for name, dtype in integers.items()},
             digest=hashlib.sha256(content).hexdigest(),
         )
-    except (SafetensorError, KeyError) as error:
+    except (SafetensorError, KeyError, WorldError) as error:
         raise WorldError(
             f"{source} is no response model of the session family ({error}); "
             "install longrec again, or make it by python -m recsim_envs.families.session.train"

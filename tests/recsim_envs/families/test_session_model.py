@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numba import njit
+from safetensors.numpy import load, save
 
 from recsim_envs.errors import WorldError
 from recsim_envs.families import make_family
@@ -33,6 +35,26 @@ def test_the_shipped_file_is_small_and_named_by_its_hash():
 def test_a_damaged_file_names_itself_and_the_way_out(damage):
     with pytest.raises(WorldError, match=r"x\.safetensors is no response model .*install longrec again"):
         from_bytes(damage(WEIGHTS.read_bytes()), "x.safetensors")
+
+
+@pytest.mark.parametrize("name", load(WEIGHTS.read_bytes()))
+def test_arrays_that_do_not_fit_are_refused_before_the_kernel_reads_them(name):
+    arrays = load(WEIGHTS.read_bytes())
+    whole = arrays[name]
+    damaged = [whole[..., :-1], whole.ravel()[None], np.full_like(whole, 255 if whole.dtype == np.uint8 else -1)]
+    if whole.dtype == np.float32:
+        damaged[2] = np.full_like(whole, np.nan)
+    for array in damaged:
+        content = save(arrays | {name: np.ascontiguousarray(array)})
+        with pytest.raises(
+            WorldError, match=r"x\.safetensors is no response model .* of a response model .* make it by"
+        ):
+            from_bytes(content, "x.safetensors")
+
+
+def test_nobody_is_shown_videos_without_any_fame():
+    with pytest.raises(WorldError, match="above 0 for some video"):
+        replace(shipped(), fame=np.zeros(1000, np.int64))
 
 
 def test_an_environment_needs_no_torch():
@@ -90,7 +112,8 @@ def test_kernel_equals_torch():
             parameter.add_(0.2 * torch.randn_like(parameter))
         features, items = torch.from_numpy(log.features).long(), torch.from_numpy(log.items).long()
         expected = net.chances(net(features, items, torch.from_numpy(log.responses).float())).numpy()
-    model = ResponseModel(net.fold(), catalogue.attributes, catalogue.fame, catalogue.fame, np.zeros(80), log.features)
+    fame, rewards = catalogue.fame, np.zeros(80, np.float32)
+    model = ResponseModel(net.fold(), catalogue.attributes, fame, fame, rewards, log.features)
     arrays, rows = model.arrays, model.profile_rows
     hidden, gates = np.empty(HIDDEN, np.float32), np.empty((2, 3 * HIDDEN), np.float32)
     queries = np.empty((7, WIDTH), np.float32)
