@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recsim_envs import rng
 from recsim_envs.families.base import Simulator
-from recsim_envs.policies import fixed_cycles
+from recsim_envs.policies import fixed_cycles, play
 
 SESSIONS: Final = 48  # in which a candidate is tried
 FINAL_SESSIONS: Final = 400  # in which the best of all lengths are compared
@@ -85,9 +85,6 @@ class _Search:
         if lanes not in self._simulators:
             self._simulators[lanes] = self._make(lanes)
         simulator = self._simulators[lanes]
-        simulator.begin(np.arange(lanes), np.tile(seeds, len(cycles)))
-        policy = fixed_cycles(simulator, np.repeat(cycles, len(seeds), axis=0))
-        returns = np.zeros(lanes)
-        while not simulator.over.all():
-            returns += simulator.step(policy()).rewards
+        every = np.repeat(cycles, len(seeds), axis=0)
+        returns, _ = play(simulator, lambda: fixed_cycles(simulator, every), np.tile(seeds, len(cycles)))
         return returns.reshape(len(cycles), len(seeds)).mean(axis=1)

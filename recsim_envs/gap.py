@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from recsim_envs import rng
 from recsim_envs.cycles import best_cycle
 from recsim_envs.families.base import Reference, Simulator
-from recsim_envs.policies import fixed_cycle, popular, uniform
+from recsim_envs.policies import fixed_cycle, play, popular, uniform
 from recsim_envs.registration import make_simulator
 
 RANKED_FROM: Final = 0.2
@@ -112,21 +112,6 @@ def _policies(
     if len(cycle):
         found[CYCLE] = lambda: fixed_cycle(simulator, cycle)
     return found | simulator.references()
-
-
-def play(
-    simulator: Simulator, make: Callable[[], Reference], seeds: NDArray[np.uint64]
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Return and steps of one session a lane, played to its end: float64 (B,) and int64 (B,)."""
-    simulator.begin(np.arange(simulator.num_lanes), seeds)
-    policy = make()
-    returns, steps = np.zeros(simulator.num_lanes), np.zeros(simulator.num_lanes, np.int64)
-    running = ~simulator.over
-    while running.any():
-        returns += simulator.step(policy()).rewards
-        steps += running
-        running = ~simulator.over
-    return returns, steps
 
 
 def interval(users: NDArray[np.int64], statistic: Callable[..., Any], *samples: Floats) -> Interval:

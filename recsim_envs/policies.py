@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,3 +94,18 @@ def fixed_cycles(simulator: Simulator, cycles: NDArray[np.int64]) -> Reference:
         return actions
 
     return act
+
+
+def play(
+    simulator: Simulator, make: Callable[[], Reference], seeds: NDArray[np.uint64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return and steps of one session a lane, played to its end: float64 (B,) and int64 (B,)."""
+    simulator.begin(np.arange(simulator.num_lanes), seeds)
+    policy = make()
+    returns, steps = np.zeros(simulator.num_lanes), np.zeros(simulator.num_lanes, np.int64)
+    running = ~simulator.over
+    while running.any():
+        returns += simulator.step(policy()).rewards
+        steps += running
+        running = ~simulator.over
+    return returns, steps
