@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from baselines.cycle_search import CycleSearch
 from baselines.files import read_json, write_json
-from baselines.selection import allowed_items, replace_forbidden
+from baselines.selection import allowed_items, replace_forbidden, require_single_items
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec, TrainingEnvs
 
@@ -37,7 +37,11 @@ class FixedCycleAgent(Agent):
         self._facts: dict[str, Any] = {}
 
     def train(self, envs: TrainingEnvs, seed: int) -> None:
-        """Search within the budget; deterministic in `seed` and the environments."""
+        """Search within the budget; deterministic in `seed` and the environments.
+
+        Raises `AgentError` for slates and for items that are drawn anew for each step.
+        """
+        require_single_items(self, envs.task)
         episodes = envs.remaining().episodes
         search = CycleSearch(envs, self.lengths, self.pool, episodes or self.default_episodes, seed)
         search.run()
@@ -54,6 +58,7 @@ class FixedCycleAgent(Agent):
         """Check that the cycle fits the catalogue."""
         if self._cycle is None:
             raise AgentError("fixed-cycle has no cycle yet; train it or load one")
+        require_single_items(self, task)
         if self._cycle.min() < 0 or self._cycle.max() >= task.catalogue.num_items:
             raise AgentError(f"the cycle {self._cycle.tolist()} is not of this catalogue; train on {task.env_id}")
         self._priority = task.catalogue.mean_reward

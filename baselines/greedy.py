@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.selection import allowed_items, best_allowed, require_items
-from recsim_envs.errors import AgentError, ConfigurationError
+from baselines.selection import RATINGS, allowed_items, best_allowed, require_single_items
+from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Agent, Batch, Catalogue, Sessions, TaskSpec
 
 
@@ -57,20 +57,6 @@ class TasteEstimate:
         return affinities
 
 
-_RATINGS = ("history_items", "history_rewards", "session_items", "session_rewards")
-
-
-def _require_ratings(agent: Agent, task: TaskSpec) -> None:
-    require_items(agent, task)
-    missing = [key for key in _RATINGS if key not in task.observation_space.spaces]
-    if missing or task.slate_size is not None:
-        lacks = f"has no {', '.join(missing)}" if missing else f"shows slates of {task.slate_size}"
-        raise AgentError(
-            f"{type(agent).__name__} shows one item a step and learns from what each earned, in the observations "
-            f"{', '.join(_RATINGS)}; {task.env_id or 'this environment'} {lacks}"
-        )
-
-
 class GreedyAgent(Agent):
     """Always the item of the highest estimated reward (`TasteEstimate`), whatever was shown before.
 
@@ -85,7 +71,7 @@ class GreedyAgent(Agent):
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
         """Prepare the estimate of the task's catalogue. Raises `AgentError` for a task that does not show ratings."""
-        _require_ratings(self, task)
+        require_single_items(self, task, RATINGS)
         self._estimate = TasteEstimate(task.catalogue, self.user_prior, self.category_prior)
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from recsim_envs.errors import AgentError
 from recsim_envs.spec import Agent, Batch, TaskSpec
 
+RATINGS = ("history_items", "history_rewards", "session_items", "session_rewards")
+"""Observations that say what a user was shown, and what each item earned."""
+
 
 def require_items(agent: Agent, task: TaskSpec) -> None:
     """Raise `AgentError` where items are drawn anew for each step, so that a slot tells nothing of what is in it."""
@@ -17,6 +21,18 @@ def require_items(agent: Agent, task: TaskSpec) -> None:
         raise AgentError(
             f"{type(agent).__name__} chooses among the items of a catalogue, and {task.env_id or 'this environment'} "
             "draws its items anew for each step; use random, or an agent that reads them in the observations"
+        )
+
+
+def require_single_items(agent: Agent, task: TaskSpec, observations: Sequence[str] = ()) -> None:
+    """Raise `AgentError` unless one lasting item is shown a step and the task has all these `observations`."""
+    require_items(agent, task)
+    missing = [key for key in observations if key not in task.observation_space.spaces]
+    if missing or task.slate_size is not None:
+        lacks = f"has no {', '.join(missing)}" if missing else f"shows slates of {task.slate_size}"
+        reads = f" and reads the observations {', '.join(observations)}" if observations else ""
+        raise AgentError(
+            f"{type(agent).__name__} shows one item a step{reads}; {task.env_id or 'this environment'} {lacks}"
         )
 
 

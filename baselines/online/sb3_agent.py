@@ -21,11 +21,13 @@ from stable_baselines3.common.policies import BasePolicy
 from baselines.files import read_bytes, read_json, write_atomic, write_json
 from baselines.online.encoder import HistoryEncoder, item_features
 from baselines.online.sb3_vec import GymVecEnv, policy_observations
+from baselines.selection import RATINGS, require_single_items
 from recsim_envs import rng
 from recsim_envs.errors import AgentError, BudgetExceededError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec, TrainingEnvs
 
 _CURVE_POINTS = 20
+_OBSERVATIONS = (*RATINGS, "length")  # what `HistoryEncoder` reads
 
 
 @dataclass(kw_only=True, eq=False)
@@ -77,7 +79,11 @@ class SB3Agent(Agent):
         }
 
     def train(self, envs: TrainingEnvs, seed: int) -> None:
-        """Learn until the budget is spent. Deterministic on the CPU in `seed` and the environments."""
+        """Learn until the budget is spent. Deterministic on the CPU in `seed` and the environments.
+
+        Raises `AgentError` for a task that shows slates, or not the observations that the encoder reads.
+        """
+        require_single_items(self, envs.task, _OBSERVATIONS)
         limit = _step_limit(envs)
         with _own_torch():
             env = GymVecEnv(envs.make(self.num_envs), envs.task)
@@ -102,6 +108,7 @@ class SB3Agent(Agent):
         """
         if self._weights is None:
             raise AgentError(f"{type(self).__name__} has learned nothing yet; train it or load what was learned")
+        require_single_items(self, task, _OBSERVATIONS)
         with _own_torch():
             policy = self.policy(task)
         try:
