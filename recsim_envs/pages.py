@@ -25,6 +25,9 @@ POLICIES = {
     "myopic": "myopic: best expected reward now",
     "myopic-no-repeat": "myopic without repeats",
     "myopic-views": "myopic on long views",
+    "myopic-rotation": "rotation of the user's favourite topics",
+    "myopic-honest": "fixed quality without clickbait",
+    "myopic-unlike": "myopic, of unlike videos",
     "best-cycle": "best fixed cycle",
     PLANNER: "planner (oracle)",
 }

@@ -1,7 +1,8 @@
 """Policies that know the response model and the user's state: what the horizon gap is measured between.
 
 "myopic" builds, video by video, the slate of the highest expected reward now, similarity, satiety and repeats counted
-in; "myopic-no-repeat" does so without a video twice in a session. "planner" maximises reward per temper spent, which is
+in; "myopic-no-repeat" does so without a video twice in a session. "myopic-unlike" keeps slates of
+unlike videos. "planner" maximises reward per temper spent, which is
 the return of a session in the long run, counts in the satiety that its slate would bring if shown again and again, and
 takes what it can in the last request.
 Where temper falls by the clock it is the myopic policy: with so few requests to come, no foresight of 0.03 to 1 earned
@@ -29,6 +30,9 @@ ROUNDS: Final = 3
 """Iterations of the planner's price of temper in each step; the price is carried from step to step."""
 FIRST_PRICE: Final = 1.0
 
+MOST_ALIKE: Final = 0.15
+"""Cosine allowed between two videos of a varied slate; of 0, 0.15, 0.3 and 0.5 it returns most."""
+
 POOL: Final = 20
 _AUDIENCE: Final = 64
 
@@ -39,8 +43,20 @@ def policies(simulator: SessionSimulator) -> dict[str, Callable[[], Reference]]:
     return {
         "myopic": lambda: SlateChooser(simulator),
         "myopic-no-repeat": lambda: SlateChooser(simulator, no_repeat=True),
+        "myopic-unlike": lambda: unlike(simulator),
         "planner": lambda: SlateChooser(simulator, foresight=foresight, rounds=rounds),
     }
+
+
+def unlike(simulator: SessionSimulator) -> Reference:
+    """The most rewarding videos now that are unlike each other: what practice does against sameness, without a plan."""
+
+    def act() -> NDArray[np.int64]:
+        slates = np.zeros((simulator.num_lanes, kernel.SLATE), np.int64)
+        planning.vary(*simulator.world, simulator.state, MOST_ALIKE, slates)
+        return slates
+
+    return act
 
 
 class SlateChooser:

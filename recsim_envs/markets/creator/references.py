@@ -34,6 +34,12 @@ def make_myopic(market: CreatorMarket) -> JointPolicy:
     return act
 
 
+def make_honest(market: CreatorMarket) -> JointPolicy:
+    """Creators share topics out evenly and keep to half quality and no clickbait: good manners, and no plan."""
+    kept = np.arange(market.spec.num_agents) % kernel.TOPICS * kernel.LEVELS**2 + kernel.LEVELS
+    return lambda: np.tile(kept, (market.num_lanes, 1))
+
+
 class Plan(NamedTuple):
     """Levels of quality and clickbait for all, and for how many last rounds all turn to clickbait without quality."""
 

@@ -28,6 +28,12 @@ def make_myopic(market: Duopoly) -> JointPolicy:
     return act
 
 
+def make_honest(market: Duopoly) -> JointPolicy:
+    """Each platform keeps to a topic of its own, full quality and no clickbait: good manners, and no plan."""
+    kept = np.arange(1, kernel.PLATFORMS + 1) * kernel.LEVELS**2 + 2 * kernel.LEVELS
+    return lambda: np.tile(kept, (market.num_lanes, 1))
+
+
 class Plan(NamedTuple):
     """Levels of quality and clickbait, whether platforms specialise, and for how many last rounds they harvest."""
 

@@ -20,6 +20,8 @@ class Plan(NamedTuple):
     free_rounds: int
 
 
+ROTATED: Final = 10
+"""Topics in the rotation; of 6 to 12, the number that returns most."""
 PLANS: Final = tuple(Plan(*plan) for plan in product((0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (0, 3, 6, 12)))
 
 
@@ -29,6 +31,18 @@ def make_myopic(market: SlateTeam, distinct: bool = False) -> JointPolicy:
     With `distinct`, no topic stands twice in a slate: the user's favourite topics, every time.
     """
     return lambda: market.greedy(np.zeros(market.num_lanes), distinct)
+
+
+def make_rotation(market: SlateTeam) -> JointPolicy:
+    """The user's ten favourite topics in turn, whatever happens: tastes are known, and nothing is planned."""
+    order = np.argsort(-market.hidden()["tastes"], axis=1, kind="stable")[:, :ROTATED]
+    slots = np.arange(market.spec.num_agents)
+
+    def act() -> NDArray[np.int64]:
+        places = (market.rounds[:, None] * market.spec.num_agents + slots) % ROTATED
+        return np.take_along_axis(order, places, axis=1)
+
+    return act
 
 
 def make_planner(market: SlateTeam) -> JointPolicy:

@@ -103,12 +103,13 @@ class SlateTeam(Market):
         }
 
     def references(self) -> dict[str, Callable[[], JointPolicy]]:
-        """The policies "myopic", "myopic-no-repeat" and "planner", see `recsim_envs.markets.slate_team.references`."""
-        from recsim_envs.markets.slate_team.references import make_myopic, make_planner
+        """Three that do not plan, and the planner: see `recsim_envs.markets.slate_team.references`."""
+        from recsim_envs.markets.slate_team.references import make_myopic, make_planner, make_rotation
 
         return {
             "myopic": lambda: make_myopic(self),
             "myopic-no-repeat": lambda: make_myopic(self, distinct=True),
+            "myopic-rotation": lambda: make_rotation(self),
             "planner": lambda: make_planner(self),
         }
 

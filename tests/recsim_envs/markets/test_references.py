@@ -93,6 +93,28 @@ def test_myopic_slots_show_the_likeliest_click():
             assert chances[topic] == max(chances)
 
 
+def test_a_rotation_shows_the_ten_favourites_in_two_rounds():
+    market, _ = begun("slate_team_v0", 4)
+    act, first = market.references()["myopic-rotation"](), []
+    for _ in range(2):
+        first.append(act())
+        market.step(first[-1])
+    favourites = (-market.hidden()["tastes"]).argsort(axis=1)[:, :10]
+    assert np.array_equal(np.concatenate(first, axis=1), favourites)
+
+
+@pytest.mark.parametrize("name", ["creator_market_v0", "duopoly_v0"])
+def test_fixed_quality_has_no_clickbait_and_never_changes(name):
+    market, _ = begun(name, 2)
+    act = market.references()["myopic-honest"]()
+    kept = act()
+    assert (kept % 3 == 0).all()
+    assert (kept // 3 % 3 > 0).all()
+    assert market.spec.action_space.contains(kept[0, 0])
+    market.step(kept)
+    assert np.array_equal(act(), kept)
+
+
 @pytest.mark.parametrize("name", registered_markets())
 def test_references_are_deterministic_and_leave_the_market_alone(name):
     market, _ = begun(name, 3, horizon=12)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from recsim_envs import rng
 from recsim_envs.families.base import Reference
-from recsim_envs.families.retention.kernel import FAVOURITES, NATURE
+from recsim_envs.families.retention.kernel import FAVOURITES, NATURE, QUALITY
 from recsim_envs.families.retention.references import kernel
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ ANSWERS: Final[Prices] = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 PLANNED: Final[Prices] = (-0.1, 1.0, -0.5, 35.0, 6.0, -15.0)
 """In units of a long view; found by coordinate search on the mean return ("both") of 300 train users."""
 POOL_RANKS: Final = 8
+ROTATED: Final = 8
+"""Topics in the rotation of favourites; 5 to 8 return the same within 4 %."""
+ROTATION_DEPTH: Final = 12
+"""Items of a topic that the rotation shows before it starts again."""
 
 
 def make_references(simulator: RetentionSimulator) -> dict[str, Callable[[], Reference]]:
@@ -39,6 +43,7 @@ def make_references(simulator: RetentionSimulator) -> dict[str, Callable[[], Ref
         "myopic": lambda: priced(simulator, CLICKS),
         "myopic-no-repeat": lambda: priced(simulator, CLICKS, repeats=False),
         "myopic-views": lambda: priced(simulator, VIEWS),
+        "myopic-rotation": lambda: rotation(simulator),
         "planner": lambda: priced(simulator, PLANNED),
     }
 
@@ -53,6 +58,28 @@ def priced(simulator: RetentionSimulator, prices: Prices, *, repeats: bool = Tru
         slates = np.zeros((simulator.num_lanes, size), np.int64)
         kernel.build(*known, np.array(prices), shown, slates)
         return slates
+
+    return act
+
+
+def rotation(simulator: RetentionSimulator) -> Reference:
+    """The user's first favourites in turn, each topic's items from the best downwards: a habit, and no plan.
+
+    Looks at tastes of the first day and at quality only. The session's state beside its length is not used.
+    """
+    topics, quality = simulator.items.topics, simulator.items.facets[:, QUALITY]
+    order = np.lexsort((-quality, topics))
+    first = np.searchsorted(topics[order], np.arange(simulator.state.tastes.shape[2] + 1))
+    liked = np.argsort(-simulator.state.tastes[:, NATURE], axis=1, kind="stable")[:, :ROTATED]
+    depths = np.minimum(np.diff(first), ROTATION_DEPTH)
+    slots, step = np.arange(simulator.slate_size), -1
+
+    def act() -> NDArray[np.int64]:
+        nonlocal step
+        step += 1
+        turn, place = np.divmod(step * simulator.slate_size + slots, ROTATED)
+        topic = liked[:, place]
+        return order[first[topic] + turn % depths[topic]]
 
     return act
 
