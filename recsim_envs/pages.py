@@ -28,6 +28,10 @@ POLICIES = {
     "myopic-rotation": "rotation of the user's favourite topics",
     "myopic-honest": "fixed quality without clickbait",
     "myopic-unlike": "myopic, of unlike videos",
+    "myopic-varied": "myopic on varied topics",
+    "myopic-moderate": "fixed level of clickbait",
+    "myopic-quality": "greedy on interest times quality",
+    "myopic-potential": "greedy on what could be liked",
     "best-cycle": "best fixed cycle",
     PLANNER: "planner (oracle)",
 }

@@ -2,7 +2,8 @@
 
 A user likes three to five of ten topics and clicks what is close to that taste. Five clicks on one topic within five
 steps are too many: the user is bored and clicks next to nothing for five steps. What earns most now is the same topic
-again and again; what earns most over the session is a mixture in which no topic is ever clicked too often.
+again and again; what earns most over the session is a mixture in which no topic is ever clicked too often. With
+single items it is enough to change the topic at every step.
 
 After SARDINE (Deffayet, Thonet, Hwang, Lehoux, Renders and de Rijke, "SARDINE: A Simulator for Automated
 Recommendation in Dynamic and Interactive Environments", 2024).

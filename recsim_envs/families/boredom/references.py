@@ -22,6 +22,7 @@ def makers(simulator: BoredomSimulator) -> dict[str, Callable[[], Reference]]:
     return {
         "myopic": lambda: myopic(simulator),
         "myopic-no-repeat": lambda: myopic_no_repeat(simulator),
+        "myopic-varied": lambda: myopic_varied(simulator),
         "planner": lambda: planner(simulator),
     }
 
@@ -52,6 +53,28 @@ def myopic_no_repeat(simulator: BoredomSimulator) -> Reference:
         slates = best_items(simulator.relevances() - 2.0 * shown, simulator.lanes.slate.shape[1])
         shown[rows, slates] += 1
         return _as_actions(slates, simulator.task)
+
+    return act
+
+
+def myopic_varied(simulator: BoredomSimulator) -> Reference:
+    """The most relevant item of each topic, best first; where one item is shown, never the last one's topic again.
+
+    A rule of thumb that plans nothing: it knows neither when topics bore nor for how long. Slots that are left when
+    every topic has had its turn go to the most relevant of the other items.
+    """
+    slots, topics = simulator.lanes.slate.shape[1], simulator.item_topics
+    groups = [np.flatnonzero(topics == topic) for topic in np.unique(topics)]
+    rows = np.arange(simulator.num_lanes)
+
+    def act() -> NDArray[np.int64]:
+        scores = simulator.relevances()
+        best = [group[scores[:, group].argmax(axis=1)] for group in groups]
+        for items in best:
+            scores[rows, items] += 2.0  # relevances are at most 1: whatever leads its topic comes first
+        if slots == 1:
+            scores[topics == topics[simulator.lanes.slate]] -= 4.0
+        return _as_actions(best_items(scores, slots), simulator.task)
 
     return act
 

@@ -2,7 +2,7 @@
 
 Bad videos eat the user's time, good ones give most of it back, and each video that is watched strengthens or
 weakens the interest in its topic. Whoever shows what is liked best now runs the clock down; whoever shows what is
-good keeps the user.
+good keeps the user. To do that, one rule of thumb is nearly enough: interest plus one, times quality.
 
 ## Description
 There are 20 topics; topics 0 to 13 have mean qualities from -3 to 0, topics 14 to 19 from 0 to 3, evenly spaced. A

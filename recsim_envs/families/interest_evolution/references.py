@@ -1,4 +1,4 @@
-"""Reference policies of interest evolution: both know the user, the qualities and the dynamics."""
+"""Reference policies of interest evolution: they know the user, the qualities and the dynamics."""
 
 from __future__ import annotations
 
@@ -22,6 +22,17 @@ def myopic(simulator: InterestEvolutionSimulator) -> Reference:
     """The slate of the most expected time watched in this step."""
     nothing = np.zeros(TOPICS)
     return lambda: simulator.best_slates(0.0, nothing)
+
+
+def quality(simulator: InterestEvolutionSimulator) -> Reference:
+    """The candidates of the highest chance of a click times mean quality of the topic: (u + 1) times quality."""
+
+    def act() -> NDArray[np.int64]:
+        interests, topics = simulator.offered()
+        scores = (interests + 1.0) * TOPIC_QUALITY[topics]
+        return np.argsort(-scores, axis=1, kind="stable")[:, : simulator.slate_size]
+
+    return act
 
 
 def planner(simulator: InterestEvolutionSimulator) -> Reference:

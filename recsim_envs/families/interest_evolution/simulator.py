@@ -113,6 +113,10 @@ class InterestEvolutionSimulator(DrawnSlateSimulator):
             "user_interests": self._interests[lanes].copy(),
         }
 
+    def offered(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """The user's interest in each candidate's topic, and the topic, both (B, num_candidates)."""
+        return np.take_along_axis(self._interests, self._topics.astype(np.int64), axis=1), self._topics.copy()
+
     def best_slates(self, rate: float, slopes: NDArray[np.float64]) -> NDArray[np.int64]:
         """The slates (B, k) of the highest value, where a state's value is its time left times a rate.
 
@@ -126,10 +130,14 @@ class InterestEvolutionSimulator(DrawnSlateSimulator):
         return out
 
     def references(self) -> dict[str, Callable[[], Reference]]:
-        """Most time watched now ("myopic"); also what the time and interests left are worth ("planner")."""
+        """Most time watched now ("myopic"), what is good and liked ("myopic-quality"), the plan ("planner")."""
         from recsim_envs.families.interest_evolution import references
 
-        return {"myopic": lambda: references.myopic(self), "planner": lambda: references.planner(self)}
+        return {
+            "myopic": lambda: references.myopic(self),
+            "myopic-quality": lambda: references.quality(self),
+            "planner": lambda: references.planner(self),
+        }
 
     def hidden(self) -> dict[str, Any]:
         """Time left (B,) and interests (B, 20), and the mean quality of the topics."""

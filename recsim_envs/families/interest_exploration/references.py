@@ -1,4 +1,4 @@
-"""The planner of interest exploration: it knows the user's tastes, also those that are not yet acquired."""
+"""Reference policies of interest exploration. They know the user's tastes, also those that are not yet acquired."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from recsim_envs.families.interest_exploration.simulator import InterestExplorat
 
 POINTS: Final = 41  # of familiarity in a user's table of values
 SAMPLES: Final = 16  # candidate sets over which a table averages
+
+
+def potential(simulator: InterestExplorationSimulator) -> Reference:
+    """The candidates that the user would like best if everything were familiar; what is familiar now counts nothing."""
+    slots = simulator.slate_size
+    return lambda: np.argsort(-simulator.potentials(), axis=1, kind="stable")[:, :slots]
 
 
 def planner(simulator: InterestExplorationSimulator) -> Reference:

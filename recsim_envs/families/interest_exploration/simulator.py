@@ -129,6 +129,11 @@ class InterestExplorationSimulator(DrawnSlateSimulator):
         kernel.myopic(self.rules, self._state, self._tastes, self._topics, self._qualities, out)
         return out
 
+    def potentials(self) -> NDArray[np.float64]:
+        """The score (B, num_candidates) that each candidate would have if the user were familiar with all topics."""
+        likes = self._tastes[kernel.AFFINITY] + self._tastes[kernel.ACQUIRED]
+        return np.take_along_axis(likes, self._topics.astype(np.int64), axis=1) + self._qualities
+
     def planned_slates(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """The slates (B, k) of the highest value by tables (B, horizon + 1, g), one a lane, as `user_values` gives."""
         out = np.zeros((self.num_lanes, self.slate_size), np.int64)
@@ -143,10 +148,14 @@ class InterestExplorationSimulator(DrawnSlateSimulator):
         kernel.solve(self.rules, lane, self._tastes, topics, qualities, orders, self.slate_size, values)
 
     def references(self) -> dict[str, Callable[[], Reference]]:
-        """The likeliest click now ("myopic"); the best plan for acquiring a taste ("planner")."""
+        """The likeliest click now ("myopic"), or if all were known ("myopic-potential"), the best plan ("planner")."""
         from recsim_envs.families.interest_exploration import references
 
-        return {"myopic": lambda: self.myopic_slates, "planner": lambda: references.planner(self)}
+        return {
+            "myopic": lambda: self.myopic_slates,
+            "myopic-potential": lambda: references.potential(self),
+            "planner": lambda: references.planner(self),
+        }
 
     def hidden(self) -> dict[str, Any]:
         """Affinity, acquired taste and familiarity by topic, each (B, 2)."""

@@ -1,4 +1,4 @@
-"""Reference policies of long-term satisfaction: both know the user's satisfaction and the dynamics."""
+"""Reference policies of long-term satisfaction: two that know the user and the dynamics, and a fixed level."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from recsim_envs.families.satisfaction import kernel
 from recsim_envs.families.satisfaction.simulator import SatisfactionSimulator
 
 POINTS: Final = 201  # of exposure in the table of values
+NEUTRAL: Final = 0.5  # the clickbait that moves exposure in neither direction
 SAMPLES: Final = 32  # candidate sets over which the table averages, fewer where they are very large
 
 
@@ -21,6 +22,18 @@ def myopic(simulator: SatisfactionSimulator) -> Reference:
     """The slate of the most expected engagement in this step."""
     nothing = np.zeros((1, 2))
     return lambda: simulator.best_slates(nothing, myopic=True)
+
+
+def moderate(simulator: SatisfactionSimulator) -> Reference:
+    """The candidates nearest to `NEUTRAL`, the least clickbait first: a fixed level, the same for every user."""
+
+    def act() -> NDArray[np.int64]:
+        clickbait = simulator.clickbait()
+        near = np.argsort(np.abs(clickbait - NEUTRAL), axis=1, kind="stable")[:, : simulator.slate_size]
+        order = np.argsort(np.take_along_axis(clickbait, near, axis=1), axis=1, kind="stable")
+        return np.take_along_axis(near, order, axis=1)
+
+    return act
 
 
 def planner(simulator: SatisfactionSimulator) -> Reference:

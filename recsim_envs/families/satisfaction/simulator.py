@@ -125,6 +125,10 @@ class SatisfactionSimulator(DrawnSlateSimulator):
             "response_engagement": self._engagements[lanes].copy(),
         }
 
+    def clickbait(self) -> NDArray[np.float32]:
+        """The clickbait of each lane's candidates (B, num_candidates), as observed."""
+        return self._clickbait.copy()
+
     def best_slates(self, values: NDArray[np.float64], *, myopic: bool = False) -> NDArray[np.int64]:
         """The slates (B, k) of the highest reward now plus value after it, by a table as `kernel.solve` fills it."""
         out = np.zeros((self.num_lanes, self.slate_size), np.int64)
@@ -132,10 +136,14 @@ class SatisfactionSimulator(DrawnSlateSimulator):
         return out
 
     def references(self) -> dict[str, Callable[[], Reference]]:
-        """Most expected engagement now ("myopic"); the optimum by dynamic programming ("planner")."""
+        """Most engagement now ("myopic"), a fixed level of clickbait ("myopic-moderate"), the optimum ("planner")."""
         from recsim_envs.families.satisfaction import references
 
-        return {"myopic": lambda: references.myopic(self), "planner": lambda: references.planner(self)}
+        return {
+            "myopic": lambda: references.myopic(self),
+            "myopic-moderate": lambda: references.moderate(self),
+            "planner": lambda: references.planner(self),
+        }
 
     def hidden(self) -> dict[str, Any]:
         """Net positive exposure (B,) and satisfaction (B,)."""

@@ -75,9 +75,10 @@ def test_the_reference_equals_recsim(policy, figure, error):
 
 
 @pytest.mark.parametrize("options", [{}, {"reference": True}])
-def test_planning_is_worth_a_fifth(options):
+def test_planning_is_worth_much_more_than_greed_and_little_more_than_a_rule_of_thumb(options):
     score = reference_scores(make_family(FAMILY, 200, split="test", **options))
     assert score["planner"] > 1.25 * score["myopic"]
+    assert score["planner"] > score["myopic-quality"] > 0.78 * score["planner"]
 
 
 def test_myopic_is_the_likeliest_click():

@@ -95,6 +95,18 @@ def test_planning_is_worth_a_fifth_and_no_extreme_comes_near():
     assert all(score["planner"] > 1.15 * returns_of(simulator, policy).mean() for policy in POLICIES.values())
 
 
+def test_a_fixed_level_of_clickbait_is_nearly_optimal_and_shown_least_clickbait_first():
+    simulator = make_family(FAMILY, 400, split="test")
+    score = reference_scores(simulator)
+    assert score["planner"] > score["myopic-moderate"] > 0.95 * score["planner"]
+    begin(simulator, 3)
+    slates, clickbait = simulator.references()["myopic-moderate"]()(), simulator.observe()["candidate_clickbait"]
+    shown = np.take_along_axis(clickbait, slates, axis=1)
+    assert (np.diff(shown, axis=1) >= 0).all()
+    distance = np.abs(clickbait - 0.5)
+    assert np.array_equal(np.sort(np.abs(shown - 0.5), axis=1), np.sort(distance, axis=1)[:, :3])
+
+
 def test_at_recsims_sensitivity_there_is_nothing_to_plan():
     score = reference_scores(make_family(FAMILY, 400, reference=True))
     assert score["planner"] == pytest.approx(score["myopic"], rel=0.01)
