@@ -66,8 +66,10 @@ def make_simulator(env_id: str, num_lanes: int, **options: Any) -> Simulator:
 def _suggestion(env_id: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(env_id, registered_ids(), 3, cutoff=0.4)
-    return f"; did you mean {' or '.join(close)}?" if close else f"; registered are {', '.join(registered_ids())}"
+    from recsim_envs.markets import MARKETS
+
+    close = difflib.get_close_matches(env_id, [*registered_ids(), *MARKETS], 3, cutoff=0.4)
+    return f"; did you mean {' or '.join(close)}?" if close else "; `longrec envs list` shows all that are"
 
 
 def register_builtin() -> None:

@@ -22,7 +22,7 @@ app.command()(checks.verify)
 app.command()(checks.reproduce)
 app.command()(checks.compare)
 for name, group, text in (
-    ("envs", envs.app, "Environments: list, show, check."),
+    ("envs", envs.app, "Environments: list, show, check, measure, pages."),
     ("agents", agents.app, "Agents: list, show."),
     ("world", worlds.app, "Worlds: build one from a log, look at its card, list them."),
     ("leaderboard", boards.app, "The board: build it from submissions, look at it."),

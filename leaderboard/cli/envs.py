@@ -157,6 +157,7 @@ def measure(
     Example:  longrec envs measure longrec/Games-v0 --episodes 1000
     """
     from leaderboard.agents import parse_parameters
+    from recsim_envs import make_simulator
     from recsim_envs.errors import ConfigurationError
     from recsim_envs.gap import horizon_gap
     from recsim_envs.markets import registered_markets
@@ -167,8 +168,12 @@ def measure(
     options = parse_parameters(option or [], "option")
     if write and options:
         raise ConfigurationError("--write is for the ids as they are registered; leave --option out")
+    chosen = env_ids or [*builtin_ids(), *registered_markets()]
+    for env_id in chosen:  # all of them before any work is done
+        if env_id not in registered_markets():
+            make_simulator(env_id, 1, **options)
     gaps = []
-    for env_id in env_ids or [*builtin_ids(), *registered_markets()]:
+    for env_id in chosen:
         measure_one = market_gap if env_id in registered_markets() else horizon_gap
         gaps.append(measure_one(env_id, episodes=episodes, seed=seed, progress=partial(_tell, env_id), **options))
         if write:

@@ -8,7 +8,7 @@ import numpy as np
 
 from recsim_envs import rng
 from recsim_envs.families.actions import split_seeds
-from recsim_envs.gap import play
+from recsim_envs.policies import play
 
 
 def begin(simulator, seed):
