@@ -51,9 +51,9 @@ alike and what will change stays hidden; the wrapper `recsim_envs.wrappers.Privi
 r(u, i). The step at which the user leaves earns nothing on Games and Books, as in BiLLP, and its reward where
 `leaving_pays` (Videos, the Tempting ids and all variants), as in CIRS, DORL and EasyRL4Rec. This decides whether the
 environment is long-term: where leaving costs the very step, who knows the rule and the user need only avoid it, one
-step ahead, and plans nothing; where it pays, what is lost by leaving is the future. Even there the plan can be short: to
-show the dearest item that keeps the user, or that shares no category with the last few, comes near the planner. The
-horizon gap tells what greed for the next reward loses, not how far one must look ahead.
+step ahead, and plans nothing; where it pays, what is lost by leaving is the future. Even there the plan can be short:
+to show the dearest item that keeps the user, or that shares no category with the last few, comes near the planner.
+The horizon gap tells what greed for the next reward loses, not how far one must look ahead.
 
 ## Starting state
 
