@@ -49,9 +49,10 @@ def copies(env_id: str) -> str:
     twins = copy.deepcopy(simulator), pickle.loads(pickle.dumps(simulator))
     for step in range(3, STEPS):
         actions = random_actions(simulator, keys, step)
-        rewards = simulator.step(actions).rewards
+        outcome, state = simulator.step(actions), _state(simulator)
         for twin in twins:
-            require(np.array_equal(twin.step(actions).rewards, rewards), f"step {step}: a copy earned something else")
+            same = all(np.array_equal(a, b) for a, b in zip(twin.step(actions), outcome, strict=True))
+            require(same and _state(twin) == state, f"step {step}: a copy went on otherwise")
     return "deepcopy and pickle"
 
 
@@ -77,7 +78,8 @@ def _policy(name: str, simulator: Simulator, keys: NDArray[np.uint64], step: int
     items = simulator.task.catalogue.num_items
     if mask is None:
         return np.full_like(allowed, 0 if name == "lowest" else items - 1)
-    return mask.argmax(axis=1) if name == "lowest" else items - 1 - mask[:, ::-1].argmax(axis=1)
+    extreme = mask.argmax(axis=1) if name == "lowest" else items - 1 - mask[:, ::-1].argmax(axis=1)
+    return np.broadcast_to(extreme.reshape(LANES, *[1] * (allowed.ndim - 1)), allowed.shape).copy()
 
 
 def _step_within_bounds(simulator: Simulator, actions: NDArray[np.int64], name: str, step: int) -> None:
@@ -101,7 +103,7 @@ def refusals(env_id: str) -> str:
     wrong: list[Any] = [good[:-1], good.astype(np.float64), good[:, None], np.full(good.shape, np.nan), None, "a"]
     for value in (-1, simulator.task.catalogue.num_items, 2**40, -(2**63)):
         one = good.copy()
-        one[LANES - 1] = value
+        one.reshape(LANES, -1)[LANES - 1, -1] = value  # a single slot of a slate
         wrong.append(one)
     before = _state(simulator)
     for actions in wrong:

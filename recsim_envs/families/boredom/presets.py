@@ -88,7 +88,7 @@ def preset(layout: str, variant: str, reference: bool) -> Constants:
 def checked(constants: Constants, changes: dict[str, Any]) -> Constants:
     """`constants` with the options that are not None; raises `ConfigurationError` for one without meaning."""
     values = asdict(constants) | {name: value for name, value in changes.items() if value is not None}
-    largest = {"num_items": 2**24, "num_topics": 64, "slate_size": 64, "horizon": 2**24, "memory": 256}
+    largest = {"num_items": 2**20, "num_topics": 64, "slate_size": 64, "horizon": 2**24, "memory": 256}
     least = {"num_topics": 3}  # users like 3 to 5 topics
     for name in ("boredom_threshold", "boredom_window", "boredom_timeout", *largest):
         values[name] = integer(name, values[name], least.get(name, 1), largest.get(name, 2**20))
