@@ -49,22 +49,35 @@ def flag(name: str, value: Any) -> bool:
 
 def check_names(owner: type, what: str, options: Mapping[str, Any]) -> None:
     """Raise `ConfigurationError` for an option that the constructor of `owner` does not know, with the nearest."""
-    known = _known_options(owner)
+    known = own_options(owner)
     for option in options:
-        if known is not None and option not in known:
+        if option not in known and not takes_others(owner):
             close = difflib.get_close_matches(option, known, 1)
             hint = f"did you mean {close[0]!r}?" if close else f"options are {', '.join(known)}"
             raise ConfigurationError(f"{what} has no option {option!r}; {hint}")
 
 
-def _known_options(owner: type) -> list[str] | None:
-    """Keyword-only options of a constructor, and of the bases that it passes others on to; None if it takes any."""
+def own_options(owner: type) -> list[str]:
+    """Keyword-only options of a constructor, and of the bases that it passes others on to."""
     known: list[str] = []
+    for parameters in _constructors(owner):
+        known += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in known]
+    return known
+
+
+def takes_others(owner: type) -> bool:
+    """Whether a constructor takes options that it does not name, for something that it builds."""
+    constructors = _constructors(owner)
+    return bool(constructors) and any(p.kind is p.VAR_KEYWORD for p in constructors[-1])
+
+
+def _constructors(owner: type) -> list[list[inspect.Parameter]]:
+    """Parameters of the constructors, from the class up to the first base that passes nothing on."""
+    found: list[list[inspect.Parameter]] = []
     for constructor in (vars(cls).get("__init__") for cls in owner.__mro__ if cls is not object):
         if constructor is None:
             continue
-        parameters = inspect.signature(constructor).parameters.values()
-        known += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in known]
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            return known
-    return None if known else []
+        found.append(list(inspect.signature(constructor).parameters.values()))
+        if not any(p.kind is p.VAR_KEYWORD for p in found[-1]):
+            break
+    return found

@@ -27,7 +27,8 @@ hate by 2 minus it.
 0.25 + 2 (clicks without a long view) + 3 (s + f) - 2 (likes + comments + forwards + follows) + 4 (hates),
 all of it means over the slate, but at least 0 and at most 4. So users forgive what they clicked in vain or have seen
 too much of less readily than their clicks tell: slates of the highest reward are alike, and sessions of them are
-short. `Request-v0` is the short task: temper is 5 and falls by 1 a request for everybody, whatever is shown. It has no
+short. No plan is needed to see that: a standing aversion to what is alike, the same for everybody at all times
+("myopic-unlike" among the reference policies), comes near the planner. `Request-v0` is the short task: temper is 5 and falls by 1 a request for everybody, whatever is shown. It has no
 tension between now and later worth planning for, and stands here for comparison with published work.
 
 ## Action space
@@ -79,6 +80,7 @@ are drawn from streams that never meet.
 | `rho` | 0.2 | price of similarity within a slate, 0 to 0.3 |
 | `horizon` | 100 | step cap |
 | `split` | `"train"` | users: `"train"`, `"test"` or `"all"` |
+| `model` | `None` | a `ResponseModel` of your own (`recsim_envs.families.session.response`); `None`: the trained one |
 
 ## What it shares with its reference and what it changes
 
