@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from functools import partial
 from pathlib import Path
@@ -77,6 +76,7 @@ def show(env_id: EnvId, json: AsJson = False) -> None:
 
 
 def _market(name: str) -> dict[str, Any]:
+    from recsim_envs.families.options import own_options
     from recsim_envs.markets import make_market
 
     spec = (market := make_market(name, 1)).spec
@@ -89,11 +89,12 @@ def _market(name: str) -> dict[str, Any]:
         "shared reward": spec.shared_reward,
         "horizon": spec.horizon,
         **market.constants(),
+        "options": ", ".join(own_options(type(market))),
     }
 
 
 def _simulator(simulator: Simulator, env_id: str) -> dict[str, Any]:
-    task, options = simulator.task, inspect.signature(type(simulator)).parameters.values()
+    task = simulator.task
     name, sha256 = simulator.provenance()
     return {
         "id": env_id,
@@ -108,8 +109,17 @@ def _simulator(simulator: Simulator, env_id: str) -> dict[str, Any]:
         "horizon": task.horizon,
         **simulator.constants(),
         "observations": {k: f"{s.dtype} {s.shape}" for k, s in task.observation_space.spaces.items()},
-        "options": ", ".join(p.name for p in options if p.default is not p.empty and p.name != "env_id"),
+        "options": ", ".join(_options(simulator)),
     }
+
+
+def _options(simulator: Simulator) -> list[str]:
+    """Options of `gymnasium.make`; those of a layer, and then those of the family that it stands on."""
+    from recsim_envs.families.options import own_options
+
+    own = [name for name in own_options(type(simulator)) if name != "env_id"]
+    inner = getattr(simulator, "inner", None)
+    return own if inner is None else own + [name for name in _options(inner) if name not in own]
 
 
 @app.command()
@@ -211,12 +221,13 @@ def pages(
 
     Example:  longrec envs pages --out docs/environments
     """
+    from leaderboard.files import atomic_path
     from recsim_envs.pages import all_pages
 
-    out.mkdir(parents=True, exist_ok=True)
     written = all_pages()
     for name, text in written.items():
-        (out / name).write_text(text, "utf-8")
+        with atomic_path(out / name) as scratch:
+            scratch.write_text(text, "utf-8")
     if json:
         print_json([str(out / name) for name in written])
     else:

@@ -58,7 +58,8 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     """Names and values, one a line."""
     width = max((len(name) for name in facts), default=0)
     for name, value in facts.items():
-        typer.echo(f"{typer.style(f'{name:{width}}', bold=True)}  {value}")
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
+        typer.echo(f"{typer.style(f'{name:{width}}', bold=True)}  {shown}")
 
 
 def print_markdown(text: str) -> None:
@@ -129,7 +130,7 @@ class Progress:
         done = sum(share for i, share in self._shares.items() if specs[i].path.parent == spec.path.parent)
         doing = "" if event.phase in ("done", "failed") else f"{spec.label.partition(', ')[2]}: {event.phase}"
         self._bars.update(self._tasks[spec.path.parent], completed=done, doing=doing)
-        if event.phase == "failed":
+        if event.phase == "failed" and len(self._tasks) > 1:  # the error of a lone run ends the command, which tells it
             self._console.print(f"failed: {event.error}", style="red", markup=False, highlight=False)
         elif event.phase == "done" and self._lines:
             self._console.print(f"done: {spec.label}", markup=False, highlight=False)

@@ -204,6 +204,37 @@ def test_every_environment_can_be_shown(longrec, env_id):
     assert ("items" in facts) != ("candidates drawn anew each step" in facts)
 
 
+@pytest.mark.parametrize(
+    ("env_id", "some"),
+    [
+        ("longrec/GamesShift-v0", {"shift", "leave_by", "window"}),
+        ("longrec/GamesDelayed-v0", {"of", "delay", "leave_by", "window"}),
+        ("duopoly_v0", {"harm", "num_users"}),
+    ],
+)
+def test_the_options_shown_are_all_that_make_takes(longrec, env_id, some):
+    options = json.loads(longrec("envs", "show", env_id, "--json").stdout)["options"].split(", ")
+    assert some <= set(options)
+    assert len(options) == len(set(options))
+    assert "env_id" not in options
+
+
+def test_the_pages_are_written_where_one_says(longrec, tmp_path):
+    written = json.loads(longrec("envs", "pages", "--out", "pages", "--json").stdout)
+    assert sorted(p.name for p in (tmp_path / "pages").iterdir()) == sorted(Path(p).name for p in written)
+    (tmp_path / "file").touch()
+    done = longrec("envs", "pages", "--out", "file")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "error: cannot write to file" in done.stderr
+
+
+def test_an_agent_that_does_not_fit_is_told_once(longrec, tmp_path):
+    done = longrec("evaluate", "popular", "--env", "longrec/InterestEvolution-v0", "--episodes", 1, "--workers", 1)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: popular, longrec/InterestEvolution-v0, training seed 0: PopularAgent chooses")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("env_id", ["longrec/SlateTopKBored-v0", "longrec/InterestEvolution-v0"])
 def test_slates_from_evaluation_to_board(longrec, env_id):
     """Slates of items that stay, and of candidates that do not."""
