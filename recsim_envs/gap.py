@@ -6,8 +6,9 @@ V is the mean return of a session of test users; V_myopic the best of: the item 
 reward now ("myopic"), the same without repeats, whatever else a family calls "myopic-...", and the best fixed cycle,
 shown to all. All play the same sessions (common random numbers), so intervals are paired; users are resampled, with
 all their sessions (cluster bootstrap, Davison & Hinkley, "Bootstrap Methods and their Application", 1997, section
-3.8). Beside them stand the random policy and the most popular items. An environment under `RANKED_FROM` is no test of
-long-term recommendation.
+3.8). Beside them stand the random policy, the most popular items, and what a family calls "rule-...": rules of thumb
+that were made for its dynamics. These are plans, thought out once, so they do not count as myopic; pages tell what
+they leave. An environment under `RANKED_FROM` is no test of long-term recommendation.
 """
 
 from __future__ import annotations

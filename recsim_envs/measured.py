@@ -40,6 +40,7 @@ def data_of(env_id: str) -> str:
 def record(gap: Gap) -> None:
     """Put one measurement into the package's file, which is for its maintainers; others stay as they are."""
     path = Path(str(files("recsim_envs") / FILE))
+    all_measured.cache_clear()  # another process may have written
     records = all_measured() | {gap.env_id: _rounded(gap.to_json()) | {"data": data_of(gap.env_id)}}
     scratch = path.with_suffix(".tmp")
     scratch.write_text(json.dumps(dict(sorted(records.items())), indent=1) + "\n")

@@ -25,14 +25,16 @@ POLICIES = {
     "myopic": "myopic: best expected reward now",
     "myopic-no-repeat": "myopic without repeats",
     "myopic-views": "myopic on long views",
-    "myopic-rotation": "rotation of the user's favourite topics",
-    "myopic-honest": "fixed quality without clickbait",
-    "myopic-unlike": "myopic, of unlike videos",
-    "myopic-varied": "myopic on varied topics",
-    "myopic-moderate": "fixed level of clickbait",
-    "myopic-quality": "greedy on interest times quality",
-    "myopic-potential": "greedy on what could be liked",
     "best-cycle": "best fixed cycle",
+    "rule-staying": "rule of thumb: the best item now that keeps the user",
+    "rule-return": "rule of thumb: most for the chance of return",
+    "rule-rotation": "rule of thumb: favourite topics in turn",
+    "rule-honest": "rule of thumb: fixed quality without clickbait",
+    "rule-unlike": "rule of thumb: liked, but unlike each other",
+    "rule-varied": "rule of thumb: varied topics",
+    "rule-moderate": "rule of thumb: a fixed level of clickbait",
+    "rule-quality": "rule of thumb: interest times quality",
+    "rule-potential": "rule of thumb: what could be liked",
     PLANNER: "planner (oracle)",
 }
 
@@ -160,7 +162,20 @@ def verdict(gap: Gap) -> str:
         told = f"From {limit} on a market counts as long-term." if market else "It is ranked."
     else:
         told = f"Below {limit}, so it is **not {'long-term' if market else 'ranked'}**."
-    return f"**Horizon gap {value}** [{low}, {high}], against {POLICIES[gap.best_myopic]}. {told}"
+    return f"**Horizon gap {value}** [{low}, {high}], against {POLICIES[gap.best_myopic]}. {told}" + _rule(gap)
+
+
+def _rule(gap: Gap) -> str:
+    """What a rule of thumb that was made for the dynamics leaves to the planner."""
+    rules = {name: score.value for name, score in gap.scores.items() if name.startswith("rule-")}
+    if not rules:
+        return ""
+    best = max(rules, key=lambda name: rules[name])
+    left = 100 * (gap.scores[PLANNER].value - rules[best]) / abs(gap.scores[PLANNER].value)
+    return (
+        f" Whoever knows the dynamics need not plan afresh, though: {POLICIES[best]} comes within {max(left, 0):.0f} % "
+        "of the planner. Rules made for the dynamics do not count in the gap: they are plans, thought out once."
+    )
 
 
 def index() -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from recsim_envs.worlds.world import World
 
 PLUGIN_GROUP = "recsim_envs.plugins"
+PLUGIN_MODULES = "LONGREC_PLUGINS"
 _ENTRY_POINT = "recsim_envs.faces.env:SimulatorEnv"
 _VECTOR_ENTRY_POINT = "recsim_envs.faces.vector:SimulatorVectorEnv"
 
@@ -73,20 +78,28 @@ def _suggestion(env_id: str) -> str:
 
 
 def register_builtin() -> None:
-    """Register our own ids, the worlds that the user has built, and those of installed plug-ins.
+    """Register our own ids, the worlds that the user has built, and those of plug-ins.
 
     A plug-in is a function without arguments in the entry-point group `recsim_envs.plugins` that calls
-    `recsim_envs.register`. One that fails is warned about and left out.
+    `recsim_envs.register`, or a module that does so when it is imported, named in the environment variable
+    LONGREC_PLUGINS (several with commas between them). One that fails is warned about and left out.
     """
     for name, (family, options) in BUILTIN.items():
         register(NAMESPACE + name, family=family, **options)
     for env_id, path in registered_worlds().items():
         _register_own(env_id, path)
-    for plugin in entry_points(group=PLUGIN_GROUP):
+    for name, load in _plugins():
         try:
-            plugin.load()()
+            load()
         except Exception as error:  # whatever somebody's package does, ours must still import
-            warnings.warn(f"plug-in {plugin.name!r} ({plugin.value}) was left out: {error!r}", stacklevel=2)
+            warnings.warn(f"plug-in {name} was left out: {error!r}", stacklevel=2)
+
+
+def _plugins() -> Iterator[tuple[str, Callable[[], object]]]:
+    for plugin in entry_points(group=PLUGIN_GROUP):
+        yield f"{plugin.name!r} ({plugin.value})", lambda plugin=plugin: plugin.load()()  # type: ignore[misc]
+    for module in filter(None, map(str.strip, os.environ.get(PLUGIN_MODULES, "").split(","))):
+        yield f"{module!r} of {PLUGIN_MODULES}", partial(importlib.import_module, module)
 
 
 def _register_own(env_id: str, path: Path) -> None:

@@ -95,3 +95,10 @@ def test_a_broken_plugin_is_left_out_with_a_warning(monkeypatch):
     monkeypatch.setattr("recsim_envs.registration.entry_points", lambda group: [BrokenPlugin()])
     with pytest.warns(UserWarning, match="plug-in 'broken' .* was left out"):
         recsim_envs.registration.register_builtin()
+
+
+def test_a_module_that_cannot_be_imported_is_left_out_with_a_warning(monkeypatch):
+    monkeypatch.setenv("LONGREC_PLUGINS", "json, no_such_module,")
+    with pytest.warns(UserWarning, match="plug-in 'no_such_module' of LONGREC_PLUGINS was left out") as told:
+        recsim_envs.registration.register_builtin()
+    assert len(told) == 1

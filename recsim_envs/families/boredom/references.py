@@ -22,7 +22,7 @@ def makers(simulator: BoredomSimulator) -> dict[str, Callable[[], Reference]]:
     return {
         "myopic": lambda: myopic(simulator),
         "myopic-no-repeat": lambda: myopic_no_repeat(simulator),
-        "myopic-varied": lambda: myopic_varied(simulator),
+        "rule-varied": lambda: rule_varied(simulator),
         "planner": lambda: planner(simulator),
     }
 
@@ -57,7 +57,7 @@ def myopic_no_repeat(simulator: BoredomSimulator) -> Reference:
     return act
 
 
-def myopic_varied(simulator: BoredomSimulator) -> Reference:
+def rule_varied(simulator: BoredomSimulator) -> Reference:
     """The most relevant item of each topic, best first; where one item is shown, never the last one's topic again.
 
     A rule of thumb that plans nothing: it knows neither when topics bore nor for how long. Slots that are left when

@@ -165,7 +165,7 @@ class BoredomSimulator(Simulator):
         return out
 
     def references(self) -> dict[str, Callable[[], Reference]]:
-        """The policies "myopic", "myopic-no-repeat", "myopic-varied" and "planner", see `references.py`."""
+        """The policies "myopic", "myopic-no-repeat", "rule-varied" and "planner", see `references.py`."""
         from recsim_envs.families.boredom import references
 
         return references.makers(self)

@@ -44,6 +44,20 @@ class Myopic:
         return actions
 
 
+class Staying:
+    """The item that pays most of those that do not make the user leave: a rule that looks one step ahead, no plan."""
+
+    def __init__(self, simulator: DepartureSimulator) -> None:
+        self._simulator = simulator
+
+    def __call__(self) -> NDArray[np.int64]:
+        """One item a lane (B,)."""
+        sim = self._simulator
+        rows, actions = np.flatnonzero(~sim.over), np.zeros(sim.num_lanes, np.int64)
+        actions[rows] = dearest(sim, rows, sim.forbidden(), staying=True)
+        return actions
+
+
 class Planner:
     """The best cycle of window + 1 items that the rule allows, round and round; without repeats, a careful walk.
 
@@ -146,5 +160,6 @@ def makers(simulator: DepartureSimulator) -> dict[str, Callable[[], Reference]]:
     return {
         "myopic": lambda: Myopic(simulator, repeats=True),
         "myopic-no-repeat": lambda: Myopic(simulator, repeats=False),
+        "rule-staying": lambda: Staying(simulator),
         "planner": lambda: Planner(simulator),
     }

@@ -130,12 +130,12 @@ class InterestEvolutionSimulator(DrawnSlateSimulator):
         return out
 
     def references(self) -> dict[str, Callable[[], Reference]]:
-        """Most time watched now ("myopic"), what is good and liked ("myopic-quality"), the plan ("planner")."""
+        """Most time watched now ("myopic"), what is good and liked ("rule-quality"), the plan ("planner")."""
         from recsim_envs.families.interest_evolution import references
 
         return {
             "myopic": lambda: references.myopic(self),
-            "myopic-quality": lambda: references.quality(self),
+            "rule-quality": lambda: references.quality(self),
             "planner": lambda: references.planner(self),
         }
 

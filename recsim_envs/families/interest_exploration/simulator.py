@@ -148,12 +148,12 @@ class InterestExplorationSimulator(DrawnSlateSimulator):
         kernel.solve(self.rules, lane, self._tastes, topics, qualities, orders, self.slate_size, values)
 
     def references(self) -> dict[str, Callable[[], Reference]]:
-        """The likeliest click now ("myopic"), or if all were known ("myopic-potential"), the best plan ("planner")."""
+        """The likeliest click now ("myopic"), or if all were known ("rule-potential"), the best plan ("planner")."""
         from recsim_envs.families.interest_exploration import references
 
         return {
             "myopic": lambda: self.myopic_slates,
-            "myopic-potential": lambda: references.potential(self),
+            "rule-potential": lambda: references.potential(self),
             "planner": lambda: references.planner(self),
         }
 

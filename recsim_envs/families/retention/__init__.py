@@ -44,7 +44,9 @@ so that neither clicks nor long views of the next slate lead to the longest life
 
 **The tension.** Bait in favourite topics earns the most clicks now and loses the user within weeks. Long views are
 the better proxy but wear favourites out. Who plans keeps trust, rotates favourites while they recover, and grows
-interests that are not worn out.
+interests that are not worn out. It takes no plan to come near, though: once tastes and qualities are known, the best
+items of a user's favourite topics in turn do nearly as well ("rule-rotation" among the reference policies). What an
+agent has to bring about is mostly to find these out, and to withstand clicks.
 
 ## Action space
 
@@ -74,7 +76,8 @@ The catalogue shows topic and style of each item, its clicks in a log of 1,000 i
 `reward="sessions"`: the first slate of each visit earns 1. `"days"`: the first slate of each day with a visit earns 1;
 over a life this is the calendar less the days away. `"both"`: the sum. All other steps earn 0: engagement within a
 visit is worth what it does for the return. As no action changes the next reward, the reference policy "myopic" shows
-the slate of the most expected clicks, the engagement of the step; "myopic-views" takes long views for it.
+the slate of the most expected clicks, the engagement of the step; "myopic-views" takes long views for it, and
+"rule-return" the chance of coming back, if the visit ended with this slate.
 
 ## Starting state
 

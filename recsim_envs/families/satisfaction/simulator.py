@@ -136,12 +136,12 @@ class SatisfactionSimulator(DrawnSlateSimulator):
         return out
 
     def references(self) -> dict[str, Callable[[], Reference]]:
-        """Most engagement now ("myopic"), a fixed level of clickbait ("myopic-moderate"), the optimum ("planner")."""
+        """Most engagement now ("myopic"), a fixed level of clickbait ("rule-moderate"), the optimum ("planner")."""
         from recsim_envs.families.satisfaction import references
 
         return {
             "myopic": lambda: references.myopic(self),
-            "myopic-moderate": lambda: references.moderate(self),
+            "rule-moderate": lambda: references.moderate(self),
             "planner": lambda: references.planner(self),
         }
 

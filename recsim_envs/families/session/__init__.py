@@ -28,8 +28,9 @@ hate by 2 minus it.
 all of it means over the slate, but at least 0 and at most 4. So users forgive what they clicked in vain or have seen
 too much of less readily than their clicks tell: slates of the highest reward are alike, and sessions of them are
 short. No plan is needed to see that: a standing aversion to what is alike, the same for everybody at all times
-("myopic-unlike" among the reference policies), comes near the planner. `Request-v0` is the short task: temper is 5 and falls by 1 a request for everybody, whatever is shown. It has no
-tension between now and later worth planning for, and stands here for comparison with published work.
+("rule-unlike" among the reference policies), comes near the planner. `Request-v0` is the short task: temper is 5 and
+falls by 1 a request for everybody, whatever is shown. It has no tension between now and later worth planning for, and
+stands here for comparison with published work.
 
 ## Action space
 

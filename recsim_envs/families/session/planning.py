@@ -41,7 +41,6 @@ CAUTION: Final = 1.6
 out what would earn later. By trial on train users: 1 returns 2.5 % less, 2 about the same."""
 NEARLY_SPENT: Final = 0.6
 """Expected temper left below which the planner takes a request for the last: the end is at 1, answers vary."""
-BARRED: Final = 1000.0  # more than any video earns
 LEAST_LOSS: Final = 0.05  # keeps the price finite where a slate would cost no temper
 
 
@@ -142,28 +141,6 @@ def choose(profile_rows, net, rules, state, barred, foresight, rounds, prices, s
                 last = state.temper[lane] - lost < NEARLY_SPENT
             if last:
                 build(net, rules, appraisal, 0.0, 0.0, forbidden, slates[lane], worth, strain)
-
-
-@njit(cache=True)
-def vary(profile_rows, net, rules, state, most, slates):
-    """Fill `slates` (B, 6) of the running lanes with the videos that earn most now, none of them more like one above
-    it than `most` (a cosine); where none is left, the most rewarding of the rest.
-    """
-    count = len(net.items)
-    queries = np.empty((BEHAVIOURS, net.items.shape[1]), np.float32)
-    appraisal, worth = np.empty((ROWS, count)), np.empty(count)
-    for lane in range(len(slates)):
-        if state.counts[CAUSE, lane] != RUNNING:
-            continue
-        appraise(net, rules, profile_rows[state.counts[USER, lane]], lane, state, queries, appraisal)
-        worth[:] = appraisal[GAIN]
-        for k in range(SLATE):
-            best = np.argmax(worth)
-            slates[lane, k] = best
-            for i in range(count):
-                if alike(net, rules, i, best) > most:
-                    worth[i] -= BARRED
-            worth[best] -= BARRED
 
 
 @njit(cache=True)

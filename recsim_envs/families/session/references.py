@@ -1,10 +1,11 @@
 """Policies that know the response model and the user's state: what the horizon gap is measured between.
 
 "myopic" builds, video by video, the slate of the highest expected reward now, similarity, satiety and repeats counted
-in; "myopic-no-repeat" does so without a video twice in a session. "myopic-unlike" keeps slates of
-unlike videos. "planner" maximises reward per temper spent, which is
-the return of a session in the long run, counts in the satiety that its slate would bring if shown again and again, and
-takes what it can in the last request.
+in; "myopic-no-repeat" does so without a video twice in a session. "rule-unlike" charges sameness more than it costs
+now, by the same price for everybody at all times, as practice does (maximal marginal relevance, Carbonell & Goldstein,
+SIGIR 1998): a habit, and no plan. "planner" maximises reward per temper spent, which is the return of a session in the
+long run, counts in the satiety that its slate would bring if shown again and again, and takes what it can in the last
+request.
 Where temper falls by the clock it is the myopic policy: with so few requests to come, no foresight of 0.03 to 1 earned
 more. All three are deterministic.
 """
@@ -30,8 +31,8 @@ ROUNDS: Final = 3
 """Iterations of the planner's price of temper in each step; the price is carried from step to step."""
 FIRST_PRICE: Final = 1.0
 
-MOST_ALIKE: Final = 0.15
-"""Cosine allowed between two videos of a varied slate; of 0, 0.15, 0.3 and 0.5 it returns most."""
+AVERSION: Final = 1.5
+"""Price of sameness to "rule-unlike", in place of `rho` and `satiety`; of 0.5, 1, 1.5, 2 and 3 it returns most."""
 
 POOL: Final = 20
 _AUDIENCE: Final = 64
@@ -43,36 +44,33 @@ def policies(simulator: SessionSimulator) -> dict[str, Callable[[], Reference]]:
     return {
         "myopic": lambda: SlateChooser(simulator),
         "myopic-no-repeat": lambda: SlateChooser(simulator, no_repeat=True),
-        "myopic-unlike": lambda: unlike(simulator),
+        "rule-unlike": lambda: SlateChooser(simulator, aversion=AVERSION),
         "planner": lambda: SlateChooser(simulator, foresight=foresight, rounds=rounds),
     }
-
-
-def unlike(simulator: SessionSimulator) -> Reference:
-    """The most rewarding videos now that are unlike each other: what practice does against sameness, without a plan."""
-
-    def act() -> NDArray[np.int64]:
-        slates = np.zeros((simulator.num_lanes, kernel.SLATE), np.int64)
-        planning.vary(*simulator.world, simulator.state, MOST_ALIKE, slates)
-        return slates
-
-    return act
 
 
 class SlateChooser:
     """Called before a step, the best slate of each lane: int64 (B, 6), zeros where a lane is over."""
 
     def __init__(
-        self, simulator: SessionSimulator, *, foresight: float = 0.0, rounds: int = 0, no_repeat: bool = False
+        self,
+        simulator: SessionSimulator,
+        *,
+        foresight: float = 0.0,
+        rounds: int = 0,
+        no_repeat: bool = False,
+        aversion: float | None = None,
     ) -> None:
         self._simulator, self._foresight, self._rounds = simulator, foresight, rounds
+        rows, net, rules = simulator.world
+        self._world = rows, net, rules if aversion is None else rules._replace(rho=aversion, satiety=aversion)
         lanes, width = simulator.num_lanes, simulator.model.num_items if no_repeat else 0
         self._barred = np.zeros((lanes, width), np.bool_)
         self._prices = np.full(lanes, FIRST_PRICE)
 
     def __call__(self) -> NDArray[np.int64]:
         """The slates for the sessions as they stand."""
-        state, world = self._simulator.state, self._simulator.world
+        state, world = self._simulator.state, self._world
         slates = np.zeros((self._simulator.num_lanes, kernel.SLATE), np.int64)
         fresh = state.counts[kernel.STEPS] == 0
         self._prices[fresh], self._barred[fresh] = FIRST_PRICE, False

@@ -25,7 +25,8 @@ The long-term tension: for each creator alone, clickbait pays now, whatever the 
 shared by all. Creators who each maximise the round's reward empty the market; all together earn most with honest items
 of middling quality. Under `mechanism="quality"` the tension nearly goes: what remains is that creators spend more on
 quality than it returns. So the gap between "myopic" and "planner" is that of planning together over each for itself:
-the good plan is simple, and what is hard is that each creator would gain by leaving it.
+the good plan is simple, no more than half quality without clickbait ("rule-honest" among the reference policies),
+and what is hard is that each creator would gain by leaving it.
 
 ## Action space
 

@@ -41,24 +41,28 @@ def make_honest(market: CreatorMarket) -> JointPolicy:
 
 
 class Plan(NamedTuple):
-    """Levels of quality and clickbait for all, and for how many last rounds all turn to clickbait without quality."""
+    """Levels of quality and clickbait for all, for how many last rounds all turn to clickbait without quality, and
+    whether topics are shared out by the sizes of the clusters or evenly.
+    """
 
     quality: int
     bait: int
     harvest: int
+    by_size: bool
 
 
-PLANS: Final = tuple(Plan(*levels) for levels in product(range(kernel.LEVELS), (0, 1), (0, 3)))
+PLANS: Final = tuple(Plan(*levels) for levels in product(range(kernel.LEVELS), (0, 1), (0, 1, 3), (True, False)))
 
 
 def make_planner(market: CreatorMarket) -> JointPolicy:
-    """All creators share topics out by the true sizes of the clusters and follow the best plan of `PLANS`."""
+    """All creators share topics out and follow the best plan of `PLANS`."""
     return _follow(market, best_plan(market, PLANS, _follow))
 
 
 def _follow(market: CreatorMarket, plan: Plan) -> JointPolicy:
     steady, harvest = plan.quality * kernel.LEVELS + plan.bait, kernel.LEVELS - 1
     sizes = (market.hidden()["clusters"][:, :, None] == np.arange(kernel.TOPICS)).sum(axis=1)
+    sizes = sizes if plan.by_size else np.ones_like(sizes)
 
     def act() -> NDArray[np.int64]:
         last = market.rounds >= market.spec.horizon - plan.harvest

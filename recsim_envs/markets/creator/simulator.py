@@ -148,11 +148,11 @@ class CreatorMarket(Market):
         }
 
     def references(self) -> dict[str, Callable[[], JointPolicy]]:
-        """The policies "myopic", "myopic-honest" and "planner", see `recsim_envs.markets.creator.references`."""
+        """The policies "myopic", "rule-honest" and "planner", see `recsim_envs.markets.creator.references`."""
         from recsim_envs.markets.creator.references import make_honest, make_myopic, make_planner
 
         return {
             "myopic": lambda: make_myopic(self),
-            "myopic-honest": lambda: make_honest(self),
+            "rule-honest": lambda: make_honest(self),
             "planner": lambda: make_planner(self),
         }

@@ -19,7 +19,8 @@ who stays away drifts back, `returning += 0.01 (0.7 - returning)`. Who comes
 
 The long-term tension: clickbait takes time from the rival and from the rest of life in this round; later it costs the
 platform the satisfaction of its users, and it costs both platforms the users' return. A platform that plans for a
-lasting audience can be raided by one that does not.
+lasting audience can be raided by one that does not. So the good plan is simple, full quality, a topic each and little
+clickbait ("rule-honest" among the reference policies is near it), and what is hard is that both keep to it.
 
 ## Action space
 

@@ -104,12 +104,12 @@ class Duopoly(Market):
         }
 
     def references(self) -> dict[str, Callable[[], JointPolicy]]:
-        """The policies "myopic", "myopic-honest" and "planner", see `recsim_envs.markets.duopoly.references`."""
+        """The policies "myopic", "rule-honest" and "planner", see `recsim_envs.markets.duopoly.references`."""
         from recsim_envs.markets.duopoly.references import make_honest, make_myopic, make_planner
 
         return {
             "myopic": lambda: make_myopic(self),
-            "myopic-honest": lambda: make_honest(self),
+            "rule-honest": lambda: make_honest(self),
             "planner": lambda: make_planner(self),
         }
 

@@ -16,7 +16,8 @@ round, slot n (0 is the top) with topic k is clicked with probability
 
 The long-term tension: weariness follows only later, so the slate that is best now is the one that repeats, within
 itself and from round to round. The user's five favourite topics every time tire less, and still too much; slots that
-plan go round more topics than these. As the reward is shared, each slot has to find its part in the variety.
+plan go round more topics than these. As the reward is shared, each slot has to find its part in the variety. Where the
+tastes are known, nine favourites in turn come near the planner ("rule-rotation" among the reference policies).
 
 ## Action space
 

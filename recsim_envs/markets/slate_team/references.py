@@ -20,8 +20,8 @@ class Plan(NamedTuple):
     free_rounds: int
 
 
-ROTATED: Final = 10
-"""Topics in the rotation; of 6 to 12, the number that returns most."""
+ROTATED: Final = 9
+"""Topics in the rotation; of 5 to 12, the number that returns most."""
 PLANS: Final = tuple(Plan(*plan) for plan in product((0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (0, 3, 6, 12)))
 
 
@@ -34,13 +34,13 @@ def make_myopic(market: SlateTeam, distinct: bool = False) -> JointPolicy:
 
 
 def make_rotation(market: SlateTeam) -> JointPolicy:
-    """The user's ten favourite topics in turn, whatever happens: tastes are known, and nothing is planned."""
+    """The user's nine favourite topics in turn, whatever happens, the most liked on top: a habit, and no plan."""
     order = np.argsort(-market.hidden()["tastes"], axis=1, kind="stable")[:, :ROTATED]
     slots = np.arange(market.spec.num_agents)
 
     def act() -> NDArray[np.int64]:
         places = (market.rounds[:, None] * market.spec.num_agents + slots) % ROTATED
-        return np.take_along_axis(order, places, axis=1)
+        return np.take_along_axis(order, np.sort(places, axis=1), axis=1)
 
     return act
 

@@ -109,7 +109,7 @@ class SlateTeam(Market):
         return {
             "myopic": lambda: make_myopic(self),
             "myopic-no-repeat": lambda: make_myopic(self, distinct=True),
-            "myopic-rotation": lambda: make_rotation(self),
+            "rule-rotation": lambda: make_rotation(self),
             "planner": lambda: make_planner(self),
         }
 

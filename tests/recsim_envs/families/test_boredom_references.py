@@ -52,13 +52,13 @@ def test_no_repeat_shows_every_item_before_it_repeats_one_and_starts_anew_with_a
 
 def test_varied_shows_the_best_of_each_topic_once_and_of_single_items_never_the_last_ones_topic():
     simulator = build(20, layout="topk", variant="uncertain")
-    slates, relevances = simulator.references()["myopic-varied"]()(), simulator.relevances()
+    slates, relevances = simulator.references()["rule-varied"]()(), simulator.relevances()
     for lane, slate in enumerate(slates):
         assert len(set(simulator.item_topics[slate])) == 10
         shown, best = relevances[lane, slate], [relevances[lane, simulator.item_topics == t].max() for t in range(10)]
         assert shown.tolist() == sorted(best, reverse=True)
     single = build(20, layout="single", variant="bored")
-    act, last = single.references()["myopic-varied"](), single.lanes.slate[:, 0]
+    act, last = single.references()["rule-varied"](), single.lanes.slate[:, 0]
     for _ in range(5):
         items = act()
         assert (single.item_topics[items] != single.item_topics[last]).all()
@@ -84,13 +84,13 @@ def test_without_boredom_nothing_is_better_than_myopic(layout):
 def test_planning_pays(layout, variant, gap):
     lanes, options = 24 if layout != "rerank" else 150, {"layout": layout, "variant": variant}
     planned = returns("planner", lanes, **options).mean()
-    now = max(returns(name, lanes, **options).mean() for name in ("myopic", "myopic-no-repeat", "myopic-varied"))
+    now = max(returns(name, lanes, **options).mean() for name in ("myopic", "myopic-no-repeat", "rule-varied"))
     assert (planned - now) / planned > gap
 
 
 @pytest.mark.parametrize("variant", ["bored", "influence", "uncertain"])
 def test_with_single_items_changing_the_topic_is_as_good_as_planning(variant):
-    planned, varied = (returns(name, 30, variant=variant).mean() for name in ("planner", "myopic-varied"))
+    planned, varied = (returns(name, 30, variant=variant).mean() for name in ("planner", "rule-varied"))
     assert varied == pytest.approx(planned, rel=0.03)
 
 

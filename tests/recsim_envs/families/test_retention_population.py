@@ -60,9 +60,10 @@ def returns(simulator, make):
 
 @pytest.mark.parametrize("reward", ["both", "sessions", "days"])
 def test_who_plans_keeps_users_longer(reward):
-    """On 80 lives the planner leads by 17 % of its return over every policy that does not plan, but the rotation.
+    """On 80 lives the planner leads by 17 % of its return over clicks, long views and what is the same for everybody.
 
     On 500 lives the smallest lead is 22.6 %; on 80 its standard error is 1.5, and a false alarm has a chance of 1e-4.
+    Minding the return alone, or a habit, comes near.
     """
     simulator = make_family("retention", 80, split="test", reward=reward)
     makers = simulator.references()
@@ -70,10 +71,36 @@ def test_who_plans_keeps_users_longer(reward):
     makers["cycle"] = lambda: fixed_cycle(simulator, pool[:12])
     scores = {name: returns(simulator, make).mean() for name, make in makers.items()}
     planner = scores.pop("planner")
-    assert set(scores) == {"myopic", "myopic-no-repeat", "myopic-views", "myopic-rotation", "cycle"}
-    assert scores["myopic"] < scores["myopic-views"] < scores["myopic-rotation"]
-    assert scores.pop("myopic-rotation") < planner
+    near = scores.pop("rule-return"), scores.pop("rule-rotation")
+    assert set(scores) == {"myopic", "myopic-no-repeat", "myopic-views", "cycle"}
+    assert scores["myopic"] < scores["myopic-views"] < min(near)
     assert max(scores.values()) < 0.83 * planner
+    assert 0.85 * planner < min(near) < max(near) < 1.01 * planner
+
+
+def test_minding_the_return_does_most_for_it_with_one_slate():
+    away = {}
+    for name in ("myopic", "myopic-views", "rule-return", "rule-rotation", "planner"):
+        simulator = make_family("retention", 2000)
+        simulator.dynamics = simulator.dynamics._replace(leave_base=-99.0)  # else some would have left before we look
+        simulator.begin(np.arange(2000), rng.bits_array(5, np.arange(2000), rng.EPISODE))
+        simulator.step(simulator.references()[name]()())
+        away[name] = simulator.fatigue().mean()
+    assert min(away, key=away.__getitem__) == "rule-return"
+
+
+@pytest.mark.parametrize("num_items", [20, 40, 1000])
+@pytest.mark.parametrize("slate_size", [1, 5, 20])
+def test_the_rotation_goes_round_the_favourites_that_the_catalogue_has(num_items, slate_size):
+    simulator = make_family("retention", 8, num_items=num_items, slate_size=slate_size)
+    simulator.begin(np.arange(8), np.arange(8, dtype=np.uint64))
+    tastes, topics = simulator.hidden()["interests"], simulator.items.topics
+    policy = simulator.references()["rule-rotation"]()
+    shown = np.concatenate([policy() for _ in range(-(-14 // slate_size))], axis=1)[:, :14]
+    tastes[:, np.setdiff1d(np.arange(20), topics)] = -1.0  # a small catalogue lacks some
+    assert np.array_equal(topics[shown], np.tile(np.argsort(-tastes, axis=1, kind="stable")[:, :7], 2))
+    worth = simulator.items.facets @ (1.0, -1.0)
+    assert all(worth[item] == worth[topics == topics[item]].max() for item in shown[:, :7].ravel())
 
 
 def test_clickbait_is_clicked_and_costs_trust():

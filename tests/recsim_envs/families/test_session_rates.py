@@ -108,6 +108,17 @@ def test_planning_beats_the_best_next_slate_by_a_fifth():
     assert value["planner"].mean() > 1.2 * max(value["myopic"].mean(), value["myopic-no-repeat"].mean())
 
 
+def test_an_aversion_to_sameness_comes_near_the_planner_with_slates_less_alike():
+    value, same = {}, {}
+    for name in ("myopic", "rule-unlike", "planner"):
+        simulator = begun(60, split="test")
+        items = simulator.model.arrays.items[simulator.references()[name]()()]
+        same[name] = np.einsum("bid,bjd->bij", items, items).mean()
+        value[name] = played(simulator, simulator.references()[name]())[0].mean()
+    assert same["rule-unlike"] < same["myopic"]
+    assert 1.2 * value["myopic"] < value["rule-unlike"] < value["planner"]
+
+
 @pytest.mark.parametrize("options", [{"horizon": 5}, {"reference": True, "single_response": True}, {"mode": "request"}])
 def test_where_nothing_is_to_plan_the_planner_loses_little(options):
     value = {}
@@ -133,6 +144,7 @@ def test_references_choose_what_they_say(options):
     best = earns(slates["myopic"])
     assert (best >= earns(slates["planner"]) - 1e-9).all()
     assert (best >= earns(slates["myopic-no-repeat"]) - 1e-9).all()
+    assert (best >= earns(slates["rule-unlike"]) - 1e-9).all()
     for place in range(6):  # no other video in one place earns more
         for other in range(0, 1000, 25):
             trial = slates["myopic"].copy()

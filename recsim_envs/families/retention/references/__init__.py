@@ -2,8 +2,9 @@
 
 No action changes the next reward, which is paid for a visit when it begins. "Myopic" therefore stands for what
 platforms maximise at once: the expected clicks on the next slate. "Views" does the same with long views, the better
-proxy. The planner maximises the marginal value of each answer for the rest of the life: it prices trust, interest and
-satiation (shadow prices of a fluid model, one for all users) beside long views and disappointments.
+proxy, and "return" with the chance to come back if the visit ended now. "Rotation" is a habit. The planner maximises
+the marginal value of each answer for the rest of the life: it prices trust, interest and satiation (shadow prices of a
+fluid model, one for all users) beside long views and disappointments.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from recsim_envs import rng
 from recsim_envs.families.base import Reference
-from recsim_envs.families.retention.kernel import FAVOURITES, NATURE, QUALITY
+from recsim_envs.families.retention.kernel import BAIT, FAVOURITES, NATURE, QUALITY
 from recsim_envs.families.retention.references import kernel
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ ANSWERS: Final[Prices] = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 PLANNED: Final[Prices] = (-0.1, 1.0, -0.5, 35.0, 6.0, -15.0)
 """In units of a long view; found by coordinate search on the mean return ("both") of 300 train users."""
 POOL_RANKS: Final = 8
-ROTATED: Final = 8
-"""Topics in the rotation of favourites; 5 to 8 return the same within 4 %."""
-ROTATION_DEPTH: Final = 12
-"""Items of a topic that the rotation shows before it starts again."""
+ROTATED: Final = 7
+"""Topics in the rotation of favourites; 6 to 9 return the same within 3 %."""
+ROTATION_DEPTH: Final = 5
+"""Items of a topic that the rotation shows before it starts again: just as many as it takes to forget the first."""
 
 
 def make_references(simulator: RetentionSimulator) -> dict[str, Callable[[], Reference]]:
@@ -43,7 +44,8 @@ def make_references(simulator: RetentionSimulator) -> dict[str, Callable[[], Ref
         "myopic": lambda: priced(simulator, CLICKS),
         "myopic-no-repeat": lambda: priced(simulator, CLICKS, repeats=False),
         "myopic-views": lambda: priced(simulator, VIEWS),
-        "myopic-rotation": lambda: rotation(simulator),
+        "rule-return": lambda: priced(simulator, return_prices(simulator)),
+        "rule-rotation": lambda: rotation(simulator),
         "planner": lambda: priced(simulator, PLANNED),
     }
 
@@ -62,22 +64,31 @@ def priced(simulator: RetentionSimulator, prices: Prices, *, repeats: bool = Tru
     return act
 
 
+def return_prices(simulator: RetentionSimulator) -> Prices:
+    """What each answer adds to the log odds of coming back, if the visit ended with this slate (see `kernel.pull`)."""
+    c = simulator.dynamics
+    mood = c.pull_mood * c.mood_rate / simulator.slate_size
+    habit = c.pull_habit * c.habit_gain * (1.0 - c.habit_start) / c.habit_views
+    return (0.0, mood + habit, -mood * c.disappointment, c.pull_trust, 0.0, 0.0)
+
+
 def rotation(simulator: RetentionSimulator) -> Reference:
     """The user's first favourites in turn, each topic's items from the best downwards: a habit, and no plan.
 
-    Looks at tastes of the first day and at quality only. The session's state beside its length is not used.
+    Looks at tastes of the first day, and at quality and bait. The session's state beside its length is not used.
     """
-    topics, quality = simulator.items.topics, simulator.items.facets[:, QUALITY]
-    order = np.lexsort((-quality, topics))
+    facets, topics = simulator.items.facets, simulator.items.topics
+    order = np.lexsort((facets[:, BAIT] - facets[:, QUALITY], topics))
     first = np.searchsorted(topics[order], np.arange(simulator.state.tastes.shape[2] + 1))
-    liked = np.argsort(-simulator.state.tastes[:, NATURE], axis=1, kind="stable")[:, :ROTATED]
     depths = np.minimum(np.diff(first), ROTATION_DEPTH)
+    tastes = np.where(depths > 0, simulator.state.tastes[:, NATURE], -1.0)  # small catalogues lack some topics
+    liked = np.argsort(-tastes, axis=1, kind="stable")[:, : min(ROTATED, np.count_nonzero(depths))]
     slots, step = np.arange(simulator.slate_size), -1
 
     def act() -> NDArray[np.int64]:
         nonlocal step
         step += 1
-        turn, place = np.divmod(step * simulator.slate_size + slots, ROTATED)
+        turn, place = np.divmod(step * simulator.slate_size + slots, liked.shape[1])
         topic = liked[:, place]
         return order[first[topic] + turn % depths[topic]]
 
