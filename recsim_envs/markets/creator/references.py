@@ -42,7 +42,7 @@ def make_honest(market: CreatorMarket) -> JointPolicy:
 
 class Plan(NamedTuple):
     """Levels of quality and clickbait for all, for how many last rounds all turn to clickbait without quality, and
-    whether topics are shared out by the sizes of the clusters or evenly.
+    whether topics are shared out anew each round by the sizes of the clusters, or once and evenly.
     """
 
     quality: int
@@ -62,11 +62,12 @@ def make_planner(market: CreatorMarket) -> JointPolicy:
 def _follow(market: CreatorMarket, plan: Plan) -> JointPolicy:
     steady, harvest = plan.quality * kernel.LEVELS + plan.bait, kernel.LEVELS - 1
     sizes = (market.hidden()["clusters"][:, :, None] == np.arange(kernel.TOPICS)).sum(axis=1)
-    sizes = sizes if plan.by_size else np.ones_like(sizes)
+    evenly = np.arange(market.spec.num_agents) % kernel.TOPICS
 
     def act() -> NDArray[np.int64]:
         last = market.rounds >= market.spec.horizon - plan.harvest
-        return _share(sizes, market.active) * kernel.LEVELS**2 + np.where(last, harvest, steady)[:, None]
+        topics = _share(sizes, market.active) if plan.by_size else evenly
+        return topics * kernel.LEVELS**2 + np.where(last, harvest, steady)[:, None]
 
     return act
 

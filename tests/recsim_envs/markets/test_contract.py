@@ -265,7 +265,7 @@ def test_planning_together_beats_each_for_itself(name):
     planned = returns.pop("planner")
     for label, total in returns.items():
         if label == "rule-honest" and name == "creator_market_v0":
-            assert total.mean() == pytest.approx(planned.mean(), rel=0.02)
+            assert 0.98 * planned.mean() < total.mean() < planned.mean()
             continue
         surplus = (1.0 if label.startswith("rule-") else 0.8) * planned - total
         assert surplus.mean() > 3 * surplus.std() / np.sqrt(60)  # passes by chance with p < 0.002
