@@ -173,7 +173,7 @@ def measure(
     from recsim_envs.markets import registered_markets
     from recsim_envs.markets.gap import market_gap
     from recsim_envs.measured import record
-    from recsim_envs.pages import POLICIES, builtin_ids
+    from recsim_envs.pages import builtin_ids
 
     options = parse_parameters(option or [], "option")
     if write and options:
@@ -191,21 +191,25 @@ def measure(
     if json:
         print_json([g.to_json() | {"ranked": g.ranked} for g in gaps])
         return
-    names = [n for n in POLICIES if any(n in g.scores for g in gaps)]
+    _print_gaps(gaps, episodes)
+
+
+def _print_gaps(gaps: list[Gap], episodes: int) -> None:
+    """One line an environment; of its rules of thumb the best."""
+    from recsim_envs.pages import POLICIES
+
+    names = [n for n in POLICIES if not n.startswith("rule-") and any(n in g.scores for g in gaps)]
+    lines = []
+    for g in gaps:
+        rules = [score.value for name, score in g.scores.items() if name.startswith("rule-")]
+        figures = [f"{g.scores[n].value:.4g}" if n in g.scores else "" for n in names]
+        gap = [f"{g.gap.value:.1%}", f"{g.gap.low:.1%} to {g.gap.high:.1%}", "ranked" if g.ranked else "not ranked"]
+        lines.append([g.env_id, *figures, f"{max(rules):.4g}" if rules else "", *gap])
     print_table(
         f"returns a session, {episodes} sessions of test users, and the horizon gap",
-        ["id", *names, "gap", "95 %", ""],
-        [
-            [
-                g.env_id,
-                *(f"{g.scores[n].value:.4g}" if n in g.scores else "" for n in names),
-                f"{g.gap.value:.1%}",
-                f"{g.gap.low:.1%} to {g.gap.high:.1%}",
-                "ranked" if g.ranked else "not ranked",
-            ]
-            for g in gaps
-        ],
-        figures=len(names) + 1,
+        ["id", *names, "rule of thumb", "gap", "95 %", ""],
+        lines,
+        figures=len(names) + 2,
     )
 
 

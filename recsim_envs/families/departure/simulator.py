@@ -127,7 +127,7 @@ class DepartureSimulator(Simulator):
             catalogue=self.world.catalogue,
             horizon=self.horizon,
             protocol=self.rules.protocol,
-            reward_range=(min(low, 0.0), high),
+            reward_range=(min(low, 0.0), max(high, 0.0)),  # a step that is forfeited earns 0
             domain=self.world.info.domain,
         )
 

@@ -15,7 +15,8 @@ from recsim_envs.families.interest_evolution.simulator import TOPIC_QUALITY, Int
 
 RATES: Final = (0.5, 0.75, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
 SLOPES: Final = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1)
-SESSIONS: Final = 400  # in which a pair of them is tried, fewer where there are very many candidates
+SESSIONS: Final = 400  # in which a pair of them is tried, fewer where there are many candidates
+FEW: Final = 200  # candidates of a trial at most: two hundred hold the best topics as surely as more do
 
 
 def myopic(simulator: InterestEvolutionSimulator) -> Reference:
@@ -43,7 +44,7 @@ def planner(simulator: InterestEvolutionSimulator) -> Reference:
     the two numbers first the rate, then the slope is the one that earned most in sessions of other users.
     """
     rate, slope = _tuned(
-        simulator.num_candidates,
+        min(simulator.num_candidates, FEW),
         simulator.slate_size,
         simulator.resample_documents,
         simulator.choice_model,
@@ -60,7 +61,7 @@ def _tuned(
 ) -> tuple[float, float]:
     """Rate and slope for an environment with these options; takes seconds, and so is kept."""
     students = InterestEvolutionSimulator(
-        max(40, min(SESSIONS, 20_000 // num_candidates)),
+        min(SESSIONS, 20_000 // num_candidates),
         num_candidates=num_candidates,
         slate_size=slate_size,
         resample_documents=resample_documents,

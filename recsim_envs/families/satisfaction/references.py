@@ -15,7 +15,8 @@ from recsim_envs.families.satisfaction.simulator import SatisfactionSimulator
 
 POINTS: Final = 201  # of exposure in the table of values
 NEUTRAL: Final = 0.5  # the clickbait that moves exposure in neither direction
-SAMPLES: Final = 32  # candidate sets over which the table averages, fewer where they are very large
+SAMPLES: Final = 32  # candidate sets over which the table averages, fewer where they are large
+FEW: Final = 500  # candidates of a set at most: five hundred hold all levels of clickbait as finely as more do
 
 
 def myopic(simulator: SatisfactionSimulator) -> Reference:
@@ -43,14 +44,14 @@ def planner(simulator: SatisfactionSimulator) -> Reference:
     exposure (sd 0.05 against steps of up to 1). Where candidates stay for the session it values later steps as if
     they did not.
     """
-    values = _values(simulator.rules, simulator.num_candidates, simulator.slate_size)
+    values = _values(simulator.rules, min(simulator.num_candidates, FEW), simulator.slate_size)
     return lambda: simulator.best_slates(values)
 
 
 @lru_cache(maxsize=64)
 def _values(rules: kernel.Rules, num_candidates: int, slate_size: int) -> NDArray[np.float64]:
     """The table of `kernel.solve`, (steps + 1, POINTS); never written to, and so kept."""
-    samples = np.empty((max(2, min(SAMPLES, 2_000 // num_candidates)), num_candidates), np.float32)
+    samples = np.empty((min(SAMPLES, 2_000 // num_candidates), num_candidates), np.float32)
     root = np.uint64(rng.derive_seed("satisfaction-planner"))
     for m, sample in enumerate(samples):
         kernel.draw_candidates(root, m, sample)
