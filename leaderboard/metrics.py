@@ -181,6 +181,11 @@ def departures(o: Outcomes) -> dict[str, float]:
     return {str(causes[i]): float(counts[i] / o.ends.size) for i in order}
 
 
+def stays(o: Outcomes) -> tuple[str, ...]:
+    """Causes with which sessions ended whose user had not left, sorted: the horizon, the end of a calendar."""
+    return tuple(sorted({str(cause) for cause in o.ends[~o.left]}))
+
+
 def survival(o: Outcomes) -> list[float]:
     """Share of sessions that kept step 1, 2, ..., horizon."""
     reached = np.bincount(o.kept.reshape(-1), minlength=o.horizon + 1)[::-1].cumsum()[::-1]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from leaderboard.metrics import METRICS, SCORE, Outcomes, departures, survival
+from leaderboard.metrics import METRICS, SCORE, Outcomes, departures, stays, survival
 from leaderboard.replay import Replayed
 from leaderboard.schema import AgentRecord, Cell, Estimate, Row, SpentBudget, canonical_json
 from leaderboard.stats import Sums, difference, mean, score
@@ -151,6 +151,7 @@ def _row(replayed: Replayed, task: int, bottom: Replayed | None, top: Replayed |
         spent=_most(cells),
         metrics=_metrics(replayed, task, bottom, top),
         departures=departures(outcomes),
+        stays=stays(outcomes),
         curve=tuple(survival(outcomes)),
         wall_seconds=sum(c.train_seconds + c.test_seconds for c in cells),
         facts=tuple(c.facts for c in cells),

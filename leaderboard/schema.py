@@ -291,6 +291,7 @@ class Row(Stored):
     spent: SpentBudget = Field(description="the most that any training seed used")
     metrics: dict[Name, Estimate]
     departures: dict[Line, Finite] = Field(description="share of episodes by cause of their end; sums to 1")
+    stays: tuple[Line, ...] = Field(description="those of these causes that are no departures: the user stayed")
     curve: tuple[Finite, ...] = Field(description="share of sessions still running after step 1, 2, ..., horizon")
     wall_seconds: Seconds
     facts: tuple[Json, ...] = Field(description="Agent.describe() of each training seed")

@@ -14,7 +14,6 @@ from leaderboard.site.text import plain, settings
 
 FIRST: Final = (SCORE.name, "R_traj", "Len", "R_each", "coverage", "repeats")
 """Metrics in the board's order; those that join the registry later follow."""
-HORIZON: Final = "horizon"  # the end of a session that its user did not leave
 COLOURS: Final = 10  # --c0 to --c9 in style.css
 TONES: Final = 6  # --t0 to --t5 in style.css
 
@@ -36,7 +35,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why sessions end, and the tone it is drawn in: the same all over the board, `stay` for the horizon."""
+    """Why sessions end, and the tone it is drawn in: the same all over the board, `stay` where the user stayed."""
 
     name: str
     tone: str
@@ -125,9 +124,10 @@ def _styles(rows: Sequence[Row]) -> dict[tuple[str, str, str], tuple[int | None,
 
 
 def _tones(rows: Sequence[Row]) -> dict[str, Cause]:
-    left = sorted({cause for row in rows for cause in row.departures} - {HORIZON})
+    stay = {cause for row in rows for cause in row.stays}
+    left = sorted({cause for row in rows for cause in row.departures} - stay)
     tones = {cause: Cause(cause, f"t{n % TONES}") for n, cause in enumerate(left)}
-    return {**tones, HORIZON: Cause(HORIZON, "stay")}
+    return {**tones, **{cause: Cause(cause, "stay") for cause in stay}}
 
 
 def _section(
@@ -188,9 +188,10 @@ def _range(estimate: Estimate | None, lead: str) -> tuple[float, float] | None:
 
 
 def _causes(rows: Sequence[Row]) -> list[str]:
-    """Causes of departure, most frequent first; the horizon, which is none, last."""
+    """Causes of departure, most frequent first; those that are none, because the user stayed, last."""
+    stay = {cause for row in rows for cause in row.stays}
     total: dict[str, float] = {}
     for row in rows:
         for cause, share in row.departures.items():
             total[cause] = total.get(cause, 0.0) + share
-    return sorted(total, key=lambda cause: (cause == HORIZON, -total[cause], cause))
+    return sorted(total, key=lambda cause: (cause in stay, -total[cause], cause))

@@ -63,6 +63,7 @@ def fake_row(agent: str = "greedy", task: int = 0, **changes: Any) -> Row:
         "spent": SpentBudget(episodes=100 if trains else 0, steps=734 if trains else 0),
         "metrics": _metrics(agent, length, reward, factor),
         "departures": {**{k: v * (1 - stayed) for k, v in left.items() if v}, "horizon": stayed},
+        "stays": ["horizon"],
         "curve": curve,
         "wall_seconds": 96.4 if agent == "billp" else 41.0 if trains else 0.31,
         "facts": (LM_FACTS, LM_FACTS) if agent == "billp" else ({}, {}),

@@ -59,6 +59,7 @@ def hostile_row() -> Row:
         options={"protocol": ATTACK},
         world=World(name=ATTACK, sha256="0" * 64),
         departures={ATTACK: 0.5, "horizon": 0.5},
+        stays=("horizon",),
         facts=({"notes": ATTACK, "usage": ATTACK}, {}),
         command=("longrec", ATTACK),
         commit=ATTACK,

@@ -11,6 +11,9 @@ from recsim_envs.families.departure import kernel
 from recsim_envs.families.options import choice, flag, integer, number
 from recsim_envs.worlds.world import MAX_HORIZON, MAX_WINDOW, World
 
+LEAST_THRESHOLD: Final = 1e-18
+"""Above 0, kernels compare with the square in float32, which less would turn into 0: the rule would be off."""
+
 _PROTOCOL: Final = re.compile(r"FB|NX_(0|[1-9][0-9]{0,4})")
 
 
@@ -56,8 +59,10 @@ class Rules:
         return rules
 
     def _check(self, items: int) -> None:
-        if self.threshold < 0:
-            raise ConfigurationError(f"threshold must be at least 0, got {self.threshold!r}; 0 switches the rule off")
+        if self.threshold != 0 and not self.threshold >= LEAST_THRESHOLD:
+            raise ConfigurationError(
+                f"threshold must be 0 or at least {LEAST_THRESHOLD:g}, got {self.threshold!r}; 0 switches the rule off"
+            )
         if self.legacy_window and self.leave_by != "category":
             raise ConfigurationError("legacy_window is a window of the category rule; pass leave_by='category' too")
         if self.no_repeat and self.horizon > items:

@@ -49,7 +49,7 @@ The family's.
 |---|---|---|
 | `of` | of the id | the family, by name or as "module:Class" |
 | `delay` | 0 (Delayed: 5) | steps after which a reward is paid |
-| `noise` | 0 (Noisy: Games 1, Videos 0.5) | standard deviation of the reports, in rewards |
+| `noise` | 0 (Noisy: Games 1, Videos 0.5) | standard deviation of the reports, in rewards; at most a million |
 | `observe` | `"full"` | `"full"`, `"history"` or `"clicks"` |
 | `click_at` | 1 (Clicks: Games 4, Videos 1) | the lowest report that is a click |
 | `profile` | of the family | observation keys about the user and what they did before the session |

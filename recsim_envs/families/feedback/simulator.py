@@ -19,6 +19,7 @@ from recsim_envs.families.options import choice, integer, number
 from recsim_envs.spec import TaskSpec
 
 MAX_DELAY: Final = 1000
+MAX_NOISE: Final = 1e6  # float32 holds reports of all rewards beside it
 VIEWS: Final = ("full", "history", "clicks")
 
 
@@ -49,7 +50,7 @@ class FeedbackSimulator(Simulator):
         self.num_lanes = self.inner.num_lanes
         self.leaving_earns = self.inner.leaving_earns
         self.delay = integer("delay", delay, 0, MAX_DELAY)
-        self.noise = number("noise", noise, 0.0)
+        self.noise = number("noise", noise, 0.0, MAX_NOISE)
         self.view = choice("observe", observe, VIEWS)
         self.click_at = number("click_at", click_at)
         found = roles_of(of, self.inner.task.observation_space, profile, feedback)

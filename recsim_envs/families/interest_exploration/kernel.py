@@ -39,6 +39,8 @@ _HALF = np.uint64(0xFFFFFFFF)
 _S32 = np.uint64(32)
 _STEP32: Final = 2.0**-32
 
+SPLITS: Final = 20  # into how many parts a long slate is divided between the topics when planning
+
 
 class Rules(NamedTuple):
     """Constants of the dynamics; all but the last three are RecSim's, `interest_exploration.py`.
@@ -205,7 +207,9 @@ def decide(rules, left, tastes, b, first_familiarity, topics, qualities, order, 
         tastes[AFFINITY, b, 1] + tastes[ACQUIRED, b, 1] * max(whole - first_familiarity, 0.0),
     )
     scores = np.empty(len(slate))
-    for first in range(len(slate) + 1):
+    parts = min(len(slate), SPLITS)
+    for part in range(parts + 1):
+        first = len(slate) * part // parts
         if split_slate(topics, order, first, rules.repeats, slate):
             place = (first_familiarity + rules.pace * (first / len(slate) - first_familiarity)) * last
             low = min(int(place), last - 1)

@@ -25,8 +25,8 @@ def potential(simulator: InterestExplorationSimulator) -> Reference:
 def planner(simulator: InterestExplorationSimulator) -> Reference:
     """The best plan for each user by backward induction over familiarity and steps left.
 
-    Exact but for the table's grid, for averaging over sampled candidate sets, and in that each topic's candidates
-    are shown by falling quality. Where candidates stay for the session it values later steps as if they did not. A
+    Exact but for the table's grid, for averaging over sampled candidate sets, in that each topic's candidates are shown
+    by falling quality, and in that slates of more than 20 are divided between the topics in steps of a twentieth. Where candidates stay for the session it values later steps as if they did not. A
     lane's table is made when a new session is met in it.
     """
     values = np.zeros((simulator.num_lanes, simulator.horizon + 1, POINTS))

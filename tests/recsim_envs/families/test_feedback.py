@@ -205,6 +205,7 @@ def test_unknown_families_say_what_tells_what():
     [
         ({"delay": -1}, "delay must be an integer of 0 to 1000"),
         ({"noise": -0.5}, "noise must be a number"),
+        ({"noise": 1e37}, "noise must be a number of 0 to 1e\\+06"),
         ({"observe": "nothing"}, "observe 'nothing' does not exist; use 'full' or 'history' or 'clicks'"),
         ({"click_at": "4"}, "click_at must be a finite number"),
         ({"profile": ["age"]}, "profile must be a list of observation keys out of"),
