@@ -43,7 +43,8 @@ def terminal_table(rows: Iterable[Row]) -> TerminalBoard:
 
 def _table(section: Section, width: int) -> Table:
     first = section.first
-    about = f"  {first.suite}, {first.track}, world {plain(first.world.name, 30)}"
+    world = "users and items drawn" if first.world.name == "none" else f"world {plain(first.world.name, 30)}"
+    about = f"  {first.suite}, {first.track}, {world}"
     title = Text.assemble((section.title, "bold"), (about, "dim"))
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
     cells = [dict(_cells(entry, section, width)) for entry in section.entries]

@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from leaderboard.metrics import METRICS, Outcomes, departures, survival
+from leaderboard.metrics import METRICS, Outcomes, departures, stays, survival
 
 
 def outcomes(sessions, *, seeds=1, horizon=10, items=8, **options):
@@ -70,6 +70,7 @@ def test_what_slots_do_not_define():
 
 def test_departures_and_survival(two):
     assert departures(two) == {"horizon": 0.5, "low-reward": 0.5}
+    assert stays(two) == ("horizon",)
     assert survival(two) == [1.0, 1.0, 0.5] + [0.0] * 7
 
 

@@ -68,6 +68,18 @@ def hostile_row() -> Row:
     )
 
 
+def test_who_is_there_when_the_calendar_ends_has_stayed() -> None:
+    html = page([fake_row(departures={"churned": 0.25, "calendar-end": 0.75}, stays=("calendar-end",))])
+    assert "<small>75 % stay</small>" in html.replace("\xa0", " ").replace("&nbsp;", " ")
+
+
+def test_where_there_is_no_world_none_is_named() -> None:
+    drawn = [fake_row(world=World(name="none", sha256="0" * 64))]
+    for shown in (page(drawn), markdown(drawn)):
+        assert "users and items are drawn" in shown
+        assert "world none" not in shown
+
+
 def test_the_page_is_well_formed_and_ids_are_unique() -> None:
     reader = Reader(page(fake_rows()))
     ids = [attrs["id"] for _, attrs in reader.tags if "id" in attrs]
