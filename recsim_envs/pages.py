@@ -27,7 +27,7 @@ POLICIES = {
     "myopic-views": "myopic on long views",
     "best-cycle": "best fixed cycle",
     "rule-staying": "rule of thumb: the best item now that keeps the user",
-    "rule-return": "rule of thumb: most for the chance of return",
+    "myopic-return": "myopic on the chance of return",
     "rule-rotation": "rule of thumb: favourite topics in turn",
     "rule-honest": "rule of thumb: fixed quality without clickbait",
     "rule-unlike": "rule of thumb: liked, but unlike each other",

@@ -125,6 +125,10 @@ class Simulator(ABC):
         catalogue = self.task.catalogue
         return [Shown(catalogue.titles[item], int(catalogue.categories(item)[0])) for item in np.ravel(action).tolist()]
 
+    def group_names(self) -> tuple[str, ...]:
+        """Names of the groups that `shown` gives items; those beyond are called by their number."""
+        return () if self.task.candidates else self.task.catalogue.category_names  # slots have no categories
+
     def privileged(self) -> dict[str, Any]:
         """What `info["privileged"]` holds: the hidden state and the makers of the reference policies."""
         return self.hidden() | {"references": self.references()}

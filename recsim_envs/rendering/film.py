@@ -58,5 +58,4 @@ class Film:
         from recsim_envs.rendering.lifeline import draw
 
         task = self._simulator.task
-        names = () if task.candidates else task.catalogue.category_names  # slots have no categories
-        return draw(self._lives[lane], title, task.horizon, names)
+        return draw(self._lives[lane], title, task.horizon, self._simulator.group_names())

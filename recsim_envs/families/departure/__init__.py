@@ -20,8 +20,9 @@ Three changes can be switched on (the ids with Shift, Drift and Churn):
   the train split keeps the share 1 - shift / 2 of its users that lean least, the test split that of those who lean
   most.
 * `drift`: interests change within the session. Each session has a friend, a user of the split. Time is cut into
-  phases of `drift` steps; at the beginning of a phase, drawn uniformly for each category from the second phase to
-  one after the last (which never comes), items with that main category begin to earn what the friend would give. What decides leaving is this reward.
+  phases of `drift` steps. For each category one is drawn uniformly, from the second to the one that would follow the
+  last; when it begins, items with that main category begin to earn what the friend would give. So some interests do
+  not turn within the session. What decides leaving is this reward.
 * `churn`: every `churn` steps a tenth of the catalogue goes and another comes; six tenths are on offer at any time.
   All sessions share the order, each begins at a point of its own. An item that is not on offer is not shown: the step
   passes and earns nothing, and an empty slot stands in the window.
@@ -63,7 +64,8 @@ A user drawn uniformly from the split by the episode seed, with their log.
 
 *Terminated* when, from the second step on, the item is one of the last W (cause `repeat`) or nearer than theta to one
 of them (`too-alike`), both by distance only; or, by category, has a category too often among them (`same-category`);
-or, in both, its reward is below r_min (`low-reward`), tested in this order. *Truncated* at the horizon (`horizon`). The first step is always safe.
+or, in both, its reward is below r_min (`low-reward`), tested in this order. *Truncated* at the horizon (`horizon`).
+The first step is always safe.
 
 ## Arguments
 

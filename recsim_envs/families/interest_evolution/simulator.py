@@ -158,6 +158,10 @@ class InterestEvolutionSimulator(DrawnSlateSimulator):
         topic = int(self._topics[lane, candidate])
         return Shown(f"video on topic {topic}", topic)
 
+    def group_names(self) -> tuple[str, ...]:
+        """Groups are topics."""
+        return tuple(f"topic {n}" for n in range(kernel.TOPICS))
+
     def render_ansi(self, lane: int) -> str:
         """How the session stands, the last slate and the candidates."""
         slots = zip(*self._answers[:, lane].tolist(), *self._measures[:, lane].tolist(), strict=True)

@@ -175,6 +175,10 @@ class InterestExplorationSimulator(DrawnSlateSimulator):
         topic, quality = int(self._topics[lane, candidate]), float(self._qualities[lane, candidate])
         return Shown(f"topic {topic}, quality {quality:.1f}", topic)
 
+    def group_names(self) -> tuple[str, ...]:
+        """Groups are topics."""
+        return tuple(f"topic {n}" for n in range(kernel.TOPICS))
+
     def render_ansi(self, lane: int) -> str:
         """How the session stands, the last slate and the candidates."""
         slots = zip(*self._answers[:, lane].tolist(), self._shown_qualities[lane].tolist(), strict=True)

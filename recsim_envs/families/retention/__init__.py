@@ -77,7 +77,7 @@ The catalogue shows topic and style of each item, its clicks in a log of 1,000 i
 over a life this is the calendar less the days away. `"both"`: the sum. All other steps earn 0: engagement within a
 visit is worth what it does for the return. As no action changes the next reward, the reference policy "myopic" shows
 the slate of the most expected clicks, the engagement of the step; "myopic-views" takes long views for it, and
-"rule-return" the chance of coming back, if the visit ended with this slate.
+"myopic-return" the chance of coming back, if the visit ended with this slate.
 
 ## Starting state
 

@@ -163,6 +163,10 @@ class SatisfactionSimulator(DrawnSlateSimulator):
         clickbait = float(self._clickbait[lane, candidate])
         return Shown(f"clickbait {clickbait:.2f}", int(clickbait * _SHADES))
 
+    def group_names(self) -> tuple[str, ...]:
+        """Groups are tenths of clickbait."""
+        return tuple(f"clickbait {n / _SHADES:.1f}" for n in range(_SHADES))
+
     def render_ansi(self, lane: int) -> str:
         """How the session stands, the last slate's engagement and the candidates."""
         engaged = " ".join(f"{e:.1f}" if c else "-" for c, e in zip(*self._last(lane), strict=True))

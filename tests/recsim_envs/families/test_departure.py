@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from recsim_envs import rng
 from recsim_envs.errors import ConfigurationError, InvalidActionError, WorldError
 from recsim_envs.families import make_family
+from recsim_envs.worlds.world import World
 from tests.recsim_envs.families.reference import ReferenceSession, category_sets
 from tests.worlds import tiny_factor_world, tiny_world
 
@@ -291,3 +292,16 @@ def test_text_rendering_tells_history_session_and_end():
     text = simulator.render_ansi(0)
     assert "step 2 of 20, ended: repeat" in text
     assert "Item 5  [blue]" in text.partition("Session:")[2]
+
+
+def test_rewards_below_nothing_stay_in_range_where_leaving_forfeits_them():
+    world = tiny_world()
+    info = world.info.model_copy(update={"reward_range": (-5.0, -1.0)})
+    arrays = dict(world.arrays) | {"rewards": np.full_like(world.arrays["rewards"], -2.0)}
+    simulator = make_family("departure", 1, world=World(info, arrays), split="all", r_min=0.0, leaving_pays=False)
+    start(simulator, [1])
+    simulator.step(np.array([0]))
+    rewards = simulator.step(np.array([1])).rewards
+    low, high = simulator.task.reward_range
+    assert rewards.tolist() == [0.0]
+    assert low <= rewards[0] <= high

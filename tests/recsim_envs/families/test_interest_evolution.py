@@ -109,3 +109,13 @@ def test_text_rendering_tells_time_slate_and_candidates():
     assert "step 1 of at most 500, running, time left" in text
     assert "quality" in text
     assert simulator.shown(0, np.array([0]))[0].title.startswith("video on topic")
+
+
+def test_planning_does_not_grow_with_the_candidates_beyond_a_few_hundred(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(references, "_tuned", lambda *options: sizes.append(options) or (1.0, 0.0))
+    simulator = make_family(FAMILY, 1, num_candidates=100_000, slate_size=100)
+    begin(simulator, 1)
+    slates = simulator.references()["planner"]()()
+    assert slates.shape == (1, 100)
+    assert references.FEW in sizes[0]

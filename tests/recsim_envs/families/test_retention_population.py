@@ -71,7 +71,7 @@ def test_who_plans_keeps_users_longer(reward):
     makers["cycle"] = lambda: fixed_cycle(simulator, pool[:12])
     scores = {name: returns(simulator, make).mean() for name, make in makers.items()}
     planner = scores.pop("planner")
-    near = scores.pop("rule-return"), scores.pop("rule-rotation")
+    near = scores.pop("myopic-return"), scores.pop("rule-rotation")
     assert set(scores) == {"myopic", "myopic-no-repeat", "myopic-views", "cycle"}
     assert scores["myopic"] < scores["myopic-views"] < min(near)
     assert max(scores.values()) < 0.83 * planner
@@ -80,13 +80,13 @@ def test_who_plans_keeps_users_longer(reward):
 
 def test_minding_the_return_does_most_for_it_with_one_slate():
     away = {}
-    for name in ("myopic", "myopic-views", "rule-return", "rule-rotation", "planner"):
+    for name in ("myopic", "myopic-views", "myopic-return", "rule-rotation", "planner"):
         simulator = make_family("retention", 2000)
         simulator.dynamics = simulator.dynamics._replace(leave_base=-99.0)  # else some would have left before we look
         simulator.begin(np.arange(2000), rng.bits_array(5, np.arange(2000), rng.EPISODE))
         simulator.step(simulator.references()[name]()())
         away[name] = simulator.fatigue().mean()
-    assert min(away, key=away.__getitem__) == "rule-return"
+    assert min(away, key=away.__getitem__) == "myopic-return"
 
 
 @pytest.mark.parametrize("num_items", [20, 40, 1000])

@@ -141,3 +141,13 @@ def test_text_rendering_tells_engagement_and_candidates():
     text = simulator.render_ansi(0)
     assert "step 1 of at most 60, running, satisfaction 0." in text
     assert simulator.shown(0, np.array([0]))[0].title.startswith("clickbait")
+
+
+def test_planning_does_not_grow_with_the_candidates_beyond_a_few_hundred(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(references, "_values", lambda *options: sizes.append(options) or np.zeros((61, 2)))
+    simulator = make_family(FAMILY, 1, num_candidates=100_000, slate_size=100)
+    begin(simulator, 1)
+    slates = simulator.references()["planner"]()()
+    assert slates.shape == (1, 100)
+    assert references.FEW in sizes[0]

@@ -44,7 +44,7 @@ def make_references(simulator: RetentionSimulator) -> dict[str, Callable[[], Ref
         "myopic": lambda: priced(simulator, CLICKS),
         "myopic-no-repeat": lambda: priced(simulator, CLICKS, repeats=False),
         "myopic-views": lambda: priced(simulator, VIEWS),
-        "rule-return": lambda: priced(simulator, return_prices(simulator)),
+        "myopic-return": lambda: priced(simulator, return_prices(simulator)),
         "rule-rotation": lambda: rotation(simulator),
         "planner": lambda: priced(simulator, PLANNED),
     }
