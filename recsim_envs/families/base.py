@@ -127,7 +127,7 @@ class Simulator(ABC):
 
     def group_names(self) -> tuple[str, ...]:
         """Names of the groups that `shown` gives items; those beyond are called by their number."""
-        return () if self.task.candidates else self.task.catalogue.category_names  # slots have no categories
+        return () if self.task.candidates else tuple(self.task.catalogue.category_names)  # slots have no categories
 
     def privileged(self) -> dict[str, Any]:
         """What `info["privileged"]` holds: the hidden state and the makers of the reference policies."""

@@ -57,5 +57,4 @@ class Film:
         """The session in a lane as it stands, uint8 (672, 1200, 3)."""
         from recsim_envs.rendering.lifeline import draw
 
-        task = self._simulator.task
-        return draw(self._lives[lane], title, task.horizon, self._simulator.group_names())
+        return draw(self._lives[lane], title, self._simulator.task.horizon, self._simulator.group_names())

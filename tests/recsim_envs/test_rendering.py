@@ -215,3 +215,12 @@ def test_the_command_writes_a_picture_of_each_policy(tmp_path, monkeypatch, caps
     with pytest.raises(SystemExit):
         main()
     assert "has no policy 'clairvoyant'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("env_id", recsim_envs.registered_ids())
+def test_every_group_of_the_picture_has_a_name(env_id):
+    simulator = recsim_envs.make_simulator(env_id, 4)
+    simulator.begin(np.arange(4), np.arange(4, dtype=np.uint64))
+    names, size = simulator.group_names(), simulator.task.catalogue.num_items
+    slate = np.arange(simulator.task.slate_size or 1) % size
+    assert all(names[item.group] for lane in range(4) for item in simulator.shown(lane, slate))

@@ -198,6 +198,10 @@ class FeedbackSimulator(Simulator):
         """That of the family."""
         return self.inner.shown(lane, action)
 
+    def group_names(self) -> tuple[str, ...]:
+        """Those of the family."""
+        return self.inner.group_names()
+
     def render_ansi(self, lane: int) -> str:
         """The family's text, with what users truly gave, and what was reported last."""
         latest = ", ".join(f"{value:.2f}" for value in self._reported[lane].tolist())
