@@ -26,8 +26,9 @@ def planner(simulator: InterestExplorationSimulator) -> Reference:
     """The best plan for each user by backward induction over familiarity and steps left.
 
     Exact but for the table's grid, for averaging over sampled candidate sets, in that each topic's candidates are shown
-    by falling quality, and in that slates of more than 20 are divided between the topics in steps of a twentieth. Where candidates stay for the session it values later steps as if they did not. A
-    lane's table is made when a new session is met in it.
+    by falling quality, and in that slates of more than 20 are divided between the topics in steps of a twentieth.
+    Where candidates stay for the session it values later steps as if they did not. A lane's table is made when a new
+    session is met in it.
     """
     values = np.zeros((simulator.num_lanes, simulator.horizon + 1, POINTS))
     planned = np.full(simulator.num_lanes, -1, np.int64)

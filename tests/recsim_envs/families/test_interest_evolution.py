@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from recsim_envs.families import make_family
 from recsim_envs.families.choice import MODELS
+from recsim_envs.families.interest_evolution import references
 from recsim_envs.families.interest_evolution.simulator import TOPIC_QUALITY
 from tests.recsim_envs.families.drawn import (
     begin,

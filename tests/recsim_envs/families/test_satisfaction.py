@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from recsim_envs.families import make_family
 from recsim_envs.families.choice import MODELS
-from recsim_envs.families.satisfaction import kernel
+from recsim_envs.families.satisfaction import kernel, references
 from tests.recsim_envs.families.drawn import (
     begin,
     random_slates,
