@@ -20,6 +20,7 @@ from recsim_envs.errors import ConfigurationError, InvalidActionError
 from recsim_envs.faces.env import SimulatorEnv
 from recsim_envs.faces.vector import SimulatorVectorEnv
 from recsim_envs.families.base import Shown
+from recsim_envs.pages import builtin_ids
 from recsim_envs.rendering.__main__ import main
 from recsim_envs.rendering.lifeline import HEIGHT, MOST_STEPS, WIDTH, Columns, Panel, draw
 from recsim_envs.rendering.lives import Life, Moment
@@ -32,7 +33,7 @@ def is_picture(image):
     return isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape == SHAPE
 
 
-@pytest.mark.parametrize("env_id", recsim_envs.registered_ids())
+@pytest.mark.parametrize("env_id", builtin_ids())
 def test_every_environment_is_drawn(env_id):
     env = gym.make(env_id, render_mode="rgb_array")
     env.reset(seed=1)
@@ -217,7 +218,7 @@ def test_the_command_writes_a_picture_of_each_policy(tmp_path, monkeypatch, caps
     assert "has no policy 'clairvoyant'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("env_id", recsim_envs.registered_ids())
+@pytest.mark.parametrize("env_id", builtin_ids())
 def test_every_group_of_the_picture_has_a_name(env_id):
     simulator = recsim_envs.make_simulator(env_id, 4)
     simulator.begin(np.arange(4), np.arange(4, dtype=np.uint64))
