@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, Final
 
 import numpy as np
@@ -92,6 +93,18 @@ class DrawnSlateSimulator(Simulator):
     def _results(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Blank rewards (B,) and flags (2, B) for a kernel to fill."""
         return np.zeros(self.num_lanes), np.zeros((2, self.num_lanes), np.bool_)
+
+    def observe(self) -> dict[str, NDArray[Any]]:
+        """Fresh arrays (B, ...) under the keys of the observation space."""
+        return self._view(slice(None))
+
+    def observe_lane(self, lane: int) -> dict[str, NDArray[Any]]:
+        """The same of one lane, without its axis."""
+        return self._view(lane)
+
+    @abstractmethod
+    def _view(self, lanes: int | slice) -> dict[str, NDArray[Any]]:
+        """Copies of what is observed, of one lane or of all."""
 
     @property
     def over(self) -> NDArray[np.bool_]:

@@ -106,14 +106,6 @@ class InterestExplorationSimulator(DrawnSlateSimulator):
         )  # fmt: skip
         return Step(rewards, flags[0], flags[1])
 
-    def observe(self) -> dict[str, NDArray[Any]]:
-        """Fresh arrays (B, ...) under the keys of the observation space."""
-        return self._view(slice(None))
-
-    def observe_lane(self, lane: int) -> dict[str, NDArray[Any]]:
-        """The same of one lane, without its axis."""
-        return self._view(lane)
-
     def _view(self, lanes: int | slice) -> dict[str, NDArray[Any]]:
         return {
             "candidate_qualities": self._qualities[lanes].copy(),
