@@ -1,0 +1,1 @@
+"""Reading what people did with items, from anybody's files."""
