@@ -10,9 +10,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numba import njit
 
-from recsim_envs.families.session.network import ask, chance, fit, remember, sigmoid, start
+from recsim_envs.families.session.network import ask, chance, fit, remember, start
 from recsim_envs.families.session.rules import REFERENCE_WIDTH
 from recsim_envs.families.session.synthetic_log import CLICK, LONG_VIEW
+from recsim_envs.numerics import sigmoid
 from recsim_envs.rng import FAMILY, below, uniform
 
 HISTORY: Final = 60  # videos that an observation shows and within which a repeat is noticed: ten requests

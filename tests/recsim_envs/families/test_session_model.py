@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 from recsim_envs.errors import WorldError
 from recsim_envs.families import make_family
 from recsim_envs.families.session import synthetic_log
-from recsim_envs.families.session.network import ask, chance, exponential, remember, start
+from recsim_envs.families.session.network import ask, chance, remember, start
 from recsim_envs.families.session.response import WEIGHTS, ResponseModel, from_bytes, shipped
 
 NEEDS_TORCH = "the response model is trained in torch: pip install longrec[data]"
@@ -69,21 +69,6 @@ def test_what_agents_see_cannot_be_written():
         assert not array.flags.writeable
     assert len(set(catalogue.titles)) == catalogue.num_items == 1000
     assert catalogue.popularity.min() > 0
-
-
-def test_our_exponential_is_single_precision():
-    x = np.linspace(-30, 30, 200_001).astype(np.float32)
-    ours, exact = _exponentials(x), np.exp(x.astype(np.float64))
-    assert np.abs(ours / exact - 1).max() < 3e-7
-    assert (_exponentials(np.float32([-1e30, 1e30, 500])) == _exponentials(np.float32([-30, 30, 30]))).all()
-
-
-@njit
-def _exponentials(x):
-    out = np.empty_like(x)
-    for i in range(len(x)):
-        out[i] = exponential(x[i])
-    return out
 
 
 def test_the_log_has_the_rates_it_was_solved_for():
