@@ -1,0 +1,153 @@
+"""When users of a world from a log leave: thresholds at quantiles, or fitted to how long real visits last."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim_envs.errors import LogError
+from recsim_envs.rng import EPISODE, POLICY, WORLD, below_array, bits_array, derive_seed, uniform_array
+from recsim_envs.worlds.build.options import BuildOptions
+from recsim_envs.worlds.logs.visits import Visits
+from recsim_envs.worlds.world import MAX_HORIZON, DepartureDefaults, World
+
+_PAIRS: Final = WORLD + 66  # pairs that quantiles are taken over
+_SAMPLED_PAIRS: Final = 200_000
+_USUAL_HORIZON: Final = 50
+_LONGEST: Final = 0.99
+FEWEST_VISITS: Final = 100
+TRIED: Final = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
+"""Quantiles of distances, and of rewards, that fitting tries; 0 switches the rule off."""
+
+Predict = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """Sorted distances of random pairs of items, and sorted rewards of random pairs of users and items."""
+
+    distances: NDArray[np.float64]
+    rewards: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32], num_users: int, pay: Predict, seed: int) -> Sampled:
+        """Draw the pairs. `pay` gives the rewards of users and items."""
+        draw, items = np.arange(_SAMPLED_PAIRS), len(vectors)
+        first = below_array(items, seed, draw, _PAIRS, 0)
+        other = (first + 1 + below_array(items - 1, seed, draw, _PAIRS, 1)) % items
+        distances = np.sqrt(((vectors[first].astype(np.float64) - vectors[other]) ** 2).sum(1))
+        users = below_array(num_users, seed, draw, _PAIRS, 2)
+        return cls(np.sort(distances), np.sort(pay(users, first)))
+
+    def threshold(self, share: float) -> float:
+        """The distance below which this share of the pairs lies; 0 for none.
+
+        Where so many items are in one place that the quantile is 0, the smallest distance above: then these are
+        too alike, and nothing else.
+        """
+        if share == 0:
+            return 0.0
+        found = float(np.quantile(self.distances, share))
+        apart = self.distances[self.distances > 1e-6]
+        return found if found > 1e-6 or not len(apart) else float(apart[0])
+
+    def least(self, share: float) -> float:
+        """The reward below which this share of the pairs lies; for none, the smallest."""
+        return float(np.quantile(self.rewards, share))
+
+
+def at_quantiles(sampled: Sampled, how: BuildOptions) -> DepartureDefaults:
+    """Theta and r_min at the quantiles that were asked for, rounded to four digits."""
+    return DepartureDefaults(
+        window=how.window,
+        threshold=round(sampled.threshold(how.theta_quantile), 4),
+        r_min=round(sampled.least(how.r_min_quantile), 4),
+        horizon=how.horizon or _USUAL_HORIZON,
+    )
+
+
+def fitted(
+    world: World, sampled: Sampled, visits: Visits | None, how: BuildOptions, tell: Callable[[int, int], None]
+) -> tuple[DepartureDefaults, dict[str, Any]]:
+    """The thresholds under which simulated sessions last most nearly as long as the train users' visits do.
+
+    Who recommended in the log is not known, so sessions are simulated under a policy that draws items in proportion to
+    their popularity. All pairs of the quantiles in `TRIED` are tried; the distance is Wasserstein-1 between the
+    lengths, both cut at the horizon. Beside the constants, what was found, for the card. Raises `LogError` for a log
+    without visits.
+    """
+    lengths = _lengths(world, visits)
+    horizon = how.horizon or int(np.clip(np.ceil(np.quantile(lengths, _LONGEST)), 2, MAX_HORIZON))
+    observed = np.minimum(lengths, horizon)
+    play, best = _Player(world, horizon, how), (np.inf, 0.0, 0.0)
+    grid = list(itertools.product(TRIED, TRIED))
+    for done, (alike, low) in enumerate(grid):
+        found = play.lengths(sampled.threshold(alike), sampled.least(low))
+        best = min(best, (wasserstein(found, observed), alike, low))
+        tell(done + 1, len(grid))
+    distance, alike, low = best
+    constants = DepartureDefaults(
+        window=how.window,
+        threshold=round(sampled.threshold(alike), 4),
+        r_min=round(sampled.least(low), 4),
+        horizon=horizon,
+    )
+    return constants, {
+        "theta_quantile": alike,
+        "r_min_quantile": low,
+        "visits": len(lengths),
+        "mean_length": round(float(observed.mean()), 4),
+        "distance": round(distance, 4),
+    }
+
+
+def _lengths(world: World, visits: Visits | None) -> NDArray[np.int64]:
+    """Lengths of the train users' visits."""
+    if visits is None:
+        raise LogError("departure 'fitted' needs a time in every row, to tell where visits end; use 'quantile'")
+    found = visits.lengths[np.isin(visits.users, world.users("train"))]
+    if len(found) < FEWEST_VISITS:
+        raise LogError(
+            f"departure 'fitted' needs {FEWEST_VISITS} visits of train users, found {len(found)}; use 'quantile'"
+        )
+    return found
+
+
+def wasserstein(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
+    """Wasserstein-1 distance of two samples of whole numbers from 0: the area between their distribution functions."""
+    longest = int(max(first.max(), second.max())) + 1
+    shares = (np.cumsum(np.bincount(x, minlength=longest)) / len(x) for x in (first, second))
+    return float(np.abs(np.subtract(*shares)).sum())
+
+
+class _Player:
+    """Sessions of the world under the popularity policy, the same draws whatever the thresholds."""
+
+    def __init__(self, world: World, horizon: int, how: BuildOptions, sessions: int = 1000) -> None:
+        from recsim_envs.families import make_family
+
+        self._make = lambda **rules: make_family(
+            "departure", sessions, world=world, window=how.window, horizon=horizon, **rules
+        )
+        seed = derive_seed("fitted departure", how.seed)
+        self._seeds = bits_array(seed, np.arange(sessions), EPISODE) >> np.uint64(1)
+        self._shares = np.cumsum(world.catalogue.popularity) / world.catalogue.popularity.sum()
+
+    def lengths(self, threshold: float, r_min: float) -> NDArray[np.int64]:
+        """Steps of each session (n,)."""
+        simulator = self._make(threshold=threshold, r_min=r_min)
+        simulator.begin(np.arange(simulator.num_lanes), self._seeds)
+        steps = np.zeros(simulator.num_lanes, np.int64)
+        for step in itertools.count():
+            running = ~simulator.over
+            if not running.any():
+                return steps
+            steps += running
+            chosen = np.searchsorted(self._shares, uniform_array(self._seeds, step, POLICY), side="right")
+            simulator.step(np.minimum(chosen, len(self._shares) - 1))
+        raise AssertionError("unreachable")

@@ -1,0 +1,171 @@
+"""Before anything is fitted: who stays in, what did not happen, what is held out, who is tested on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsim_envs.errors import LogError
+from recsim_envs.rng import WORLD, below_array, bits_array
+from recsim_envs.worlds.build.options import BuildOptions
+from recsim_envs.worlds.logs.log import Interactions, Log
+
+_SPLIT: Final = WORLD + 64  # which rows are held out
+_USERS: Final = WORLD + 65  # which users are test users
+_ABSENT: Final = WORLD + 68  # which items stand for what did not happen
+FEWEST: Final = 10  # users, and items, below which a log makes no world
+TENTHS: Final = 10
+_TRIES: Final = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A log that is ready to be fitted.
+
+    log: what happened, without users of too few rows and items that nobody met. rows: what is learned from: the
+    log's interactions and, where they only say that something happened, as many sampled pairs that did not, with
+    value 0. train, valid, held_out: indices into `rows`, int64. train_users, test_users: int32, disjoint, sorted.
+    """
+
+    log: Log
+    rows: Interactions
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    held_out: NDArray[np.int64]
+    train_users: NDArray[np.int32]
+    test_users: NDArray[np.int32]
+    by_time: bool
+
+    @property
+    def num_users(self) -> int:
+        """Number of users."""
+        return len(self.log.users)
+
+    @property
+    def num_items(self) -> int:
+        """Number of items."""
+        return len(self.log.items)
+
+
+def prepare(log: Log, how: BuildOptions) -> Prepared:
+    """Filter, sample what is missing, split. Raises `LogError` where too little is left or nothing can be learned."""
+    log = _kept(log, how.min_ratings)
+    rows = with_absent(log.interactions, len(log.items), how.seed) if log.implicit else log.interactions
+    if rows.values.min() == rows.values.max():
+        raise LogError(
+            f"{log.problems[-1].file}: all ratings of users with at least {how.min_ratings} are equal, so nothing can "
+            "be learned. Lower min_ratings or pass graded ratings"
+        )
+    timed = bool(np.isfinite(rows.times).all()) and rows.times.min() < rows.times.max()
+    if how.holdout == "time" and not timed:
+        raise LogError(
+            f"{log.problems[-1].file}: holdout 'time' needs a time in every row and at least two different ones; "
+            "pass the timestamp column or holdout 'random'"
+        )
+    by_time = timed and how.holdout != "random"
+    tenth = _last_first(rows, len(log.users)) if by_time else _at_random(len(rows), how.seed)
+    parts = (np.flatnonzero(part) for part in (tenth > 1, tenth == 1, tenth == 0))
+    return Prepared(log, rows, *parts, *_user_split(log, how), by_time)
+
+
+def _kept(log: Log, fewest: int) -> Log:
+    """The log of users with enough rows, users and items numbered anew."""
+    found = log.interactions
+    counts = np.bincount(found.users, minlength=len(log.users))
+    users = np.flatnonzero(counts >= fewest)
+    stays = np.isin(np.arange(len(log.users)), users)
+    rows = found if len(users) == len(log.users) else found[stays[found.users]]
+    items = np.unique(rows.items)
+    if len(users) < FEWEST or len(items) < FEWEST:
+        raise LogError(
+            f"{log.problems[-1].file}: {len(users)} users with at least {fewest} ratings and {len(items)} rated items "
+            f"are left; {FEWEST} of each are needed. Lower min_ratings or pass more data"
+        )
+    number = _numbers(users, len(log.users)), _numbers(items, len(log.items))
+    return replace(
+        log,
+        interactions=_renumbered(rows, *number),
+        users=log.users.gather(users),
+        items=log.items[items] if len(items) < len(log.items) else log.items,
+        random=None if log.random is None else _renumbered(log.random, *number),
+    )
+
+
+def _numbers(kept: NDArray[np.int64], count: int) -> NDArray[np.int32]:
+    numbers = np.full(count, -1, np.int32)
+    numbers[kept] = np.arange(len(kept), dtype=np.int32)
+    return numbers
+
+
+def _renumbered(rows: Interactions, user: NDArray[np.int32], item: NDArray[np.int32]) -> Interactions:
+    moved = replace(rows, users=user[rows.users], items=item[rows.items])
+    known = (moved.users >= 0) & (moved.items >= 0)
+    return moved if known.all() else moved[known]
+
+
+def with_absent(found: Interactions, num_items: int, seed: int) -> Interactions:
+    """Each row followed by one of the same user and time with value 0, for an item that the user never met.
+
+    Items are drawn uniformly; a row for which eight draws only find items that were met stays alone. What was never
+    met is not what is disliked: such zeros teach which items people choose.
+    """
+    met = np.sort(found.users.astype(np.int64) * num_items + found.items)
+    items = np.full(len(found), -1, np.int32)
+    open_rows = np.arange(len(found))
+    for attempt in range(_TRIES):
+        drawn = below_array(num_items, seed, open_rows, _ABSENT, attempt)
+        keys = found.users[open_rows].astype(np.int64) * num_items + drawn
+        places = np.minimum(np.searchsorted(met, keys), len(met) - 1)
+        fresh = met[places] != keys
+        items[open_rows[fresh]] = drawn[fresh]
+        open_rows = open_rows[~fresh]
+    absent = np.flatnonzero(items >= 0)
+    order = np.argsort(np.concatenate([np.arange(len(found)), absent]), kind="stable")
+    return Interactions(
+        np.concatenate([found.users, found.users[absent]])[order],
+        np.concatenate([found.items, items[absent]])[order],
+        np.concatenate([found.values, np.zeros(len(absent), np.float32)])[order],
+        np.concatenate([found.times, found.times[absent]])[order],
+    )
+
+
+def _last_first(rows: Interactions, num_users: int) -> NDArray[np.int64]:
+    """For each row which tenth of its user's it lies in, from the latest (0); of short logs at least the last row."""
+    ends = rows.indptr(num_users)
+    counts = np.diff(ends)[rows.users]
+    place = ends[1:][rows.users] - 1 - np.arange(len(rows))  # 0 for the latest
+    return place // np.maximum(1, np.rint(counts / TENTHS).astype(np.int64))
+
+
+def _at_random(count: int, seed: int) -> NDArray[np.int64]:
+    return np.argsort(bits_array(seed, np.arange(count), _SPLIT), kind="stable") % TENTHS
+
+
+def _user_split(log: Log, how: BuildOptions) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Train and test users: drawn, or those test users whose first row is the latest."""
+    count = len(log.users)
+    if how.test_users == "latest":
+        first = log.interactions.times[log.interactions.indptr(count)[:-1]]
+        if not np.isfinite(first).all():
+            raise LogError(
+                f"{log.problems[-1].file}: test_users 'latest' needs times; pass the timestamp column or 'random'"
+            )
+        order = np.argsort(-first, kind="stable")
+    else:
+        order = np.argsort(bits_array(how.seed, np.arange(count), _USERS), kind="stable")
+    tests = min(max(1, round(how.test_share * count)), count - 1)
+    return np.sort(order[tests:]).astype(np.int32), np.sort(order[:tests]).astype(np.int32)
+
+
+def category_arrays(items: pl.DataFrame) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int32]]:
+    """Names of the categories, sorted, and those of each item as `Catalogue` holds them (indptr, ids)."""
+    lists = items["categories"]
+    flat = lists.explode()
+    names = flat.unique().sort()
+    ids = flat.replace_strict(names, pl.Series(range(len(names)), dtype=pl.Int32), return_dtype=pl.Int32)
+    indptr = np.concatenate([[0], np.cumsum(lists.list.len().to_numpy().astype(np.int64))])
+    return tuple(names.to_list()), indptr, ids.to_numpy().astype(np.int32)
