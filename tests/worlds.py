@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsim_envs.worlds.storage import Arrays, StringColumn
 from recsim_envs.worlds.world import DepartureDefaults, World, WorldInfo
@@ -49,12 +50,68 @@ def tiny_world(users: int = 12, items: int = 30, dim: int = 5, seed: int = 0, **
     return World(_info("table", **departure), arrays)
 
 
-def tiny_factor_world(users: int = 12, items: int = 30, dim: int = 5, seed: int = 0, **departure: float) -> World:
+def tiny_factor_world(
+    users: int = 12, items: int = 30, dim: int = 5, seed: int = 0, calibrated: bool = False, **departure: float
+) -> World:
     """A factor world of rank 3 whose rewards spread over 1..5."""
     generator = np.random.default_rng(seed)
     arrays = _common(users, items, dim, generator)
-    arrays["user_factors"] = generator.normal(size=(users, 3)).astype(np.float32)
-    arrays["item_factors"] = generator.normal(size=(items, 3)).astype(np.float32)
-    arrays["user_bias"] = generator.normal(3, 0.5, users).astype(np.float32)
-    arrays["item_bias"] = generator.normal(0, 0.5, items).astype(np.float32)
+    arrays |= _factors(users, items, 3, generator) | _calibration(calibrated)
     return World(_info("factors", **departure), arrays)
+
+
+def tiny_deepfm_world(
+    users: int = 12, items: int = 30, dim: int = 5, seed: int = 0, calibrated: bool = False,
+    layers: tuple[int, int] = (6, 4), rank: int = 3, **departure: float,
+) -> World:  # fmt: skip
+    """A DeepFM world whose deep part weighs as much as its factors."""
+    generator = np.random.default_rng(seed)
+    arrays = _common(users, items, dim, generator)
+    arrays |= _factors(users, items, rank, generator) | _calibration(calibrated)
+    h1, h2 = layers
+    arrays |= {
+        "user_hidden": _normal(generator, users, h1),
+        "item_hidden": _normal(generator, items, h1),
+        "deep_weights": _normal(generator, h1, h2),
+        "deep_bias": _normal(generator, h2),
+        "deep_out": _normal(generator, h2) / np.float32(max(h2, 1) ** 0.5),
+    }
+    return World(_info("deepfm", **departure), arrays)
+
+
+def tiny_gru_world(
+    users: int = 12, items: int = 30, dim: int = 5, seed: int = 0, calibrated: bool = False, width: int = 4,
+    rank: int = 3, **departure: float,
+) -> World:  # fmt: skip
+    """A sequential world in which every shown item moves what the user would give all others."""
+    generator = np.random.default_rng(seed)
+    arrays = _common(users, items, dim, generator)
+    arrays |= _factors(users, items, rank, generator) | _calibration(calibrated)
+    arrays |= {
+        "user_states": np.tanh(_normal(generator, users, width)),
+        "query_weights": _normal(generator, width, rank),
+        "item_gates": _normal(generator, items, 3, width),
+        "value_gates": _normal(generator, 3, width),
+        "hidden_gates": _normal(generator, width, 3, width),
+        "hidden_bias": _normal(generator, 3, width),
+    }
+    return World(_info("gru", **departure), arrays)
+
+
+def _normal(generator: np.random.Generator, *shape: int) -> NDArray[np.float32]:
+    return generator.normal(size=shape).astype(np.float32)
+
+
+def _factors(users: int, items: int, rank: int, generator: np.random.Generator) -> Arrays:
+    return {
+        "user_factors": _normal(generator, users, rank),
+        "item_factors": _normal(generator, items, rank),
+        "user_bias": generator.normal(3, 0.5, users).astype(np.float32),
+        "item_bias": generator.normal(0, 0.5, items).astype(np.float32),
+    }
+
+
+def _calibration(wanted: bool) -> Arrays:
+    """A map with a step, a slope and a plateau."""
+    knots = [[0.5, 1.0, 2.5, 3.0, 3.5, 6.0], [1.0, 2.25, 2.25, 3.5, 4.5, 5.0]]
+    return {"calibration": np.array(knots, np.float32)} if wanted else {}

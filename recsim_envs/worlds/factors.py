@@ -1,25 +1,25 @@
-"""The factor reward model as compiled code: a fixed order of summation, so that every face computes the same bits."""
+"""Whole tables from factors, for the builder of worlds."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit
+from numpy.typing import NDArray
+
+from recsim_envs.worlds.rewards.factors import FACTORS, FactorRewards
 
 
-@njit(cache=True, inline="always")
-def factor_reward(user_factors, item_factors, user_bias, item_bias, user, item, low, high):
-    """clip(b_u + b_i + <p_u, q_i>) for one pair, float32, summed from the first factor to the last."""
-    total = user_bias[user] + item_bias[item]
-    for k in range(user_factors.shape[1]):
-        total += user_factors[user, k] * item_factors[item, k]
-    return np.float32(min(max(total, np.float32(low)), np.float32(high)))
-
-
-@njit(cache=True)
-def factor_rewards(user_factors, item_factors, user_bias, item_bias, users, low, high):
-    """`factor_reward` of each user with every item: float32 (len(users), items)."""
-    out = np.empty((len(users), item_factors.shape[0]), np.float32)
-    for i in range(len(users)):
-        for j in range(item_factors.shape[0]):
-            out[i, j] = factor_reward(user_factors, item_factors, user_bias, item_bias, users[i], j, low, high)
-    return out
+def factor_rewards(
+    user_factors: NDArray[Any],
+    item_factors: NDArray[Any],
+    user_bias: NDArray[Any],
+    item_bias: NDArray[Any],
+    users: NDArray[Any],
+    low: float,
+    high: float,
+) -> NDArray[np.float32]:
+    """Rewards of each user with every item: float32 (len(users), items)."""
+    arrays = dict(zip(FACTORS, (user_factors, item_factors, user_bias, item_bias), strict=True))
+    model, ids = FactorRewards(arrays, (low, high)), np.asarray(users, np.int64)
+    return model.catalogue(ids, model.fresh(ids))

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from pydantic import (
 
 from recsim_envs.errors import WorldError
 from recsim_envs.spec import Catalogue
+from recsim_envs.worlds.layout import COMMON, check_finite, check_layout, check_range, check_references
 from recsim_envs.worlds.storage import (
     Arrays,
     StringColumn,
@@ -30,6 +31,9 @@ from recsim_envs.worlds.storage import (
     manifest,
     read_array,
 )
+
+if TYPE_CHECKING:
+    from recsim_envs.worlds.rewards import RewardModel
 
 MAX_WINDOW: Final = 64  # what a world or an option from outside may make us allocate
 MAX_HORIZON: Final = 100_000
@@ -73,7 +77,7 @@ class WorldInfo(BaseModel):
     description: str = ""
     source: str = Field(description="where the data come from, or the recipe that generated them")
     licence: str
-    reward_model: Literal["table", "factors"]
+    reward_model: Literal["table", "factors", "deepfm", "gru"]
     reward_range: tuple[float, float]
     category_names: tuple[str, ...]
     departure: DepartureDefaults
@@ -82,28 +86,6 @@ class WorldInfo(BaseModel):
 
 
 _PUBLIC = ("title_bytes", "title_offsets", "category_indptr", "category_ids", "popularity", "mean_reward")
-# name -> (dtype, axes); every world has these arrays, and those of its reward model.
-COMMON: dict[str, tuple[str, tuple[str, ...]]] = {
-    "vectors": ("<f4", ("items", "dim")),
-    "title_bytes": ("|u1", ("*",)),
-    "title_offsets": ("<i8", ("items+1",)),
-    "category_indptr": ("<i8", ("items+1",)),
-    "category_ids": ("<i4", ("*",)),
-    "popularity": ("<i8", ("items",)),
-    "mean_reward": ("<f4", ("items",)),
-    "train_users": ("<i4", ("*",)),
-    "test_users": ("<i4", ("*",)),
-    "log_indptr": ("<i8", ("users+1",)),
-    "log_items": ("<i4", ("*",)),
-    "log_rewards": ("<f4", ("*",)),
-}
-TABLE: dict[str, tuple[str, tuple[str, ...]]] = {"rewards": ("", ("users", "items"))}
-FACTORS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "user_factors": ("<f4", ("users", "rank")),
-    "item_factors": ("<f4", ("items", "rank")),
-    "user_bias": ("<f4", ("users",)),
-    "item_bias": ("<f4", ("items",)),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +93,8 @@ class World:
     """Users, catalogue and reward model of one domain.
 
     arrays:
-        rewards: int8 or float32 (users, items), reward model "table"; or
-        user_factors, item_factors (float32, rank r), user_bias, item_bias (float32), reward model "factors":
-            reward = clip(user_bias + item_bias + sum_k user_factors[k] * item_factors[k], reward_range).
+        those of the reward model: rewards, int8 or float32 (users, items), of "table"; for "factors", "deepfm" and
+            "gru" see `recsim_envs.worlds.rewards`.
         vectors: float32 (items, d); Euclidean distance between them is how different two items feel.
         title_bytes, title_offsets, category_indptr, category_ids, popularity, mean_reward: the `Catalogue`.
         train_users, test_users: int32, disjoint, sorted.
@@ -173,17 +154,21 @@ class World:
             raise WorldError(f"split {split!r} does not exist; use 'train', 'test' or 'all'")
         return self.arrays[f"{split}_users"]
 
-    def user_rewards(self, users: NDArray[Any]) -> NDArray[np.float32]:
-        """True rewards of whole catalogues, float32 (len(users), items), summed in the kernels' fixed order."""
-        a = self.arrays
-        if self.info.reward_model == "table":
-            return a["rewards"][users].astype(np.float32)
-        from recsim_envs.worlds.factors import factor_rewards
+    @cached_property
+    def rewards(self) -> RewardModel:
+        """The reward model, bound to the arrays of this world."""
+        from recsim_envs.worlds.rewards import REWARD_MODELS
 
-        low, high = self.info.reward_range
-        return factor_rewards(
-            a["user_factors"], a["item_factors"], a["user_bias"], a["item_bias"], np.asarray(users), low, high
-        )
+        return REWARD_MODELS[self.info.reward_model](self.arrays, self.info.reward_range)
+
+    def user_rewards(self, users: NDArray[Any], memory: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """True rewards of whole catalogues, float32 (len(users), items), summed in the kernels' fixed order.
+
+        `memory`, float32 (len(users), width), is what the users of a sequential model remember of their session; by
+        default what they do when it begins.
+        """
+        ids = np.asarray(users, np.int64)
+        return self.rewards.catalogue(ids, self.rewards.fresh(ids) if memory is None else memory)
 
     def with_card(self, card: dict[str, Any]) -> World:
         """The same world (same hash) with another simulator card."""
@@ -242,31 +227,14 @@ class World:
 
     def validate(self) -> None:
         """Check names, dtypes, shapes and references between arrays; raises `WorldError` at the first fault."""
-        a, where = self.arrays, self.path or self.info.name
-        wanted = COMMON | (TABLE if self.info.reward_model == "table" else FACTORS)
-        if set(a) != set(wanted):
-            missing, extra = sorted(set(wanted) - set(a)), sorted(set(a) - set(wanted))
-            raise WorldError(f"{where}: arrays missing {missing}, unknown {extra}; rebuild the world")
-        sizes = {"users": len(a["log_indptr"]) - 1, "items": len(a["popularity"])}
-        for name, (dtype, axes) in wanted.items():
-            allowed = (dtype,) if dtype else ("|i1", "<f4")
-            if a[name].dtype.str not in allowed:
-                raise WorldError(f"{where}: array {name} is {a[name].dtype.str}, not {' or '.join(allowed)}")
-            if a[name].ndim != len(axes):
-                raise WorldError(f"{where}: array {name} has {a[name].ndim} axes, not {len(axes)}")
-            for axis, length in zip(axes, a[name].shape, strict=True):
-                base, plus, _ = axis.partition("+")
-                expected = length if axis == "*" else sizes.setdefault(base, length) + bool(plus)
-                if length != expected:
-                    raise WorldError(f"{where}: array {name} has {length} {axis}, not {expected}")
-        _check_references(a, sizes, len(self.info.category_names), where)
-        low, high = self.info.reward_range
-        if not -np.inf < low < high < np.inf:
-            raise WorldError(f"{where}: reward_range {low:g} to {high:g} is not finite and rising; rebuild the world")
-        for name in {"rewards", "log_rewards"} & set(a):
-            # Written so that NaN fails too.
-            if a[name].size and not (low <= a[name].min() and a[name].max() <= high):
-                raise WorldError(f"{where}: {name} leaves the reward range {low:g} to {high:g}; rebuild the world")
+        from recsim_envs.worlds.rewards import REWARD_MODELS
+
+        a, where, model = self.arrays, self.path or self.info.name, REWARD_MODELS[self.info.reward_model]
+        check_layout(a, {**COMMON, **model.LAYOUT}, model.OPTIONAL, where)
+        check_references(a, len(self.info.category_names), where)
+        check_finite(a, {"vectors", "mean_reward"}, where)
+        model.check(a, where)
+        check_range(a, {"rewards", "log_rewards"} & set(a), *self.info.reward_range, where)
 
 
 def _reopen(path: Path, promised: str) -> World:
@@ -283,34 +251,3 @@ def _plain(name: str) -> str:
     if not name.replace("_", "").isalnum():
         raise ValueError(f"array name {name!r}")
     return name
-
-
-def _check_references(a: Arrays, sizes: dict[str, int], num_categories: int, where: Any) -> None:
-    def demand(ok: Any, text: str) -> None:
-        if not ok:
-            raise WorldError(f"{where}: {text}; rebuild the world")
-
-    for indptr, spanned in (
-        ("title_offsets", "title_bytes"),
-        ("category_indptr", "category_ids"),
-        ("log_indptr", "log_items"),
-    ):
-        pointer = a[indptr]
-        demand(pointer[0] == 0 and pointer[-1] == len(a[spanned]), f"{indptr} does not span {spanned}")
-        demand(np.all(pointer[1:] >= pointer[:-1]), f"{indptr} decreases")  # differences could overflow
-    demand(StringColumn(a["title_bytes"], a["title_offsets"]).is_text(), "title_bytes holds titles that are no UTF-8")
-    demand(len(a["log_rewards"]) == len(a["log_items"]), "log_rewards and log_items differ in length")
-    demand(np.all(np.diff(a["category_indptr"]) > 0), "an item has no category")
-    for name, limit in (
-        ("category_ids", num_categories),
-        ("log_items", sizes["items"]),
-        ("train_users", sizes["users"]),
-        ("test_users", sizes["users"]),
-    ):
-        values = a[name]
-        demand(not len(values) or (values.min() >= 0 and values.max() < limit), f"{name} holds an unknown id")
-    for split in ("train_users", "test_users"):
-        demand(len(a[split]) and np.all(np.diff(a[split]) > 0), f"{split} is empty or not strictly increasing")
-    demand(not len(np.intersect1d(a["train_users"], a["test_users"])), "train and test users overlap")
-    for name in {"vectors", "mean_reward", *FACTORS} & set(a):
-        demand(np.isfinite(a[name]).all(), f"{name} holds NaN or infinity")

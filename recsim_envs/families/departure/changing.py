@@ -132,11 +132,11 @@ class ChangingDepartureSimulator(DepartureSimulator):
         if not self.drift:
             return own
         turned = (self.steps[lanes, None] >= self._turns[lanes])[:, self._main]
-        return np.where(turned, self.world.user_rewards(self._friend[lanes]), own)
+        return np.where(turned, self._opinions_of(self._friend[lanes], lanes), own)
 
     def changed(self) -> NDArray[np.bool_]:
         """Running lanes that have begun, whose interests have turned or whose catalogue has changed."""
-        now = self.steps == 0
+        now = super().changed()
         for period in (self.drift, self.churn):
             now |= self.steps % period == 0 if period else False
         return now & ~self.over

@@ -16,7 +16,8 @@ from numba import njit
 
 from recsim_envs.rng import USER as USER_DRAW
 from recsim_envs.rng import below
-from recsim_envs.worlds.factors import factor_reward
+from recsim_envs.worlds.rewards.calibration import clip
+from recsim_envs.worlds.rewards.factors import reward as factor_reward
 
 USER: Final = 0
 STEPS: Final = 1
@@ -204,9 +205,18 @@ def multiply_out(actions, factors, low, high, state, shown, rewards):
         if state[CAUSE, b] == RUNNING:
             if not allowed(actions[b], b, len(item_bias), shown):
                 return b
-            rewards[b] = factor_reward(
-                user_factors, item_factors, user_bias, item_bias, state[USER, b], actions[b], low, high
-            )
+            user = state[USER, b]
+            raw = factor_reward(user_factors, item_factors, user_bias, item_bias, user, user, actions[b])
+            rewards[b] = clip(raw, np.float32(low), np.float32(high))
+    return FINE
+
+
+@njit(cache=True)
+def first_wrong(actions, num_items, state, shown):
+    """FINE, or the first running lane whose action is no item that may be shown."""
+    for b in range(len(actions)):
+        if state[CAUSE, b] == RUNNING and not allowed(actions[b], b, num_items, shown):
+            return b
     return FINE
 
 

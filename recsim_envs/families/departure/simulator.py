@@ -18,7 +18,8 @@ from recsim_envs.families.departure.rules import Rules
 from recsim_envs.families.options import integer
 from recsim_envs.spec import TaskSpec
 from recsim_envs.worlds import resolve
-from recsim_envs.worlds.world import FACTORS, World
+from recsim_envs.worlds.rewards.factors import FACTORS
+from recsim_envs.worlds.world import World
 
 MEMORY: Final = 10
 """Items of history and of the session that an observation shows: the paper's state is the last ten titles."""
@@ -27,7 +28,7 @@ NO_MASK: Final = np.zeros((0, 0), np.bool_)
 POOL: Final = 40
 """How many items a fixed cycle is sought among."""
 
-_BOUND: Final = {"_visible", "_log", "_arguments", "_kernel", "_test", "_test_arguments"}
+_BOUND: Final = {"_visible", "_log", "_arguments", "_kernel", "_test", "_test_arguments", "_advance"}
 _CAUSES = np.array(kernel.CAUSES, dtype=object)
 _INT64 = np.dtype(np.int64)
 
@@ -78,6 +79,7 @@ class DepartureSimulator(Simulator):
         self._earned = np.zeros((2, lanes, width), np.float32)
         self._blank_rewards, self._blank_flags = np.zeros(lanes), np.zeros((2, lanes), np.bool_)
         self._shown = np.zeros((lanes, self.world.num_items) if self.rules.no_repeat else (0, 0), np.bool_)
+        self._memory = np.zeros((lanes, self.world.rewards.width), np.float32)
 
     def _bind(self) -> None:
         """Views of the state and of the world that every step uses."""
@@ -97,10 +99,16 @@ class DepartureSimulator(Simulator):
         if self.world.info.reward_model == "table":
             self._kernel = kernel.step_table_by_category if by_category else kernel.step_table
             self._arguments = (plain["rewards"], *rule, *arrays)
-        else:
+        elif self.world.info.reward_model == "factors" and not self.world.rewards.calibrated:
             self._kernel = kernel.step_factors_by_category if by_category else kernel.step_factors
             factors = tuple(plain[name] for name in FACTORS)
             self._arguments = (factors, *self.world.info.reward_range, *rule, *arrays)
+        else:
+            self._kernel, self._advance = self._step_in_parts, kernel.advance_by_category
+            if not by_category:
+                self._advance = kernel.advance
+                rule = (plain["vectors"], np.float32(rules.threshold) * np.float32(rules.threshold), *rule[2:])
+            self._arguments = (*rule, *arrays)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in _BOUND}
@@ -136,6 +144,8 @@ class DepartureSimulator(Simulator):
         kernel.begin(
             lanes, seeds, self._users, *self._log, self._state, self._items, self._earned, self._shown
         )  # fmt: skip
+        if self.world.rewards.sequential:
+            self._memory[lanes] = self.world.rewards.fresh(self._state[kernel.USER, lanes])
 
     def step(self, actions: NDArray[Any]) -> Step:
         """Advance by one item a lane: integers (B,), 0..n_items-1, not shown before where repeats are forbidden."""
@@ -146,6 +156,23 @@ class DepartureSimulator(Simulator):
         if wrong != kernel.FINE:
             raise self._refusal(wrong, int(actions[wrong]))
         return Step(rewards, flags[0], flags[1])
+
+    def _step_in_parts(self, actions: NDArray[np.int64], *arguments: Any) -> int:
+        """A step as the fused kernels make it, for reward models that have none: rewards, memory, then departures."""
+        *rule, rewards, flags = arguments
+        wrong = self._rate(actions, self._shown, rewards)
+        if wrong == kernel.FINE:
+            if self.world.rewards.sequential:
+                self.world.rewards.remember(self._memory, actions, rewards, ~self.over)
+            self._advance(actions, *rule, rewards, flags)
+        return wrong
+
+    def _rate(self, actions: NDArray[np.int64], shown: NDArray[np.bool_], out: NDArray[np.float64]) -> int:
+        """Write what users would feel now in running lanes; FINE, or the first wrong lane, and nothing is written."""
+        wrong: int = kernel.first_wrong(actions, self.world.num_items, self._state, shown)
+        if wrong == kernel.FINE:
+            self.world.rewards.rate(self._state[kernel.USER], actions, self._memory, ~self.over, out)
+        return wrong
 
     def _refusal(self, lane: int, action: int) -> InvalidActionError:
         last = self.world.num_items - 1
@@ -181,8 +208,12 @@ class DepartureSimulator(Simulator):
         return _CAUSES[self._state[kernel.CAUSE, lanes]]
 
     def hidden(self) -> dict[str, Any]:
-        """User ids (B,) beside the world and the constants that decide when they leave."""
-        return {"user": self.user_ids(), "world": self.world, **self.constants()}
+        """User ids (B,) beside the world and the constants that decide when they leave.
+
+        Where rewards depend on the session also `memory` (B, width), the state of the reward model.
+        """
+        memory = {"memory": self._memory.copy()} if self.world.rewards.sequential else {}
+        return {"user": self.user_ids(), "world": self.world, **memory, **self.constants()}
 
     def user_ids(self) -> NDArray[np.int64]:
         """The user in each lane (B,)."""
@@ -203,11 +234,16 @@ class DepartureSimulator(Simulator):
 
     def opinions(self, lanes: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the users in these lanes would give every item now: float32 (len(lanes), n_items)."""
-        return self.world.user_rewards(self._state[kernel.USER, lanes])
+        return self._opinions_of(self._state[kernel.USER, lanes], lanes)
+
+    def _opinions_of(self, users: NDArray[Any], lanes: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What these users would give every item if they remembered what the lanes do."""
+        return self.world.user_rewards(users, self._memory[lanes])
 
     def changed(self) -> NDArray[np.bool_]:
         """Running lanes in which opinions, or what may be shown, may differ from the last step's beyond its item."""
-        return (self._state[kernel.STEPS] == 0) & ~self.over
+        begun = self.world.rewards.sequential | (self._state[kernel.STEPS] == 0)
+        return begun & ~self.over
 
     def forbidden(self) -> NDArray[np.bool_] | None:
         """Items that may not be shown now (B, n_items); None where all may."""
@@ -218,12 +254,10 @@ class DepartureSimulator(Simulator):
         return self._test(actions, self._rewards_of(actions), *self._test_arguments)
 
     def _rewards_of(self, actions: NDArray[np.int64]) -> NDArray[np.float32]:
-        users, arrays = self._state[kernel.USER], self.world.arrays
-        if self.world.info.reward_model == "table":
-            return np.asarray(arrays["rewards"])[users, actions].astype(np.float32)
         rewards = np.zeros(self.num_lanes)
-        factors = tuple(np.asarray(arrays[name]) for name in FACTORS)
-        kernel.multiply_out(actions, factors, *self.world.info.reward_range, self._state, NO_MASK, rewards)
+        wrong = self._rate(actions, NO_MASK, rewards)
+        if wrong != kernel.FINE:
+            raise self._refusal(wrong, int(actions[wrong]))
         return rewards.astype(np.float32)
 
     def references(self) -> dict[str, Callable[[], Reference]]:
