@@ -1,0 +1,291 @@
+"""Log files: good ones are read as they are, bad lines are counted with their numbers, hopeless files have a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsim_envs.errors import LogError, LongrecError
+from recsim_envs.worlds.logs.log import NO_CATEGORY, Log
+from recsim_envs.worlds.logs.reading import read_log
+
+ITEMS = 'item,title,categories\n1,Alpha,x|y\n2,Beta,\n3,"Gamma, the third",y|y\n'
+RATINGS = "user,item,rating,timestamp\nann,1,5,30\nann,2,1,10\nbob,3,4,20\n"
+
+
+def named(log: Log) -> list[tuple[str, str, float, float]]:
+    """User, item, value and time (-1 where unknown) of each row."""
+    rows = log.interactions
+    users, items = log.users.gather(rows.users), log.items["item"].gather(rows.items)
+    return list(zip(users, items, rows.values.tolist(), np.nan_to_num(rows.times, nan=-1.0).tolist(), strict=True))
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def writer(ratings: str | bytes = RATINGS, items: str | bytes = ITEMS, suffix: str = ".csv") -> tuple[Path, Path]:
+        paths = tmp_path / f"ratings{suffix}", tmp_path / f"items{suffix}"
+        for path, text in zip(paths, (ratings, items), strict=True):
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return paths
+
+    return writer
+
+
+def test_a_good_log_is_read_in_time_order(write):
+    log = read_log(*write())
+    assert named(log) == [("ann", "2", 1.0, 10.0), ("ann", "1", 5.0, 30.0), ("bob", "3", 4.0, 20.0)]
+    assert log.items.rows() == [
+        ("1", "Alpha", ["x", "y"], None),
+        ("2", "Beta", [NO_CATEGORY], None),
+        ("3", "Gamma, the third", ["y"], None),
+    ]
+    assert [p.bad for p in log.problems] == [0, 0]
+    assert log.replaced == 0
+
+
+def test_without_times_the_order_is_the_files(write):
+    log = read_log(*write("user,item,rating\nann,1,5\nann,2,1\nann,1,2\nbob,1,2\n"))
+    assert named(log) == [("ann", "2", 1.0, -1.0), ("ann", "1", 2.0, -1.0), ("bob", "1", 2.0, -1.0)]
+    assert log.replaced == 1
+
+
+def test_the_latest_of_several_ratings_counts(write):
+    log = read_log(*write("user,item,rating,timestamp\nann,1,5,30\nann,1,2,10\nbob,1,1,0\n"))
+    assert named(log) == [("ann", "1", 5.0, 30.0), ("bob", "1", 1.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-02", 86400.0),
+        ("1970-01-01T00:00:10", 10.0),
+        ("1970-01-01 00:00:10.25", 10.25),
+        ("1970-01-01T00:01", 60.0),
+        ("1970-01-01T00:00:10Z", 10.0),
+        ("1970-01-01T02:00:10+02:00", 10.0),
+        ("1.5e3", 1500.0),
+        ("-7", -7.0),
+        ("", -1.0),
+    ],
+)
+def test_dates_are_times_too(write, text, seconds):
+    log = read_log(*write(f"user,item,rating,timestamp\na,1,5,{text}\nb,2,4,1970-01-01\n"))
+    assert [row[3] for row in named(log)] == [seconds, 0.0]
+
+
+def test_other_column_names_and_delimiters(write):
+    paths = write("Stars;Customer;Sku\n5;ann;1\n3;bob;2\n", "Sku;Name\n1;Alpha\n2;Beta\n", suffix=".txt")
+    log = read_log(*paths, columns={"user": "Customer", "item": "Sku", "rating": "Stars", "title": "Name"})
+    assert log.users.to_list() == ["ann", "bob"]
+    assert log.items["categories"].to_list() == [[NO_CATEGORY], [NO_CATEGORY]]
+
+
+def test_parquet_with_typed_columns(tmp_path):
+    when = pl.Series([30, 10]).cast(pl.Datetime("ms"))
+    pl.DataFrame({"user": [7, 8], "item": [1, 2], "rating": [5.0, 2.5], "timestamp": when}).write_parquet(
+        tmp_path / "r.parquet"
+    )
+    pl.DataFrame({"item": [1, 2], "title": ["A", "B"], "categories": [["x", "y"], ["z"]]}).write_parquet(
+        tmp_path / "i.parquet"
+    )
+    log = read_log(tmp_path / "r.parquet", tmp_path / "i.parquet")
+    assert named(log) == [("7", "1", 5.0, 0.03), ("8", "2", 2.5, 0.01)]
+    assert log.items["categories"].to_list() == [["x", "y"], ["z"]]
+
+
+def test_every_kind_of_bad_line_is_counted_with_line_and_field(write):
+    ratings = (
+        "user,item,rating,timestamp\n"
+        "ann,1,5,30\n"
+        "\n"
+        "ann,2,nan,30\n"
+        "ann,2,inf,30\n"
+        "ann,2\n"
+        " ,2,4,30\n"
+        "-1,2,4,30\n"
+        "bob,1,4,30,extra\n"
+        "bob,99,4,30\n"
+        "bob,-3.0,4,30\n"
+        "bob,3,4,yesterday\n"
+        'bob,2,"four",1\n'
+        "bob,2,4,1\n"
+    )
+    log = read_log(*write(ratings), max_bad_share=0.9)
+    assert log.interactions.values.tolist() == [5.0, 4.0]
+    problems = log.problems[1]
+    assert (problems.lines, problems.bad) == (12, 10)
+    assert problems.examples == (
+        "line 4, field rating: 'nan' is no finite number",
+        "line 5, field rating: 'inf' is no finite number",
+        "line 6, 2 fields, but there are 4 columns",
+        "line 7, field user: is missing",
+        "line 8, field user: '-1' is a negative id",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("bob,1,4,30,extra", "5 fields, but there are 4 columns"),
+        ("bob,99,4,30", "field item: '99' is not in the items file"),
+        ("bob,-3.0,4,30", "field item: '-3.0' is a negative id"),
+        ("bob,3,4,yesterday", "field timestamp: 'yesterday' is neither seconds nor an ISO date"),
+        ("bob,3,4,inf", "field timestamp: 'inf' is neither seconds nor an ISO date"),
+        ('bob,2,"four",1', "field rating: 'four' is no finite number"),
+        ("bob,2,,1", "field rating: is missing"),
+        ('bob,"",1,1', "field item: is missing"),
+        ("   ", "1 fields, but there are 4 columns"),
+    ],
+)
+def test_every_kind_of_bad_line_has_words(write, line, message):
+    log = read_log(*write(f"{RATINGS}{line}\n"), max_bad_share=0.5)
+    assert log.problems[1].examples == (f"line 5, {message}",)
+
+
+def test_bad_items_are_skipped_and_their_ratings_with_them(write):
+    items = "item,title,categories\n1,Alpha,x\n1,Again,x\n2,,x\n3,Gamma,x\n"
+    log = read_log(*write(items=items), max_bad_share=0.5)
+    assert log.problems[0].examples == ("line 3, field item: '1' was listed before", "line 4, field title: is missing")
+    assert log.problems[1].examples == ("line 3, field item: '2' is not in the items file",)
+
+
+def test_quoted_line_breaks_do_not_shift_line_numbers(write):
+    items = 'item,title,categories\n1,"Alpha\nand more",x\n2,,x\n3,G,x\n'
+    log = read_log(*write(items=items), max_bad_share=0.5)
+    assert log.problems[0].examples[0].startswith("line 4, field title")
+
+
+@pytest.mark.parametrize(
+    ("ratings", "message"),
+    [
+        (
+            "user,item,rating\n" + "ann,1,bad\n" * 2 + "ann,1,5\n" * 98,
+            r"2 of 100 lines are bad, more than a share of 1\.0%\. line 2",
+        ),
+        ("user,item,stars\nann,1,5\n", r"no column 'rating'; it has 'user', 'item', 'stars'"),
+        ("user,item,rating,item\nann,1,5,1\n", r"column 'item' is there twice"),
+        ("user,item,rating\nann,1,4\nbob,2,4\n", "all ratings are equal"),
+        ("user,item,rating\n", "holds no data lines"),
+        ("", "is empty"),
+        ("user\titem\trating\nann\t1\t5\n", r"no column 'user', 'item'; .*no commas but tabs: .*\.tsv"),
+        (b"user,item,rating\nann,1,5\nb\xe9n,2,4\n", r"line 3: byte 0xe9 is not utf-8.*latin-1"),
+        (b"\xff\xfeu\x00s\x00e\x00r\x00", "not utf-8"),
+        ('user,item,rating\nann,1,"5\nbob,2,4\n', "bad|no good line"),
+    ],
+)
+def test_hopeless_ratings_files_have_a_name(write, ratings, message):
+    with pytest.raises(LogError, match=message) as caught:
+        read_log(*write(ratings))
+    assert "ratings.csv" in str(caught.value)
+
+
+def test_missing_files_and_meaningless_options(write, tmp_path):
+    ratings, items = write()
+    with pytest.raises(LogError, match=r"nowhere\.csv cannot be opened"):
+        read_log(ratings, tmp_path / "nowhere.csv")
+    with pytest.raises(LogError, match=r"nowhere\.parquet"):
+        read_log(tmp_path / "nowhere.parquet", items)
+    with pytest.raises(LogError, match="'usr' has no meaning"):
+        read_log(ratings, items, columns={"usr": "x"})
+    with pytest.raises(LogError, match="encoding 'klingon' is unknown"):
+        read_log(ratings, items, encoding="klingon")
+    (tmp_path / "fake.parquet").write_text("no parquet")
+    with pytest.raises(LogError, match="cannot be read as Parquet"):
+        read_log(tmp_path / "fake.parquet", items)
+
+
+def test_another_encoding_can_be_told(write):
+    log = read_log(*write("user,item,rating\nbén,1,5\nann,2,1\n".encode("latin-1")), encoding="latin-1")
+    assert log.users.to_list() == ["ann", "bén"]
+
+
+def test_names_of_our_own_columns_are_free_for_files_to_use(write):
+    for name in ("line", "row", " row", "\ufeff row", "fault", "value", "known", ""):
+        log = read_log(*write(f"{name},user,item,rating\n7,ann,1,5\n8,bob,2,1\n"))
+        assert log.interactions.values.tolist() == [5.0, 1.0]
+
+
+def test_ratings_that_no_model_can_hold_are_bad_lines(write):
+    log = read_log(*write("user,item,rating\nann,1,5\nann,2,1e39\nann,2,-2e12\nbob,1,2\n"), max_bad_share=0.5)
+    assert log.problems[1].examples == (
+        "line 3, field rating: '1e39' is beyond 1e+12",
+        "line 4, field rating: '-2e12' is beyond 1e+12",
+    )
+    with pytest.raises(LogError, match="all ratings are equal"):  # in float32 they are
+        read_log(*write("user,item,rating\nann,1,1\nbob,2,1.000000001\n"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"rating": "item"}, "column 'item' cannot be both item and rating"),
+        ({"user": "who", "timestamp": "who"}, "column 'who' cannot be both user and timestamp"),
+        ({"title": "categories"}, "column 'categories' cannot be both title and categories"),
+        ({"stars": "rating"}, "column 'stars' has no meaning"),
+    ],
+)
+def test_a_column_has_one_meaning(write, columns, message):
+    with pytest.raises(LogError, match=message):
+        read_log(*write(), columns=columns)
+
+
+def test_columns_may_change_places(write):
+    log = read_log(*write("rating,item,user\nann,1,5\nbob,2,1\n"), columns={"user": "rating", "rating": "user"})
+    assert log.interactions.values.tolist() == [5.0, 1.0]
+
+
+def test_ids_of_another_spelling_have_a_hint(write):
+    with pytest.raises(LogError, match=r"'1\.0' is not in the items file.*first item '1'.*3\.0 is not 3"):
+        read_log(*write("user,item,rating\nann,1.0,5\nann,2.0,1\n"), max_bad_share=1.0)
+
+
+def test_a_header_beyond_all_bounds_has_a_name(write):
+    with pytest.raises(LogError, match=r"ratings\.csv, line 1: field larger"):
+        read_log(*write("user,item,rating," + "x" * 200_000 + "\nann,1,5,0\n"))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(write):
+    assert len(read_log(*write("\ufeff" + RATINGS)).interactions) == 3
+
+
+def test_movielens_formats(tmp_path):
+    (tmp_path / "u.genre").write_text("unknown|0\nAction|1\nDrama|2\n\n")
+    items = '1|Café (1995)|01-Jan-1995||http://x|0|1|1\n2|B|||http://y|0|0|0\n3|"Quoted|||z|1|0|0\n'
+    (tmp_path / "u.item").write_bytes(items.encode("latin-1"))
+    (tmp_path / "u.data").write_text("1\t1\t3\t881250949\n1\t2\t5\t881250940\n2\t3\t1\t5\n")
+    log = read_log(tmp_path / "u.data", tmp_path / "u.item")
+    assert log.items["title"].to_list() == ["Café (1995)", "B", '"Quoted']
+    assert log.items["categories"].to_list() == [["Action", "Drama"], [NO_CATEGORY], ["unknown"]]
+    assert named(log)[0] == ("1", "2", 5.0, 881250940.0)
+    (tmp_path / "u.genre").unlink()
+    with pytest.raises(LogError, match=r"u\.genre cannot be opened"):
+        read_log(tmp_path / "u.data", tmp_path / "u.item")
+
+
+def test_the_real_movielens_100k(shared_data):
+    log = read_log(shared_data / "ml-100k" / "u.data", shared_data / "ml-100k" / "u.item")
+    assert (len(log.interactions), len(log.items), len(log.users)) == (100_000, 1682, 943)
+    assert [p.bad for p in log.problems] == [0, 0]
+    assert np.bincount(log.interactions.values.astype(int)).tolist() == [0, 6110, 11370, 27145, 34174, 21201]
+    assert log.users[[0, 9, 942]].to_list() == ["1", "10", "943"]
+    assert "Misérables, Les (1995)" in log.items["title"]
+    assert log.items["categories"][0].to_list() == ["Animation", "Children's", "Comedy"]
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_our_errors(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / "fuzz"
+    folder.mkdir(exist_ok=True)
+    (folder / "r.csv").write_bytes(b"user,item,rating\n" + data)
+    (folder / "i.csv").write_text(ITEMS)
+    try:
+        log = read_log(folder / "r.csv", folder / "i.csv", max_bad_share=1.0)
+    except LongrecError:
+        return
+    assert len(log.interactions)
+    assert log.items["item"].to_list() == ["1", "2", "3"]
