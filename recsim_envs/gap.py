@@ -31,6 +31,8 @@ REPLICATES: Final = 2000
 CYCLE: Final = "best-cycle"
 PLANNER: Final = "planner"
 Progress = Callable[[str], None]
+MakeSimulator = Callable[[int, str], Simulator]
+"""Builds a simulator of so many lanes for a split, "train" or "test"."""
 Floats = NDArray[np.float64]
 
 
@@ -78,25 +80,45 @@ def horizon_gap(
     Options are those of `gymnasium.make`. The cycle is searched for on train users only. `progress` is told what is
     being played. Raises `ConfigurationError` for an id or option that does not exist.
     """
+
+    def make(lanes: int, split: str) -> Simulator:
+        return make_simulator(env_id, lanes, split=split, **options)
+
+    return measured_gap(make, env_id, episodes=episodes, seed=seed, progress=progress, options=options)
+
+
+def measured_gap(
+    make: MakeSimulator,
+    name: str,
+    *,
+    episodes: int = 500,
+    seed: int = 0,
+    progress: Progress | None = None,
+    options: dict[str, Any] | None = None,
+) -> Gap:
+    """The gap of simulators that need no id: `make(lanes, split)` builds one. `name` and `options` are for the record.
+
+    The same simulators give what `horizon_gap` gives.
+    """
     tell = progress or (lambda _: None)
     tell(f"{CYCLE} (searching)")
-    cycle = best_cycle(lambda lanes: make_simulator(env_id, lanes, split="train", **options), seed)
-    simulator = make_simulator(env_id, episodes, split="test", **options)
-    seeds = rng.bits_array(rng.derive_seed("horizon-gap", seed), np.arange(episodes), rng.EPISODE) >> np.uint64(1)
+    cycle = best_cycle(lambda lanes: make(lanes, "train"), seed)
+    simulator = make(episodes, "test")
+    seeds = session_seeds(episodes, seed)
     returns, lengths = {}, {}
-    for name, make in _policies(simulator, cycle, seeds).items():
-        tell(name)
-        returns[name], steps = play(simulator, make, seeds)
-        lengths[name] = float(steps.mean())
+    for policy, maker in reference_policies(simulator, cycle, seeds).items():
+        tell(policy)
+        returns[policy], steps = play(simulator, maker, seeds)
+        lengths[policy] = float(steps.mean())
     users = simulator.user_ids()
-    informed = [name for name in returns if name == CYCLE or name.startswith("myopic")]
-    best = max(informed, key=lambda name: returns[name].mean())
+    informed = [policy for policy in returns if policy == CYCLE or policy.startswith("myopic")]
+    best = max(informed, key=lambda policy: returns[policy].mean())
     return Gap(
-        env_id=env_id,
-        options=options,
+        env_id=name,
+        options=options or {},
         episodes=episodes,
         seed=seed,
-        scores={name: interval(users, lambda mean: mean, values) for name, values in returns.items()},
+        scores={policy: interval(users, lambda mean: mean, values) for policy, values in returns.items()},
         lengths=lengths,
         cycle=cycle.tolist(),
         best_myopic=best,
@@ -104,9 +126,15 @@ def horizon_gap(
     )
 
 
-def _policies(
+def session_seeds(episodes: int, seed: int) -> NDArray[np.uint64]:
+    """The seeds of the sessions that a gap is measured on, uint64 (episodes,)."""
+    return rng.bits_array(rng.derive_seed("horizon-gap", seed), np.arange(episodes), rng.EPISODE) >> np.uint64(1)
+
+
+def reference_policies(
     simulator: Simulator, cycle: NDArray[np.int64], seeds: NDArray[np.uint64]
 ) -> dict[str, Callable[[], Reference]]:
+    """What a gap is measured between, by name, each with a function that makes one for this simulator."""
     found: dict[str, Callable[[], Reference]] = {"random": lambda: uniform(simulator, seeds)}
     if not simulator.task.candidates:
         found["popular"] = lambda: popular(simulator)
