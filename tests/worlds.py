@@ -115,3 +115,14 @@ def _calibration(wanted: bool) -> Arrays:
     """A map with a step, a slope and a plateau."""
     knots = [[0.5, 1.0, 2.5, 3.0, 3.5, 6.0], [1.0, 2.25, 2.25, 3.5, 4.5, 5.0]]
     return {"calibration": np.array(knots, np.float32)} if wanted else {}
+
+
+def every_kind() -> dict[str, World]:
+    """One small world for each way that rewards are computed."""
+    return {
+        "table": tiny_world(),
+        "factors": tiny_factor_world(),
+        "calibrated": tiny_factor_world(calibrated=True),
+        "deepfm": tiny_deepfm_world(calibrated=True),
+        "gru": tiny_gru_world(),
+    }

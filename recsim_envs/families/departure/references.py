@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 POOL: Final = 96  # how many of a user's best items a cycle is sought in first; widened fourfold until one is found
 MAX_POOL: Final = 1536
 NODE_LIMIT: Final = 2000  # branch-and-bound nodes of one search
-CHUNK: Final = 512  # lanes whose opinions of the whole catalogue are held at once
+HASTY_LIMIT: Final = 100  # where every plan lasts one step; longer searches found no better sessions
+CHUNK: Final = 512  # lanes whose opinions of the whole catalogue are held at once, fewer where that is more than
+HELD: Final = 1 << 25  # opinions
 
 
 class Myopic:
@@ -64,6 +66,8 @@ class Planner:
     Where the plan's next item would make the user leave, or may not be shown, and where there is no plan, the
     dearest item that keeps the user takes its place. The last step needs no care if leaving pays. Plans are made
     when a session begins and made anew when tastes or the catalogue have changed: changes to come are not foreseen.
+    Where every item moves tastes (sequential reward models) that is at every step: what an item will do to the rewards
+    of those after it is not part of the plan, which is no bound there.
     """
 
     def __init__(self, simulator: DepartureSimulator) -> None:
@@ -72,6 +76,7 @@ class Planner:
         size = 1 if off else min(rules.window + 1, rules.horizon)
         self._plans = np.full((simulator.num_lanes, size), -1, np.int64)
         catalogue = simulator.world.catalogue
+        self._nodes = HASTY_LIMIT if simulator.world.rewards.sequential else NODE_LIMIT
         self._member = catalogue.category_matrix().astype(np.int64) if rules.leave_by == "category" else None
 
     def __call__(self) -> NDArray[np.int64]:
@@ -112,9 +117,9 @@ class Planner:
         rules, size = self._simulator.rules, self._plans.shape[1]
         if self._member is not None:
             room = rules.category_limit + 1
-            return items[best_packing(values[items], self._member[items], size, room, NODE_LIMIT)]
+            return items[best_packing(values[items], self._member[items], size, room, self._nodes)]
         vectors = np.asarray(self._simulator.world.arrays["vectors"])[items]
-        return items[best_cycle(values[items], vectors, size, rules.threshold, NODE_LIMIT)]
+        return items[best_cycle(values[items], vectors, size, rules.threshold, self._nodes)]
 
 
 def dearest(
@@ -125,12 +130,13 @@ def dearest(
     Where no such item is left, the dearest that is not `forbidden` (B, n_items).
     """
     out = np.zeros(len(rows), np.int64)
-    for start in range(0, len(rows), CHUNK):
-        lanes = rows[start : start + CHUNK]
+    chunk = max(1, min(CHUNK, HELD // simulator.world.num_items))
+    for start in range(0, len(rows), chunk):
+        lanes = rows[start : start + chunk]
         values = simulator.opinions(lanes)
         if forbidden is not None:
             values[forbidden[lanes]] = -np.inf
-        found = out[start : start + CHUNK]
+        found = out[start : start + chunk]
         found[:] = values.argmax(axis=1)
         if staying:
             _go_on_until_they_stay(simulator, lanes, values, found)

@@ -15,9 +15,10 @@ from recsim_envs.errors import ConfigurationError, InvalidActionError, WorldErro
 from recsim_envs.families import make_family
 from recsim_envs.worlds.world import World
 from tests.recsim_envs.families.reference import ReferenceSession, category_sets
-from tests.worlds import tiny_factor_world, tiny_world
+from tests.recsim_envs.worlds.reward_reference import ReferenceUser
+from tests.worlds import every_kind, tiny_world
 
-WORLDS = {"table": tiny_world(), "factors": tiny_factor_world()}
+WORLDS = every_kind()
 OPTIONS = st.builds(
     lambda common, rule: common | rule,
     st.fixed_dictionaries(
@@ -45,8 +46,8 @@ def start(simulator, seeds):
 
 def references(simulator, world, options):
     vectors = world.arrays["vectors"].astype(np.float64).tolist()
-    tables = world.user_rewards(simulator.user_ids()).astype(np.float64)
-    return [ReferenceSession(table.__getitem__, vectors, category_sets(world), **options) for table in tables]
+    users = [ReferenceUser(world, user) for user in simulator.user_ids().tolist()]
+    return [ReferenceSession(user.show, vectors, category_sets(world), **options) for user in users]
 
 
 @settings(max_examples=150, deadline=None)
@@ -147,8 +148,9 @@ def test_splits_are_disjoint_and_all_of_them_are_drawn():
     assert not seen["train"] & seen["test"]
 
 
-def test_a_session_does_not_depend_on_its_lane_or_its_neighbours():
-    world = WORLDS["factors"]
+@pytest.mark.parametrize("name", sorted(WORLDS))
+def test_a_session_does_not_depend_on_its_lane_or_its_neighbours(name):
+    world = WORLDS[name]
     wide = make_family("departure", 50, world=world)
     narrow = make_family("departure", 2, world=world)
     start(wide, np.arange(50))
@@ -183,14 +185,18 @@ def test_arrays_are_fresh():
     assert all(np.array_equal(before[key], kept[key]) for key in kept)
 
 
+@pytest.mark.parametrize("name", sorted(WORLDS))
 @pytest.mark.parametrize("bad", [[30, 0], [0, -1], [2**40, 0]])
-def test_an_action_out_of_range_moves_nothing(bad):
-    simulator = make_family("departure", 2, world=WORLDS["table"])
+def test_an_action_out_of_range_moves_nothing(bad, name):
+    simulator = make_family("departure", 2, world=WORLDS[name])
     start(simulator, [1, 2])
-    before = simulator.observe()
+    before, remembered = simulator.observe(), simulator._memory.copy()
     with pytest.raises(InvalidActionError, match=r"lane [01], step 0: action .* out of range; items are 0\.\.29"):
         simulator.step(np.array(bad))
     assert all(np.array_equal(before[k], v) for k, v in simulator.observe().items())
+    assert np.array_equal(simulator._memory, remembered)
+    with pytest.raises(InvalidActionError, match="is out of range"):
+        simulator.stays(np.array(bad))
 
 
 @pytest.mark.parametrize(
@@ -257,8 +263,9 @@ def test_what_is_no_world_is_refused(world):
 
 
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda simulator: pickle.loads(pickle.dumps(simulator))])
-def test_a_copy_goes_on_alone(clone, tmp_path):
-    world = WORLDS["table"].save(tmp_path / "world")
+@pytest.mark.parametrize("name", sorted(WORLDS))
+def test_a_copy_goes_on_alone(clone, name, tmp_path):
+    world = WORLDS[name].save(tmp_path / "world")
     original = make_family("departure", 4, world=world, threshold=0.0, r_min=0.0)
     start(original, np.arange(4))
     original.step(np.array([1, 2, 3, 4]))
@@ -305,3 +312,49 @@ def test_rewards_below_nothing_stay_in_range_where_leaving_forfeits_them():
     low, high = simulator.task.reward_range
     assert rewards.tolist() == [0.0]
     assert low <= rewards[0] <= high
+
+
+def felt(simulator, actions):
+    """What the users in all lanes would give these items now."""
+    lanes = np.arange(simulator.num_lanes)
+    return simulator.opinions(lanes)[lanes, actions]
+
+
+@pytest.mark.parametrize("rule", [{"threshold": 1.5}, {"leave_by": "category", "category_limit": 1, "window": 3}])
+@pytest.mark.parametrize("protocol", ["FB", "NX_0", "NX_10"])
+def test_opinions_follow_the_session_where_the_world_is_sequential(protocol, rule):
+    simulator = make_family("departure", 20, world=WORLDS["gru"], protocol=protocol, leaving_pays=True, **rule)
+    start(simulator, np.arange(20))
+    first = simulator.opinions(np.arange(20))
+    assert np.array_equal(first, WORLDS["gru"].user_rewards(simulator.user_ids()))
+    for t in range(8):
+        assert np.array_equal(simulator.changed(), ~simulator.over)
+        over, actions = simulator.over, (np.arange(20) * 7 + t * 4) % 30
+        expected, remembered = np.where(over, 0.0, felt(simulator, actions)), simulator.hidden()["memory"]
+        assert np.array_equal(simulator.step(actions).rewards, expected)
+        moved = np.any(simulator.hidden()["memory"] != remembered, axis=1)
+        assert np.array_equal(moved, ~over)  # a session that is over is left alone
+    assert np.abs(simulator.opinions(np.arange(20)) - first).max() > 0.5
+
+
+def test_the_reward_that_leaving_forfeits_was_felt_all_the_same():
+    options = {"world": WORLDS["gru"], "split": "all", "threshold": 0.0, "r_min": 4.0}
+    pays, forfeits = (make_family("departure", 30, leaving_pays=pays, **options) for pays in (True, False))
+    for simulator in (pays, forfeits):
+        start(simulator, np.arange(30))
+        for t in range(2):
+            rewards = simulator.step((np.arange(30) + t) % 30).rewards
+    assert np.any(rewards == 0.0)
+    assert np.array_equal(pays.hidden()["memory"], forfeits.hidden()["memory"])
+
+
+def test_a_new_session_begins_with_what_the_log_left():
+    simulator = make_family("departure", 6, world=WORLDS["gru"], split="all", threshold=0.0, r_min=0.0)
+    start(simulator, np.arange(6))
+    simulator.step(np.arange(6))
+    kept = simulator.hidden()["memory"]
+    simulator.begin(np.array([1, 4]), np.array([50, 51], np.uint64))
+    memory, states = simulator.hidden()["memory"], WORLDS["gru"].arrays["user_states"]
+    assert np.array_equal(memory[[1, 4]], states[simulator.user_ids()[[1, 4]]])
+    assert np.array_equal(memory[[0, 2, 3, 5]], kept[[0, 2, 3, 5]])
+    assert "memory" not in make_family("departure", 1, world=WORLDS["deepfm"]).hidden()

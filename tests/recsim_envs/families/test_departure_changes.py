@@ -16,9 +16,9 @@ from recsim_envs.errors import ConfigurationError, InvalidActionError
 from recsim_envs.families import make_family
 from recsim_envs.families.departure.changing import COHORTS, ON_OFFER
 from recsim_envs.worlds import resolve
-from tests.worlds import tiny_factor_world, tiny_world
+from tests.worlds import every_kind, tiny_gru_world, tiny_world
 
-WORLDS = {"table": tiny_world(), "factors": tiny_factor_world()}
+WORLDS = every_kind()
 CALM = {"threshold": 0.0, "r_min": 0.0}  # nobody leaves
 
 
@@ -47,15 +47,16 @@ def test_without_changes_it_is_the_departure_family(world, seed, protocol):
 @pytest.mark.parametrize("world", sorted(WORLDS))
 def test_drifting_users_come_to_give_a_friends_rewards_category_by_category(world):
     simulator = changing(40, world, drift=3, horizon=10, **CALM)
-    hidden, tables = simulator.hidden(), WORLDS[world].user_rewards(np.arange(12))
+    hidden, lanes = simulator.hidden(), np.arange(40)
     assert set(np.unique(hidden["turns"])) == {3, 6, 9, 12}  # four phases; at 12 the session is over
     assert (hidden["friend"] != hidden["user"]).mean() > 0.8
     for t in range(10):
         actions = rng.below_array(30, 5, t, 2, np.arange(40))
         turned = hidden["turns"][np.arange(40), actions % 3] <= t  # the main category of item i is i % 3
         speaker = np.where(turned, hidden["friend"], hidden["user"])
-        expected = tables[speaker, actions]
-        assert np.array_equal(simulator.opinions(np.arange(40))[np.arange(40), actions], expected)
+        memory = simulator.hidden().get("memory")  # stays the lane's own, whoever speaks
+        expected = WORLDS[world].user_rewards(speaker, memory)[lanes, actions]
+        assert np.array_equal(simulator.opinions(lanes)[lanes, actions], expected)
         assert np.array_equal(simulator.step(actions).rewards.astype(np.float32), expected)
         assert np.array_equal(simulator.user_ids(), hidden["user"])
 
@@ -97,6 +98,16 @@ def test_what_is_not_on_offer_is_not_shown():
         simulator.step(simulator.infos()["action_mask"].argmin(axis=1))
     assert simulator.step(simulator.infos()["action_mask"].argmin(axis=1)).truncated.all()
     assert simulator.causes().tolist() == ["horizon"] * 6
+
+
+def test_what_is_not_shown_is_not_remembered():
+    simulator = changing(6, "gru", churn=4, horizon=9, **CALM)
+    closed, before = simulator.infos()["action_mask"].argmin(axis=1), simulator.hidden()["memory"]
+    actions = np.where(np.arange(6) < 3, closed, simulator.infos()["action_mask"].argmax(axis=1))
+    simulator.step(actions)
+    moved = np.any(simulator.hidden()["memory"] != before, axis=1)
+    assert moved.tolist() == [False] * 3 + [True] * 3
+    assert np.array_equal(simulator.changed(), np.ones(6, bool))
 
 
 @pytest.mark.parametrize("rule", [{"threshold": 1.5}, {"leave_by": "category", "category_limit": 0}])
@@ -154,9 +165,10 @@ def test_shifted_splits_stay_apart():
 OPTIONS = {"drift": 2, "churn": 3, "shift": 0.5}
 
 
-def test_a_session_does_not_depend_on_its_lane_or_its_neighbours():
-    wide = make_family("changing-departure", 50, world=WORLDS["table"], **OPTIONS)
-    narrow = make_family("changing-departure", 2, world=WORLDS["table"], **OPTIONS)
+@pytest.mark.parametrize("world", sorted(WORLDS))
+def test_a_session_does_not_depend_on_its_lane_or_its_neighbours(world):
+    wide = make_family("changing-departure", 50, world=WORLDS[world], **OPTIONS)
+    narrow = make_family("changing-departure", 2, world=WORLDS[world], **OPTIONS)
     wide.begin(np.arange(50), np.arange(50, dtype=np.uint64))
     narrow.begin(np.arange(2), np.array([41, 7], np.uint64))
     for t in range(20):
@@ -167,8 +179,9 @@ def test_a_session_does_not_depend_on_its_lane_or_its_neighbours():
 
 
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda simulator: pickle.loads(pickle.dumps(simulator))])
-def test_a_copy_goes_on_alone(clone):
-    original = changing(4, **OPTIONS)
+@pytest.mark.parametrize("world", ["table", "gru"])
+def test_a_copy_goes_on_alone(clone, world):
+    original = changing(4, world, **OPTIONS)
     original.step(np.arange(4))
     copied = clone(original)
     one, other = original.step(np.arange(4, 8)), copied.step(np.arange(4, 8))
@@ -177,8 +190,9 @@ def test_a_copy_goes_on_alone(clone):
 
 @pytest.mark.parametrize("options", [{"drift": 5}, {"churn": 5}, {"drift": 4, "churn": 3, "leaving_pays": True}])
 @pytest.mark.parametrize("rule", [{"threshold": 1.5}, {"leave_by": "category", "category_limit": 1, "window": 3}])
-def test_the_planner_follows_the_changes(options, rule):
-    world, sessions = tiny_world(users=40, items=400, threshold=1.5), 20
+@pytest.mark.parametrize("make", [tiny_world, tiny_gru_world])
+def test_the_planner_follows_the_changes(make, options, rule):
+    world, sessions = make(users=40, items=400, threshold=1.5), 20
     returns = {}
     for name in ("planner", "myopic-no-repeat"):
         simulator = make_family("changing-departure", sessions, world=world, split="test", **options, **rule)

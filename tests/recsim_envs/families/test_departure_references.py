@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from recsim_envs import rng
 from recsim_envs.families import make_family
+from recsim_envs.families.departure import references
 from recsim_envs.families.departure.planning import CliqueSearch, best_cycle, best_packing, far_apart
 from recsim_envs.worlds import resolve
 from tests.recsim_envs.families.reference import ReferenceSession, category_sets
-from tests.worlds import tiny_factor_world, tiny_world
+from tests.worlds import tiny_deepfm_world, tiny_factor_world, tiny_gru_world, tiny_world
 
 
 def play(world, name="planner", sessions=8, **options):
@@ -83,7 +84,7 @@ def test_equals_exhaustive_search_by_category(seed, window, limit):
 
 
 @pytest.mark.parametrize("protocol", ["FB", "NX_0", "NX_20"])
-@pytest.mark.parametrize("make", [tiny_world, tiny_factor_world])
+@pytest.mark.parametrize("make", [tiny_world, tiny_factor_world, tiny_deepfm_world])
 def test_comes_near_the_bound_on_small_worlds(make, protocol):
     sim, returns = play(make(users=40, items=300, threshold=2.0), sessions=20, protocol=protocol)
     assert set(sim.causes()) == {"horizon"}
@@ -124,6 +125,25 @@ def test_reaches_the_proven_bound_on_videos(protocol, blocks):
     assert set(sim.causes()) == {"horizon"}
     assert np.all(returns <= np.array(bounds) + 1e-3)
     assert returns.sum() >= 0.998 * sum(bounds)
+
+
+@pytest.mark.parametrize("protocol", ["FB", "NX_0", "NX_10"])
+@pytest.mark.parametrize("rule", [{"threshold": 2.5}, {"leave_by": "category", "window": 4, "category_limit": 1}])
+def test_plans_anew_where_every_item_moves_tastes(rule, protocol):
+    """It keeps everybody, and earns what the rule of thumb does: neither sees what an item will do to later rewards."""
+    world, options = tiny_gru_world(users=40, items=300), rule | {"leaving_pays": True, "protocol": protocol}
+    sim, planned = play(world, sessions=20, **options)
+    assert np.all(sim.steps == sim.horizon)
+    for name, least in (("myopic", 1.0), ("rule-staying", 0.99)):
+        assert planned.sum() >= least * play(world, name, sessions=20, **options)[1].sum()
+
+
+def test_opinions_of_many_lanes_are_held_in_pieces(monkeypatch):
+    world, found = tiny_gru_world(users=40, items=50), []
+    for held in (1, 120, 1 << 25):
+        monkeypatch.setattr(references, "HELD", held)
+        found.append(play(world, "rule-staying", sessions=9, threshold=2.0)[1].tolist())
+    assert found[0] == found[1] == found[2]
 
 
 def test_shows_the_best_item_for_ever_where_the_distance_rule_is_off():

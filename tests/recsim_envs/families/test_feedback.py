@@ -16,7 +16,7 @@ from recsim_envs.errors import ConfigurationError
 from recsim_envs.families import make_family
 from recsim_envs.families.feedback.kernel import LARGEST_NORMAL, NOISE
 from recsim_envs.families.feedback.roles import ROLES
-from tests.worlds import tiny_world
+from tests.worlds import tiny_gru_world, tiny_world
 
 WORLD = tiny_world()
 LANES = 6
@@ -42,7 +42,14 @@ def drawn(simulator, seed, t):
 @pytest.mark.parametrize("of", ["departure", "changing-departure", "interest-evolution", "boredom"])
 def test_without_options_it_is_the_family_itself(of):
     inner = None if "departure" in of else {}
-    layer, alone = pair(of=of, inner=inner)
+    check_the_same(*pair(of=of, inner=inner))
+
+
+def test_without_options_it_is_the_family_itself_where_the_world_is_sequential():
+    check_the_same(*pair(inner={"world": tiny_gru_world(), "split": "all"}))
+
+
+def check_the_same(layer, alone):
     for t in range(12):
         actions = drawn(alone, 1, t)
         assert all(np.array_equal(a, b) for a, b in zip(layer.step(actions), alone.step(actions), strict=True))
