@@ -157,9 +157,10 @@ class DelimitedTable(Table):
                 try:
                     decoder.decode(line, final=not line)
                 except UnicodeDecodeError as error:
+                    wrong = f"line {number if line else number - 1}: byte 0x{error.object[error.start]:02x}"
                     return LogError(
-                        f"{self._path}, line {number if line else number - 1}: byte 0x{error.object[error.start]:02x} is not "
-                        f"{self._encoding}; pass the file's encoding, for example --encoding latin-1"
+                        f"{self._path}, {wrong} is not {self._encoding}; pass the file's encoding, for example "
+                        "--encoding latin-1"
                     )
         return None
 

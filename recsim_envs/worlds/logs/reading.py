@@ -65,7 +65,8 @@ def read_log(
         problems.append(found)
     builder = LogBuilder(shelf)
     table = _open_ratings(ratings, encoding)
-    chosen = choose_columns(table, RATINGS_COLUMNS, ("rating", "timestamp"), given)
+    about = {} if _is_named(ratings, "u.data") else given
+    chosen = choose_columns(table, RATINGS_COLUMNS, ("rating", "timestamp"), about)
     problems.append(_read_rows(table, chosen, builder, shelf, max_bad_share, tell))
     log = builder.build(problems, implicit="rating" not in chosen)
     _demand_use(table, log, shelf)

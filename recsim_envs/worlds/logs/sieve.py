@@ -143,8 +143,7 @@ def missing(*fields: str) -> list[Fault]:
 
 def negative(field: str) -> Fault:
     """The fault of rows whose id is a negative number, which logs have where none is known."""
-    numeric = pl.col(field).str.strip_prefix("-").str.contains(r"^[0-9]+(\.0*)?$")
-    return Fault(pl.col(field).str.starts_with("-") & numeric, field, "is a negative id")
+    return Fault(pl.col(field).cast(pl.Float64, strict=False) < 0, field, "is a negative id")
 
 
 def demand_one_spelling(label: str, field: str, ids: pl.Series) -> None:

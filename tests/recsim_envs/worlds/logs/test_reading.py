@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsim_envs.errors import LogError, LongrecError
+from recsim_envs.worlds.logs import delimited
 from recsim_envs.worlds.logs.log import NO_CATEGORY, Log
-from recsim_envs.worlds.logs.reading import read_log
+from recsim_envs.worlds.logs.reading import propose_columns, read_log
 
 ITEMS = 'item,title,categories\n1,Alpha,x|y\n2,Beta,\n3,"Gamma, the third",y|y\n'
 RATINGS = "user,item,rating,timestamp\nann,1,5,30\nann,2,1,10\nbob,3,4,20\n"
@@ -275,6 +277,167 @@ def test_the_real_movielens_100k(shared_data):
     assert log.users[[0, 9, 942]].to_list() == ["1", "10", "943"]
     assert "Misérables, Les (1995)" in log.items["title"]
     assert log.items["categories"][0].to_list() == ["Animation", "Children's", "Comedy"]
+
+
+def test_without_ratings_every_row_is_a_signal(write):
+    log = read_log(*write("user,item,timestamp\nann,1,5\nann,1,7\nbob,2,1\n"))
+    assert named(log) == [("ann", "1", 1.0, 7.0), ("bob", "2", 1.0, 1.0)]
+    assert (log.implicit, log.replaced) == (True, 1)
+    told = read_log(*write("user,item,rating\nann,1,5\nbob,2,5\n"), columns={"rating": ""})
+    assert told.implicit
+    assert told.interactions.values.tolist() == [1.0, 1.0]
+    assert not read_log(*write()).implicit
+
+
+def test_without_items_the_shelf_is_what_occurs(write):
+    log = read_log(write("user,item,rating\nann,10,5\nann,9,1\nbob,x,1\n")[0])
+    assert log.items.rows() == [(name, name, [NO_CATEGORY], None) for name in ("9", "10", "x")]
+    assert len(log.problems) == 1
+
+
+def test_texts_and_semicolons(write):
+    items = "item,title,categories,text\n1,A,x; y,Long ago\n2,B,,\n3,C,a,b\n"
+    log = read_log(*write(items=items))
+    assert log.items["text"].to_list() == ["Long ago", None, "b"]
+    assert log.items["categories"].to_list() == [["x", "y"], [NO_CATEGORY], ["a"]]
+    bars = read_log(*write(items="item,title,categories\n1,A,x;y|z\n2,B,v;w\n3,C,\n"))
+    assert bars.items["categories"].to_list() == [["x;y", "z"], ["v;w"], [NO_CATEGORY]]
+
+
+def test_frames_in_place_of_files(write):
+    ratings, items = write()
+    frames = [pl.read_csv(path) for path in (ratings, items)]
+    expected = named(read_log(ratings, items))
+    assert named(read_log(*frames)) == expected
+    assert named(read_log(frames[0].lazy(), frames[1].to_arrow())) == expected
+    assert [p.file for p in read_log(*frames).problems] == ["the frame", "the frame"]
+    broken = frames[0].with_columns(rating=pl.Series([5.0, float("nan"), 1.0]))
+    assert read_log(broken, items, max_bad_share=0.5).problems[1].examples == ("row 2, field rating: is missing",)
+
+
+def test_pandas_frames(write):
+    pytest.importorskip("pandas")
+    ratings, items = write()
+    frames = [pl.read_csv(path).to_pandas() for path in (ratings, items)]
+    assert named(read_log(*frames)) == named(read_log(ratings, items))
+    frames[0].loc[0, "item"] = None  # which makes 2 to 2.0
+    with pytest.raises(LogError, match=r"row 1, field item: is missing; row 2, field item: '2\.0' is not in the items"):
+        read_log(*frames)
+
+
+def test_one_name_for_the_item_in_each_file(write):
+    paths = write("user,sku,rating\nann,1,5\nbob,2,3\n", "id,title\n1,Alpha\n2,Beta\n")
+    log = read_log(*paths, columns={"item": "sku", "items.item": "id"})
+    assert log.items["title"].to_list() == ["Alpha", "Beta"]
+
+
+@pytest.mark.parametrize(
+    ("ratings", "items", "message"),
+    [
+        (
+            "userId,movieId,rating\nann,1,5\n",
+            ITEMS,
+            r"ratings.*no column 'user', 'item'.*--columns user=userId,item=mov",
+        ),
+        ("user,item,stars\nann,1,5\n", ITEMS, r"no column 'rating'.*--columns rating=stars \(rating= if that is not"),
+        ("user,item,rating,ts\nann,1,5,1\n", ITEMS, r"no column 'timestamp'.*--columns timestamp=ts \(timestamp= if"),
+        (
+            RATINGS,
+            "id,name,genres\n1,A,\n",
+            r"items.*--columns items\.item=id,title=name,categories=genres \(categories=",
+        ),
+        ("who,what,how\nann,1,5\n", ITEMS, r"it has 'who', 'what', 'how'\. Say which is which"),
+    ],
+)
+def test_guesses_are_told_and_never_taken(write, ratings, items, message):
+    with pytest.raises(LogError, match=message):
+        read_log(*write(ratings, items))
+
+
+def test_what_is_guessed_can_be_confirmed(write):
+    paths = write("Reviewer ID;movieId;overall;unixReviewTime\nann;1;5;1\n", "id;Name;Genres\n1;A;\n", suffix=".txt")
+    guess = propose_columns(*paths)
+    assert guess == {
+        "user": "Reviewer ID",
+        "item": "movieId",
+        "rating": "overall",
+        "timestamp": "unixReviewTime",
+        "items.item": "id",
+        "title": "Name",
+        "categories": "Genres",
+    }
+    assert "user" not in propose_columns(*paths, columns={"user": "overall"})
+    assert propose_columns(*write()) == {}
+    assert propose_columns(*write("user,asin,rating\n", "asin,title\n")) == {"item": "asin"}
+
+
+@pytest.mark.parametrize(
+    ("ratings", "items", "message"),
+    [
+        ("user,item,rating\nann,1,5\nann,2,1\n", ITEMS, "ratings.*only one user, 'ann'"),
+        ("user,item,rating\n7,1,5\n7.0,2,1\n", ITEMS, r"ratings.*field user: '7' is also written as '7\.0'"),
+        ("user,item,rating\n7,1,5\n8,1.00,1\n", None, r"ratings.*field item: '1' is also written as '1\.00'"),
+        (RATINGS, "item,title\n1,A\n1.0,B\n", r"items.*field item: '1' is also written as '1\.0'"),
+        (RATINGS, "item,title\n1,\n2,\n", r"items.*2 of 2 lines are bad.*line 2, field title: is missing"),
+        (RATINGS, "item,title\n-1,A\n2,B\n", r"items.*line 2, field item: '-1' is a negative id"),
+    ],
+)
+def test_logs_of_no_use_have_a_name(write, ratings, items, message):
+    paths = write(ratings, items or ITEMS)
+    with pytest.raises(LogError, match=message):
+        read_log(paths[0], None if items is None else paths[1])
+
+
+def test_hopeless_files_are_not_read_to_their_end(write, monkeypatch):
+    monkeypatch.setattr(delimited, "_BLOCK", 1000)
+    stages = []
+    bad_first = "user,item,rating\n" + "ann,1,bad\n" * 8000 + "ann,1,5\nbob,1,4\n" * 12_000
+    with pytest.raises(LogError, match=r"of its first \d+ lines are bad.*line 2, field rating: 'bad'"):
+        read_log(*write(bad_first), max_bad_share=0.1, progress=lambda *told: stages.append(told))
+    assert stages[-1][0] == "reading ratings"
+    assert stages[-1][1] < stages[-1][2] == len(bad_first)
+    log = read_log(*write(bad_first), max_bad_share=0.3)
+    assert (log.problems[1].bad, log.problems[1].lines) == (8000, 32_000)
+
+
+def test_progress_is_told_in_bytes(write):
+    told = []
+    read_log(*write(), progress=lambda *step: told.append(step))
+    assert told == [("reading items", len(ITEMS), len(ITEMS)), ("reading ratings", len(RATINGS), len(RATINGS))]
+
+
+ITEM_IDS, NUMBERS = ["1", "2", "3"], ["1", "2", "3", "5", "-1"]
+plain = st.tuples(
+    st.sampled_from(["ann", "bob", "1", "é", 'say "1"']), st.sampled_from(ITEM_IDS), st.sampled_from(NUMBERS)
+)
+cells = st.sampled_from(["ann", "bob", "1", "2", "3", "5", "nan", "", " ", "-1", "x,y", 'say "1"', "1\n2", "é"])
+
+
+@given(
+    st.lists(plain.map(list) | st.lists(cells, min_size=1, max_size=5), min_size=1, max_size=15),
+    st.sampled_from([64, 1 << 20]),
+)
+def test_random_logs_are_read_as_a_slow_reader_reads_them(tmp_path_factory, table, block):
+    path = tmp_path_factory.getbasetemp() / "random.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["user", "item", "rating"], *table])
+    good = [
+        (row[0], row[1], float(row[2]))
+        for row in table
+        if len(row) == 3 and row[0].strip() and row[0] != "-1" and row[1] in ITEM_IDS and row[2] in NUMBERS
+    ]
+    expected = {(user, item): value for user, item, value in good}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited, "_BLOCK", block)
+        shelf = pl.DataFrame({"item": ITEM_IDS, "title": ["A", "B", "C"]})
+        if len({user for user, _ in expected}) < 2 or len(set(expected.values())) < 2:
+            with pytest.raises(LogError):
+                read_log(path, shelf, max_bad_share=1.0)
+            return
+        log = read_log(path, shelf, max_bad_share=1.0)
+    assert {(user, item): value for user, item, value, _ in named(log)} == expected
+    assert (log.problems[1].lines, log.problems[1].bad) == (len(table), len(table) - len(good))
+    assert log.replaced == len(good) - len(expected)
 
 
 @given(st.binary(max_size=200))
