@@ -86,7 +86,7 @@ def choose_columns(
     are for people to confirm. A text is not guessed: few need it.
     """
     theirs = {name: given.get(name, _own(name)) for name in wanted}
-    absent = [name for name, column in theirs.items() if column not in table.names]
+    absent = [name for name, column in theirs.items() if not column or column not in table.names]
     fatal = [name for name in absent if name not in optional or given.get(name)]
     guesses = guess_columns(table.names, [name for name in wanted if name != "text"], given)
     if fatal or guesses:

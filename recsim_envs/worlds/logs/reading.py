@@ -25,6 +25,8 @@ from recsim_envs.worlds.logs.sieve import Fault, Progress, Sieve, demand_one_spe
 from recsim_envs.worlds.logs.tables import Table, TableSource, open_table
 
 LARGEST_VALUE: Final = 1e12  # squared errors of larger ones leave float32, in which models are fitted
+LATEST_TIME: Final = 1e11
+_MILLISECONDS: Final = "Times are seconds: divide milliseconds by 1000"
 _DATES: Final = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 
 
@@ -50,9 +52,11 @@ def read_log(
     files, utf-8 unless told. progress: called with "reading items" or "reading ratings", done and total.
 
     A row is bad if it has another number of fields than the header, if a field is missing or no finite number where
-    one is due, if its rating is beyond 1e12, if an id is a negative number, if its item was listed before, or if its
-    item is not in the items file. Bad rows are skipped. Of several rows of a user and an item the latest counts;
-    without times, the last in the file. `Log.problems` are those of the items (if given), then of the ratings.
+    one is due, if its rating is beyond 1e12 or its time beyond 1e11 seconds, if an id is a negative number, if its
+    item was listed before, or if its item is not in the items file. Bad rows are skipped. Of several rows of a user
+    and an item the latest counts; without times, the last in the file. `Log.problems` are those of the items (if
+    given), then of the ratings.
+
     Raises `LogError` where a file cannot be read, a column is missing or taken for two things, more than
     `max_bad_share` of the rows are bad, the files have no item in common, an id is spelt in two ways, all ratings
     are equal, or there is only one user.
@@ -94,7 +98,7 @@ def propose_columns(
 def _open_ratings(source: TableSource, encoding: str | None) -> Table:
     if _is_named(source, "u.data"):
         return open_table(source, names=RATINGS_COLUMNS, delimiter="\t", encoding=encoding or "utf-8", quotes=False)
-    return open_table(source, encoding=encoding or "utf-8")
+    return open_table(source, encoding=encoding or "utf-8", label="the ratings frame")
 
 
 def _is_named(source: Any, name: str) -> bool:
@@ -133,7 +137,10 @@ def _judgement(chosen: Mapping[str, str]) -> tuple[list[Fault], dict[str, pl.Exp
     if "timestamp" in chosen:
         typed["time"] = pl.col("timestamp").map_batches(_seconds, return_dtype=pl.Float64)
         unreadable = pl.col("timestamp").is_not_null() & ~pl.col("time").is_finite().fill_null(False)
-        faults.append(Fault(unreadable, "timestamp", "is neither seconds nor an ISO date"))
+        faults += [
+            Fault(unreadable, "timestamp", "is neither seconds nor an ISO date"),
+            Fault(pl.col("time").abs() > LATEST_TIME, "timestamp", "is beyond the year 5000", _MILLISECONDS),
+        ]
     return faults, typed
 
 

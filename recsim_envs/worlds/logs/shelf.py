@@ -28,7 +28,7 @@ def read_shelf(
     """
     if isinstance(source, str | Path) and Path(source).name == "u.item":
         return read_ml100k_shelf(Path(source), encoding or "latin-1", max_bad_share, progress)
-    table = open_table(source, encoding=encoding or "utf-8")
+    table = open_table(source, encoding=encoding or "utf-8", label="the items frame")
     sieve = Sieve(
         table, choose_columns(table, ITEMS_COLUMNS, _OPTIONAL, given), _faults(), max_bad_share, optional=_OPTIONAL
     )

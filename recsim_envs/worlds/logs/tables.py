@@ -59,12 +59,14 @@ def open_table(
     delimiter: str | None = None,
     encoding: str = "utf-8",
     quotes: bool = True,
+    label: str = "the frame",
 ) -> Table:
     """The table in a path or a frame.
 
     source: the path of a Parquet file (.parquet, .pq) or else of a delimited file (gzipped if it ends in .gz); a
-    polars DataFrame or LazyFrame; or what speaks Arrow's C stream interface, as pandas frames do. The other
-    arguments are about delimited files: see `delimited.DelimitedTable`. Raises `LogError` where it cannot be read.
+    polars DataFrame or LazyFrame; or what speaks Arrow's C stream interface, as pandas frames do. label: what
+    messages call a frame; files go by their paths. The other arguments are about delimited files: see
+    `delimited.DelimitedTable`. Raises `LogError` where it cannot be read.
     """
     from recsim_envs.worlds.logs.delimited import DelimitedTable
 
@@ -74,9 +76,9 @@ def open_table(
             return DelimitedTable(path, names=names, delimiter=delimiter, encoding=encoding, quotes=quotes)
         return _parquet(path)
     if isinstance(source, pl.DataFrame | pl.LazyFrame):
-        return FrameTable("the frame", source.lazy(), len(source) if isinstance(source, pl.DataFrame) else 0)
+        return FrameTable(label, source.lazy(), len(source) if isinstance(source, pl.DataFrame) else 0)
     if hasattr(source, "__arrow_c_stream__"):
-        return _arrow(source)
+        return _arrow(source, label)
     raise LogError(f"{type(source).__name__} is no table; pass a path, or a polars or pandas frame")
 
 
@@ -138,14 +140,14 @@ def _parquet(path: Path) -> FrameTable:
     return FrameTable(str(path), frame, rows)
 
 
-def _arrow(source: Any) -> FrameTable:
+def _arrow(source: Any, label: str) -> FrameTable:
     try:
         frame = pl.DataFrame(source)
     except pl.exceptions.DuplicateError as error:
-        raise LogError(f"the frame: a column is there twice ({error}); rename or remove one") from error
+        raise LogError(f"{label}: a column is there twice ({error}); rename or remove one") from error
     except (pl.exceptions.PolarsError, ValueError, TypeError) as error:  # Arrow's own errors are Value- and TypeErrors
-        raise _unreadable("the frame", error) from error
-    return FrameTable("the frame", frame.lazy(), len(frame))
+        raise _unreadable(label, error) from error
+    return FrameTable(label, frame.lazy(), len(frame))
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsim_envs.errors import LogError
-from recsim_envs.worlds.logs import delimited
+from recsim_envs.worlds.logs import delimited, tables
 from recsim_envs.worlds.logs.tables import Table, open_table, text_batches
 
 
@@ -167,3 +167,15 @@ def test_frames_become_text(tmp_path, form):
 def test_frames_that_are_no_tables_have_a_name(source, message):
     with pytest.raises(LogError, match=message):
         rows(open_table(source))
+
+
+def test_batches_are_small_whatever_the_table_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(delimited, "_BLOCK", 64)
+    monkeypatch.setattr(tables, "_BATCH", 50)
+    frame = pl.DataFrame({"a": range(1000), "b": range(1000)})
+    frame.write_csv(tmp_path / "a.csv")
+    frame.write_parquet(tmp_path / "a.parquet")
+    for name in ("a.csv", "a.parquet"):
+        batches = list(text_batches(tmp_path / name))
+        assert max(map(len, batches)) <= 50
+        assert pl.concat(batches)["a"].to_list() == [str(k) for k in range(1000)]
