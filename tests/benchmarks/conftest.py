@@ -6,6 +6,7 @@ import pytest
 
 from tests.benchmarks.family_speeds import FAMILIES
 
+REWARD_MODELS = ["factors", "deepfm", "gru"]
 # name, numerator, denominator, target; None compares with one step a second.
 RATIOS = [
     ("vector face, steps a second", "test_vector[longrec/Games-v0]", None, 5e6),
@@ -26,6 +27,9 @@ RATIOS = [
     ),
     ("evaluation of random / raw stepping", "test_evaluation", "test_raw_stepping", 0.5),
     ("replay, steps a second", "test_replay", None, 2e6),
+    ("ten million items with factors, steps a second", "test_large_world", None, 2e5),
+    ("ten million items / bare gather", "test_large_world", "test_large_gather", None),
+    *((f"50 thousand items, {m}, steps a second", f"test_reward_model[{m}]", None, 2e5) for m in REWARD_MODELS),
     ("import gymnasium / import recsim_envs", "test_import[recsim_envs]", "test_import[gymnasium]", 0.5),
     *((f"{name}, steps a second", f"test_family[{name}]", None, target) for name, (_, _, target) in FAMILIES.items()),
     ("creator market, rounds a second", "test_market[creator_market_v0]", None, 1e4),

@@ -6,7 +6,10 @@ DORL and EasyRL4Rec, by category; the same family with changing users or catalog
 
 ## Description
 
-Each user u gives each item i a fixed reward r(u, i). An item is *too alike*
+Each user u gives each item i a reward r(u, i): fixed on the worlds that come with the package and on most others. On
+a *sequential* world (reward model `"gru"`) it depends on the session: a recurrent state, at first what the user's log
+left, moves with each item shown and with the reward that the user felt, and every item's reward moves with it.
+An item is *too alike*
 
 * by distance (Games, Books): when its Euclidean distance to one of the last W shown items is below theta;
 * by category (Videos): when any of its categories occurred more than `category_limit` times among the last W items.
@@ -22,7 +25,8 @@ Three changes can be switched on (the ids with Shift, Drift and Churn):
 * `drift`: interests change within the session. Each session has a friend, a user of the split. Time is cut into
   phases of `drift` steps. For each category one is drawn uniformly, from the second to the one that would follow the
   last; when it begins, items with that main category begin to earn what the friend would give. So some interests do
-  not turn within the session. What decides leaving is this reward.
+  not turn within the session. What decides leaving is this reward. On a sequential world the friend speaks from the
+  session's own state.
 * `churn`: every `churn` steps a tenth of the catalogue goes and another comes; six tenths are on offer at any time.
   All sessions share the order, each begins at a point of its own. An item that is not on offer is not shown: the step
   passes and earns nothing, and an empty slot stands in the window.
@@ -45,7 +49,8 @@ A `Dict`, everything right-aligned (the latest last) and padded in front with it
 
 `info` is empty under protocol FB without churn; otherwise it holds `action_mask` (int8, n_items), and
 `env.unwrapped.action_masks()` gives the same as booleans. Who the user is, what else they would like, which items are
-alike and what will change stays hidden; the wrapper `recsim_envs.wrappers.PrivilegedInfo` shows it to analysis.
+alike, what will change and the state of a sequential world stay hidden; the wrapper
+`recsim_envs.wrappers.PrivilegedInfo` shows them to analysis.
 
 ## Rewards
 
@@ -118,7 +123,9 @@ Departures by a window can be gamed by a fixed cycle that everybody likes: agent
 one of the policies that the horizon gap is measured against. Protocol NX_0 rules it out. The planner shows the best
 block of W + 1 items that the rule allows round and round: optimal by distance if the horizon is a multiple of W + 1
 and its search ran to the end. Without repeats it takes the dearest item that keeps the user, which is not proven
-optimal. It does not foresee drift and churn, and plans anew when they have happened.
+optimal. It does not foresee drift and churn, and plans anew when they have happened. On a sequential world it plans
+anew at every step, by what items are worth at that moment; what showing one does to the others is no part of the plan,
+so that no planner here is known to be the best.
 
 ## Version history
 
