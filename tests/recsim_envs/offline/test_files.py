@@ -1,0 +1,192 @@
+"""Logs on disk: what is written is read, twice the same bytes, and nothing that is wrong is believed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recsim_envs.errors import LogError
+from recsim_envs.offline import DatasetSpec, generate, load_log, transitions, write_log
+from recsim_envs.offline.files import FACTS, SESSIONS_FILE, STEPS_FILE, read_facts
+
+SPECS = [
+    DatasetSpec("longrec/Games-v0", "mixed", sessions=30),
+    DatasetSpec("longrec/SlateRerankBored-v0", "epsilon-greedy", sessions=9, epsilon=0.5),
+    DatasetSpec("longrec/InterestEvolution-v0", "mixed", sessions=4, seed=2),
+    DatasetSpec("longrec/Videos-v0", "popular", sessions=20, options={"protocol": "NX_0", "horizon": 5}),
+]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    path = tmp_path_factory.mktemp("logs") / "games"
+    write_log(generate(SPECS[0]), path)
+    return path
+
+
+@pytest.fixture
+def copy(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "copy")
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.id)
+def test_what_is_written_is_read(spec, tmp_path):
+    log = generate(spec)
+    write_log(log, tmp_path / "log")
+    found = load_log(tmp_path / "log")
+    for name in ("offsets", "actions", "rewards", "propensities", "components", "terminated", "seeds"):
+        ours, theirs = getattr(log, name), getattr(found, name)
+        assert ours.dtype == theirs.dtype, name
+        assert np.array_equal(ours, theirs), name
+    assert found.ends.tolist() == log.ends.tolist()
+    assert found.facts == log.facts
+    assert set(found.starts) == set(log.starts)
+    for key, array in log.starts.items():
+        assert (found.starts[key].dtype, found.starts[key].tobytes()) == (array.dtype, array.tobytes())
+    for one, other in zip(transitions(log), transitions(found), strict=True):
+        assert all(np.array_equal(one.observations[k], other.observations[k]) for k in one.observations)
+
+
+def test_twice_the_same_bytes(tmp_path):
+    for name in ("one", "other"):
+        write_log(generate(SPECS[0]), tmp_path / name)
+    for file in (STEPS_FILE, SESSIONS_FILE):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "other" / file).read_bytes()
+
+
+def test_columns_are_plain_parquet(written):
+    table = pq.read_table(written / STEPS_FILE)
+    assert table.column_names == [
+        "session", "step", "action", "reward", "propensity", "component", "terminated", "truncated", "end",
+    ]  # fmt: skip
+    last = table.filter(pa.compute.or_(table["terminated"], table["truncated"]))
+    assert last.num_rows == 30
+    assert "" not in last["end"].to_pylist()
+    assert set(table["component"].to_pylist()) <= {"random", "popular", "epsilon-greedy"}
+    meta = pq.read_metadata(written / STEPS_FILE)
+    assert meta.row_group(0).column(0).compression == "ZSTD"
+    facts = json.loads(pq.read_schema(written / STEPS_FILE).metadata[FACTS])
+    assert facts["env_id"] == "longrec/Games-v0"
+    assert len(facts["fingerprint"]) == len(facts["world_sha256"]) == 64
+    assert read_facts(written)["rows"] == table.num_rows
+
+
+def test_a_log_is_replaced_and_nothing_else_is(copy, tmp_path):
+    log = generate(SPECS[1])
+    write_log(log, copy)
+    assert load_log(copy).facts["id"] == SPECS[1].id
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    for taken in (tmp_path / "mine", tmp_path / "mine" / "thesis.tex"):
+        with pytest.raises(LogError, match="is not replaced"):
+            write_log(log, taken)
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_failed_write_leaves_the_old_log(copy, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    before = load_log(copy)
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(LogError, match="No space left"):
+        write_log(generate(SPECS[1]), copy)
+    assert load_log(copy).facts == before.facts
+    assert [p.name for p in copy.parent.iterdir() if p.name.startswith(".")] == []
+
+
+def rewrite(path, file, change):
+    table = pq.read_table(path / file, read_dictionary=["component", "end"])
+    pq.write_table(change(table), path / file)
+
+
+def put(name, row, value):
+    def change(table):
+        column = table[name].to_pylist()
+        column[row] = value
+        place = table.column_names.index(name)
+        kind = table.schema.field(name).type
+        plain = pa.string() if pa.types.is_dictionary(kind) else kind
+        array = pa.array(column, plain)
+        return table.set_column(place, name, array.dictionary_encode() if plain is not kind else array)
+
+    return change
+
+
+def footer(**changes):
+    def change(table):
+        facts = json.loads(table.schema.metadata[FACTS]) | changes
+        return table.replace_schema_metadata({FACTS: json.dumps({k: v for k, v in facts.items() if v != "gone"})})
+
+    return change
+
+
+WRONG = [
+    (STEPS_FILE, put("propensity", 3, float("nan")), "row 3, column propensity: nan"),
+    (STEPS_FILE, put("propensity", 4, 0.0), "row 4, column propensity"),
+    (STEPS_FILE, put("propensity", 4, 1.5), "row 4, column propensity"),
+    (STEPS_FILE, put("propensity", 4, None), "column propensity holds nulls"),
+    (STEPS_FILE, put("reward", 1, float("inf")), "row 1, column reward"),
+    (STEPS_FILE, put("action", 2, 10**6), "row 2, column action"),
+    (STEPS_FILE, put("action", 2, -1), "row 2, column action"),
+    (STEPS_FILE, put("session", 0, 3), "row 0, column session"),
+    (STEPS_FILE, put("step", 0, 7), "row 0, column step"),
+    (STEPS_FILE, put("terminated", 0, True), "row 0, column terminated"),
+    (STEPS_FILE, put("truncated", 0, True), "row 0, column truncated"),
+    (STEPS_FILE, lambda t: t.slice(1), "do not add up"),
+    (STEPS_FILE, lambda t: t.drop_columns("reward"), "columns .* are not"),
+    (STEPS_FILE, lambda t: t.set_column(3, "reward", t["reward"].cast(pa.float64())), "reward is double, not float"),
+    (STEPS_FILE, lambda t: t.set_column(2, "action", t["action"].cast(pa.float32())), "column action is float"),
+    (STEPS_FILE, lambda t: t.replace_schema_metadata({}), "no facts of a log"),
+    (STEPS_FILE, lambda t: t.replace_schema_metadata({FACTS: b"{"}), "no facts of a log"),
+    (STEPS_FILE, footer(seed=9), "are of different logs"),
+    (SESSIONS_FILE, footer(env_id=3), "field env_id"),
+    (SESSIONS_FILE, footer(components="gone"), "field components"),
+    (SESSIONS_FILE, put("steps", 0, 0), "do not add up"),
+    (SESSIONS_FILE, put("steps", 0, -5), "do not add up"),
+    (SESSIONS_FILE, put("component", 0, "oracle"), "'oracle' is none of"),
+    (SESSIONS_FILE, put("start_history_items", 2, None), "holds nulls"),
+    (SESSIONS_FILE, lambda t: t.drop_columns("episode_seed"), "do not begin with"),
+    (SESSIONS_FILE, lambda t: pa.concat_tables([t, t]), "do not add up"),
+]
+
+
+@pytest.mark.parametrize(("file", "change", "text"), WRONG)
+def test_what_is_wrong_is_named(copy, file, change, text):
+    rewrite(copy, file, change)
+    with pytest.raises(LogError, match=text):
+        load_log(copy)
+
+
+def test_slates_of_another_length(tmp_path):
+    write_log(generate(SPECS[1]), tmp_path / "log")
+    for file in (STEPS_FILE, SESSIONS_FILE):
+        rewrite(tmp_path / "log", file, footer(slate_size=3))
+    with pytest.raises(LogError, match="row 0, column action"):
+        load_log(tmp_path / "log")
+
+
+def test_items_where_slates_should_be(copy):
+    for file in (STEPS_FILE, SESSIONS_FILE):
+        rewrite(copy, file, footer(slate_size=3))
+    with pytest.raises(LogError, match="the footer says slates of 3"):
+        load_log(copy)
+
+
+@pytest.mark.parametrize("file", [STEPS_FILE, SESSIONS_FILE])
+def test_missing_and_damaged_files(copy, file):
+    whole = (copy / file).read_bytes()
+    for content in (b"", b"PAR1", whole[: len(whole) // 2], whole[:-9] + b"\0" * 9):
+        (copy / file).write_bytes(content)
+        with pytest.raises(LogError, match="truncated, damaged"):
+            load_log(copy)
+    (copy / file).unlink()
+    with pytest.raises(LogError, match="is missing"):
+        load_log(copy)
+    with pytest.raises(LogError, match=r"is missing|is no log"):
+        load_log(copy / "nowhere")
