@@ -100,8 +100,8 @@ class _Names:
         if self._known is not None:
             return self._known, np.arange(len(self._known), dtype=np.int32)
         met = self._met.to_series().alias("name").to_frame().with_row_index("number").drop_nulls()
-        whole = pl.col("name").str.contains("^[0-9]+$")
-        met = met.sort(~whole, pl.when(whole).then(pl.col("name").str.len_bytes()), "name")
+        whole, digits = pl.col("name").str.contains("^[0-9]+$"), pl.col("name").str.strip_chars_start("0")
+        met = met.sort(~whole, pl.when(whole).then(digits.str.len_bytes()), pl.when(whole).then(digits), "name")
         numbers = met["number"].to_numpy()
         places = np.zeros(numbers.max(initial=0) + 1, np.int32)
         places[numbers] = np.arange(len(met), dtype=np.int32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import polars as pl
 
@@ -13,7 +13,7 @@ from recsim_envs.worlds.logs.log import Problems
 from recsim_envs.worlds.logs.tables import KEPT_EXAMPLES, Table
 
 Progress: TypeAlias = Callable[[str, int, int], None]  # stage, done, total (0: unknown)
-_SURELY_TOO_MANY = 2.0  # times what the whole table may hold, by how much of it was read
+_SURELY_TOO_MANY: Final = 2.0  # times what the whole table may hold, by how much of it was read
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ SHELVED = pl.DataFrame(
     schema=SHELF,
     orient="row",
 )
-names = st.sampled_from(["7", "10", "9", "ann", "bob", "-1", "éve", "0"])
+names = st.sampled_from(["7", "10", "9", "007", "ann", "0b", "-1", "éve", "0", "00"])
 times = st.one_of(st.none(), st.sampled_from([0.0, 1.0, -5.0, 1e9, math.nan]))
 rows = st.tuples(names, st.sampled_from("abc"), st.floats(-9, 9, width=32), times)
 
@@ -31,7 +31,7 @@ def batch(*given_rows: tuple) -> pl.DataFrame:
 
 
 def by_name(key: str) -> tuple[int, int, str]:
-    return (0, int(key), "") if key.isdigit() else (1, 0, key)
+    return (0, int(key), key) if key.isdigit() else (1, 0, key)
 
 
 def reference(given_rows: list[tuple], items: list[str]) -> list[tuple[str, str, float, float]]:
