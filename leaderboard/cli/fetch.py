@@ -32,6 +32,7 @@ def fetch(
 
     Example:  longrec world fetch ml-1m
     """
+    from recsim_envs.worlds.sources import accept_licence as ask_once
     from recsim_envs.worlds.sources import fetch as fetch_source
     from recsim_envs.worlds.sources import find_source
 
@@ -39,13 +40,10 @@ def fetch(
         _list(json)
         return
     source = find_source(name)
+    # Before there are bars, which would overwrite the question.
+    ask_once(source, lambda asked: _accept(asked, agreed=accept_licence, may_ask=not json))
     with Stages(quiet=json) as progress:
-        folder = fetch_source(
-            source.name,
-            raw_dir=raw_dir,
-            accept=lambda asked: _accept(asked, agreed=accept_licence, may_ask=not json),
-            progress=progress,
-        )
+        folder = fetch_source(source.name, raw_dir=raw_dir, accept=lambda _: True, progress=progress)
     if json:
         print_json({"name": source.name, "path": folder, "licence": source.licence.name, "cite": source.citation})
         return

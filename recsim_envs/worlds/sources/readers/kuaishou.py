@@ -14,13 +14,22 @@ from recsim_envs.worlds.logs.builder import LogBuilder
 from recsim_envs.worlds.logs.log import Log, Problems
 from recsim_envs.worlds.logs.sieve import Fault, Sieve, missing
 from recsim_envs.worlds.sources.archives import members
-from recsim_envs.worlds.sources.readers.parts import RATING, SECONDS, Items, Rows, csv_table
+from recsim_envs.worlds.sources.readers.lines import UNREAD, CsvLines
+from recsim_envs.worlds.sources.readers.parts import (
+    RATING,
+    SECONDS,
+    Items,
+    Rows,
+    csv_table,
+    demand_columns,
+    unread,
+)
 from recsim_envs.worlds.sources.registry import find_source
 from recsim_envs.worlds.sources.source import Progress
 
 LONGEST_WATCH: Final = 5.0
 """The watch ratio above which nothing more is learned: the video ran in a loop."""
-_BROKEN: Final = 0.05  # share of the captions with a line end in them that no quotes mark
+_TORN: Final = 0.2  # share of the lines that captions with line ends in them may tear; only titles are lost with them
 _TITLE: Final = 60  # characters of a caption
 _LEVELS: Final = ("first_level_category_name", "second_level_category_name", "third_level_category_name")
 _WORDS: Final = ("caption", "manual_cover_text", "topic_tag")
@@ -92,8 +101,10 @@ def _clicked(path: Path) -> Rows:
 def _captions(path: Path, problems: list[Problems], progress: Progress) -> pl.DataFrame:
     """What is known of some videos: item, caption, levels (List[String]) and text, null where nothing is said."""
     columns = {"item": "video_id", **{name: name for name in (*_LEVELS, *_WORDS)}}
-    torn = Fault(~pl.col("item").str.contains(r"^[0-9]+$"), "item", "is no number")
-    sieve = Sieve(csv_table(path, list(columns.values())), columns, [*missing("item"), torn], _BROKEN)
+    table = CsvLines(path)
+    demand_columns(table, list(columns.values()))
+    odd = Fault(~pl.col("item").str.contains(r"^[0-9]+$"), "item", "is no number")
+    sieve = Sieve(table, columns | {UNREAD: UNREAD}, [*unread(table), *missing("item"), odd], _TORN)
     told = pl.concat(sieve.good(progress, f"read {path.name}")).unique("item", keep="first")
     problems.append(sieve.problems())
     said = {name: pl.when(~pl.col(name).is_in(_NOTHING)).then(name) for name in (*_LEVELS, *_WORDS)}

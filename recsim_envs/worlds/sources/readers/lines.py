@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import zlib
 from abc import abstractmethod
@@ -78,6 +79,42 @@ class ColonTable(LinesTable):
         fields = [pl.when(fits).then(parts.list.get(i, null_on_oob=True)).alias(name) for i, name in enumerate(names)]
         split = text.to_frame().with_columns(pl.col(UNREAD).str.split("::").alias("parts"))
         return split.select(*fields, pl.when(~fits).then(UNREAD))
+
+
+class CsvLines(LinesTable):
+    """A CSV file with a header whose fields may hold what they should not: line ends, quotes that are never closed.
+
+    Each line is parsed for itself, so that what is torn costs the lines it is on and nothing after them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, [])
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            header = file.readline(BLOCK)
+        self.names = [*next(csv.reader([header]), []), UNREAD]
+        self._begun = False
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """See `Table.batches`."""
+        self._begun = False
+        return super().batches(columns)
+
+    def places(self, rows: Sequence[int]) -> dict[int, int]:
+        """See `Table.places`."""
+        return {row: row + 2 for row in rows}
+
+    def _frame(self, lines: list[bytes]) -> pl.DataFrame:
+        width = len(self.names) - 1
+        rows = [self._fields(line.decode("utf-8", "replace"), width) for line in lines[not self._begun :]]
+        self._begun = True
+        return pl.DataFrame(rows, schema=dict.fromkeys(self.names, pl.String()), orient="row")
+
+    def _fields(self, line: str, width: int) -> list[str | None]:
+        try:
+            fields: list[str | None] = [*next(csv.reader([line]), [])]
+        except csv.Error:
+            fields = []
+        return [*fields, None] if len(fields) == width else [*(None,) * width, line]
 
 
 def _whole_lines(stream: IO[bytes]) -> Iterator[bytes]:

@@ -33,13 +33,23 @@ SECONDS: Final = pl.col("timestamp").cast(pl.Float64, strict=False)
 def csv_table(path: Path, columns: Sequence[str]) -> Table:
     """A CSV file whose first line names these columns, perhaps among others. Raises `LogError` without one of them."""
     table = open_table(path)
+    demand_columns(table, columns)
+    return table
+
+
+def demand_columns(table: Table, columns: Sequence[str]) -> None:
+    """Raise `LogError` unless a table has these columns."""
     lacking = [column for column in columns if column not in table.names]
     if lacking:
         raise LogError(
-            f"{path}: no column {', '.join(map(repr, lacking))}; it has {', '.join(map(repr, table.names))}. "
+            f"{table.label}: no column {', '.join(map(repr, lacking))}; it has {', '.join(map(repr, table.names))}. "
             "Is it the publisher's file? Fetch it anew"
         )
-    return table
+
+
+def unread(table: Table) -> list[Fault]:
+    """The fault of lines that are no record, for tables of lines."""
+    return [Fault(pl.col(UNREAD).is_not_null(), UNREAD, "is no record")] if UNREAD in table.names else []
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +73,7 @@ class Items:
         """
         again = Fault(~pl.col("item").is_first_distinct(), "item", "was listed before")
         columns = _with_unread(self.table, self.columns)
-        sieve = Sieve(self.table, columns, [*_unread(self.table), *missing("item"), again], MALFORMED)
+        sieve = Sieve(self.table, columns, [*unread(self.table), *missing("item"), again], MALFORMED)
         texts = [self._made(batch) for batch in sieve.texts(progress, _stage(self.table))]
         shelf = sieve.sift(pl.concat(texts)).select(*SHELF)
         problems.append(sieve.problems())
@@ -109,7 +119,7 @@ class Rows:
         """
         out = f"is not within {self.lowest:g} and {self.highest:g}"
         faults = [
-            *_unread(self.table),
+            *unread(self.table),
             *missing("user", "item", "rating"),
             Fault(~pl.col("value").is_finite().fill_null(False), "rating", "is no number that is understood"),
             Fault(~pl.col("value").is_between(self.lowest, self.highest), "rating", out),
@@ -131,7 +141,3 @@ def _stage(table: Table) -> str:
 
 def _with_unread(table: Table, columns: Mapping[str, str]) -> dict[str, str]:
     return {**columns, UNREAD: UNREAD} if UNREAD in table.names else dict(columns)
-
-
-def _unread(table: Table) -> list[Fault]:
-    return [Fault(pl.col(UNREAD).is_not_null(), UNREAD, "is no record")] if UNREAD in table.names else []

@@ -150,6 +150,20 @@ def test_kuairec_cuts_watch_ratios_off_and_takes_the_small_matrix_as_random(tmp_
     assert shelf(log)["9598"] == ("video 9598", ["tag 8"], None)
 
 
+def test_torn_captions_cost_their_own_titles_only(tmp_path):
+    raw.kuairec(tmp_path)
+    path = tmp_path / "kuairec_caption_category.csv"
+    head, *rest = path.read_text("utf-8").splitlines()
+    torn = ['7,UNKNOWN,"never closed, [],8,a,1,b,2,c', "8,UNKNOWN,first", "second,[],8,a,1,b,2,c"]
+    spare = [f"{n},UNKNOWN,,[],8,a,1,b,2,c" for n in range(100, 120)]
+    path.write_text("\n".join([head, *torn, *spare, *rest]), "utf-8")
+    log = read_source("kuairec", tmp_path)
+    assert shelf(log)["3649"][1] == ["颜值", "颜值随拍"]
+    found = next(p for p in log.problems if p.file == path.name)
+    assert (found.lines, found.bad) == (25, 3)
+    assert [example[:6] for example in found.examples] == ["line 2", "line 3", "line 4"]
+
+
 @pytest.mark.parametrize("version", ["Pure", "1K"])
 def test_kuairand_has_clicks_and_a_random_split(tmp_path, version):
     raw.kuairand(tmp_path, version)
