@@ -82,3 +82,53 @@ def test_fingerprints_of_kinds_differ():
         return lambda lanes: make_family("departure", lanes, world=world)
 
     assert len({run_fingerprint(make(world)) for world in WORLDS.values()}) == len(WORLDS)
+
+
+def begin(simulator, seeds):
+    simulator.begin(np.arange(simulator.num_lanes), np.asarray(seeds, np.uint64))
+
+
+def felt(simulator, actions):
+    """What the users in all lanes would give these items now."""
+    lanes = np.arange(simulator.num_lanes)
+    return simulator.opinions(lanes)[lanes, actions]
+
+
+@pytest.mark.parametrize("rule", [{"threshold": 1.5}, {"leave_by": "category", "category_limit": 1, "window": 3}])
+@pytest.mark.parametrize("protocol", ["FB", "NX_0", "NX_10"])
+def test_opinions_follow_the_session_where_the_world_is_sequential(protocol, rule):
+    simulator = make_family("departure", 20, world=WORLDS["gru"], protocol=protocol, leaving_pays=True, **rule)
+    begin(simulator, np.arange(20))
+    first = simulator.opinions(np.arange(20))
+    assert np.array_equal(first, WORLDS["gru"].user_rewards(simulator.user_ids()))
+    for t in range(8):
+        assert np.array_equal(simulator.changed(), ~simulator.over)
+        over, actions = simulator.over, (np.arange(20) * 7 + t * 4) % 30
+        expected, remembered = np.where(over, 0.0, felt(simulator, actions)), simulator.hidden()["memory"]
+        assert np.array_equal(simulator.step(actions).rewards, expected)
+        moved = np.any(simulator.hidden()["memory"] != remembered, axis=1)
+        assert np.array_equal(moved, ~over)  # a session that is over is left alone
+    assert np.abs(simulator.opinions(np.arange(20)) - first).max() > 0.5
+
+
+def test_the_reward_that_leaving_forfeits_was_felt_all_the_same():
+    options = {"world": WORLDS["gru"], "split": "all", "threshold": 0.0, "r_min": 4.0}
+    pays, forfeits = (make_family("departure", 30, leaving_pays=pays, **options) for pays in (True, False))
+    for simulator in (pays, forfeits):
+        begin(simulator, np.arange(30))
+        for t in range(2):
+            rewards = simulator.step((np.arange(30) + t) % 30).rewards
+    assert np.any(rewards == 0.0)
+    assert np.array_equal(pays.hidden()["memory"], forfeits.hidden()["memory"])
+
+
+def test_a_new_session_begins_with_what_the_log_left():
+    simulator = make_family("departure", 6, world=WORLDS["gru"], split="all", threshold=0.0, r_min=0.0)
+    begin(simulator, np.arange(6))
+    simulator.step(np.arange(6))
+    kept = simulator.hidden()["memory"]
+    simulator.begin(np.array([1, 4]), np.array([50, 51], np.uint64))
+    memory, states = simulator.hidden()["memory"], WORLDS["gru"].arrays["user_states"]
+    assert np.array_equal(memory[[1, 4]], states[simulator.user_ids()[[1, 4]]])
+    assert np.array_equal(memory[[0, 2, 3, 5]], kept[[0, 2, 3, 5]])
+    assert "memory" not in make_family("departure", 1, world=WORLDS["deepfm"]).hidden()

@@ -101,6 +101,12 @@ def test_what_users_remember_at_first_is_a_copy():
     assert np.array_equal(world.rewards.fresh(np.array([1]))[0], world.arrays["user_states"][1])
 
 
+@pytest.mark.parametrize(("make", "shape"), [(tiny_gru_world, (2, 3)), (tiny_gru_world, (1, 4)), (tiny_world, (2, 4))])
+def test_a_memory_of_another_shape_is_refused(make, shape):
+    with pytest.raises(WorldError, match=r"memory has shape .*, not \(2, [04]\); pass one row a user"):
+        make().user_rewards(np.array([0, 1]), np.zeros(shape, np.float32))
+
+
 @njit
 def _felt_all(raw, knots, low, high):
     out = np.empty_like(raw)
