@@ -119,8 +119,15 @@ class _Downloader:
         headers = {"Accept-Encoding": "identity", **self._part.headers()}
         try:
             with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
+                if response.status_code == 416 and self._part.is_whole(response.headers):
+                    return
                 total = self._begin(response)
                 self._copy(response, total)
+        except requests.exceptions.SSLError as error:
+            raise LogError(
+                f"{url}: the certificate of its server cannot be checked; it may have expired. Try later, or download "
+                "the file otherwise, and pass the folder with --raw-dir"
+            ) from error
         except (requests.RequestException, HTTPError) as error:
             raise _CutShortError(_in_words(error)) from error
 

@@ -47,6 +47,10 @@ class PartialFile:
         """Whether a response brings what comes right after the bytes there are."""
         return headers.get("Content-Range", "").startswith(f"bytes {self.size}-")
 
+    def is_whole(self, headers: Mapping[str, str]) -> bool:
+        """Whether a response to a range beyond the file's end (416) says that the bytes there are are all of it."""
+        return headers.get("Content-Range") == f"bytes */{self.size}"
+
     def clear(self) -> None:
         """Throw away what there is."""
         self.path.unlink(missing_ok=True)

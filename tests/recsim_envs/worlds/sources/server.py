@@ -49,6 +49,9 @@ def serving(script: Script) -> Iterator[str]:
                 headers["ETag"] = script.etag
             if script.encoding:
                 headers["Content-Encoding"] = script.encoding
+            if start >= len(script.content):
+                self._send(b"", 416, {"Content-Range": f"bytes */{len(script.content)}"})
+                return
             if start:
                 headers["Content-Range"] = f"bytes {start}-{len(script.content) - 1}/{len(script.content)}"
             rest = script.content[start:]

@@ -85,6 +85,36 @@ def test_a_part_that_is_too_long_is_thrown_away(tmp_path):
     assert "Range" not in script.asked[1]
 
 
+def test_a_part_that_is_whole_is_taken(tmp_path):
+    script = Script(CONTENT)
+    with serving(script) as url:
+        (tmp_path / "file.bin.part").write_bytes(CONTENT)
+        (tmp_path / "file.bin.part.json").write_text(json.dumps({"url": url, "version": '"v1"'}))
+        told = []
+        path = download(RawFile(url, "file.bin", MD5), tmp_path, lambda *event: told.append(event), QUICK)
+    assert path.read_bytes() == CONTENT
+    assert len(script.asked) == 1
+    assert not told  # nothing had to come
+    assert leftovers(tmp_path) == ["file.bin"]
+
+
+def test_the_part_of_another_address_is_not_gone_on_with(tmp_path):
+    (tmp_path / "file.bin.part").write_bytes(b"another file")
+    (tmp_path / "file.bin.part.json").write_text(json.dumps({"url": "http://127.0.0.1/other", "version": '"v1"'}))
+    assert fetched(Script(CONTENT), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_bad_certificate_is_told_at_once(tmp_path, monkeypatch):
+    import requests
+
+    def get(*_, **__):
+        raise requests.exceptions.SSLError("certificate has expired")
+
+    monkeypatch.setattr(requests, "get", get)
+    with pytest.raises(LogError, match=r"certificate of its server cannot be checked.*--raw-dir"):
+        fetched(Script(CONTENT), tmp_path)
+
+
 @pytest.mark.parametrize("step", ["hang", "stall", 503, 429, 500])
 def test_slow_and_busy_servers_are_asked_again(tmp_path, step):
     script = Script(CONTENT, [step, step, "good"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -115,3 +117,10 @@ def test_files_are_downloaded_to_the_home_folder(tmp_path, own_home, monkeypatch
     assert len(script.asked) == 1
     recorded = json.loads((folder / "checksums.json").read_text())["coat.zip"]["sha256"]
     assert recorded == hashlib.sha256(content).hexdigest()
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed():
+    heavy = {"pooch", "requests", "torch", "pyarrow.json"}
+    code = f"import sys, recsim_envs.worlds.sources; print({heavy} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"

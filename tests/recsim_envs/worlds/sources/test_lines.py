@@ -66,6 +66,15 @@ def test_fields_of_python_dictionaries(tmp_path):
     assert found[2] == (None, None, None, "x + 1")
 
 
+@pytest.mark.parametrize("deep", ["[" * 50_000, '{"a":' * 50_000, "-" * 50_000 + "1", "1+" * 50_000 + "1"])
+def test_what_is_nested_too_deeply_ends_nothing(tmp_path, deep):
+    path = tmp_path / "records"
+    path.write_text(f"{{'t': {deep}}}\n{{'t': 'a'}}\n")
+    assert read(LiteralTable(path, FIELDS))["t"].to_list() == [None, "a"]
+    path.write_text(f'{{"t": {deep}}}\n{{"t": "a"}}\n')
+    assert read(JsonTable(path, FIELDS))["t"].to_list() == [None, "a"]
+
+
 def test_counts_come_largest_first(tmp_path):
     path = tmp_path / "records"
     path.write_text('{"g": {"b": 1, "a": 1, "c": 9}}\n{"g": [1]}\n')
