@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ SESSIONS_FILE: Final = "sessions.parquet"
 FACTS: Final = b"longrec"
 START: Final = "start_"
 MAX_ROWS: Final = 2**31 - 1
+ROW_GROUP: Final = 2**20
 
 _WORD = pa.dictionary(pa.int8(), pa.string())
 _STEP_COLUMNS: Final = (
@@ -66,15 +68,18 @@ def write_log(log: OfflineLog, path: Path) -> None:
         raise LogError(f"{path} exists and is no log, so it is not replaced; choose a new folder")
     footer = {FACTS: json.dumps(dict(log.facts), sort_keys=True, ensure_ascii=False)}
     try:
-        with atomic_folder(path) as scratch:
-            for name, table in ((STEPS_FILE, _steps(log)), (SESSIONS_FILE, _sessions(log))):
-                words = [f.name for f in table.schema if pa.types.is_dictionary(f.type)]
-                pq.write_table(
-                    table.replace_schema_metadata(footer), scratch / name, compression="zstd", compression_level=1,
-                    use_dictionary=words, row_group_size=2**20,
-                )  # fmt: skip
+        with atomic_folder(path) as scratch, ThreadPoolExecutor(2) as pool:
+            parts = ((scratch / STEPS_FILE, _steps), (scratch / SESSIONS_FILE, _sessions))
+            list(pool.map(lambda part: _write(part[0], part[1](log).replace_schema_metadata(footer)), parts))
     except WorldError as error:
         raise LogError(str(error)) from error
+
+
+def _write(file: Path, table: pa.Table) -> None:
+    words = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
+    pq.write_table(
+        table, file, compression="zstd", compression_level=1, use_dictionary=words, row_group_size=ROW_GROUP
+    )  # fmt: skip
 
 
 def _steps(log: OfflineLog) -> pa.Table:

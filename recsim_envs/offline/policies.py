@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.families.base import Simulator
 from recsim_envs.offline import kernel
-from recsim_envs.offline.spec import EPSILON, check_policy
+from recsim_envs.offline.spec import EPSILON, POLICIES, check_policy
 from recsim_envs.spec import TaskSpec
 
 MEMORY: Final = 10
@@ -110,6 +110,11 @@ class LogPolicy:
         return propensities
 
 
+def policies_of(task: TaskSpec) -> tuple[str, ...]:
+    """The names of `POLICIES` that this task gives something public to go by."""
+    return tuple(name for name in POLICIES if not (name == "popular" and task.candidates))
+
+
 def popularity(task: TaskSpec) -> NDArray[np.int64]:
     """The cumulative weights of `popular`: int64 (n + 1,) of popularity + 1, halved until their sum is below 2**31."""
     counts = task.catalogue.popularity.astype(np.int64)
@@ -136,10 +141,10 @@ def observed_values(observations: Mapping[str, NDArray[Any]]) -> NDArray[np.floa
 
 
 def _components(name: str, task: TaskSpec) -> tuple[str, ...]:
-    if name == "popular" and task.candidates:
+    if name in POLICIES and name not in policies_of(task):
         raise ConfigurationError(
             f"{task.env_id} draws its candidates anew, so none is popular; use random, epsilon-greedy or mixed"
         )
     if name != "mixed":
         return (name,)
-    return ("random", "epsilon-greedy") if task.candidates else ("random", "popular", "epsilon-greedy")
+    return tuple(part for part in policies_of(task) if part != "mixed")
