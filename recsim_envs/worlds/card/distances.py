@@ -142,7 +142,8 @@ def category_mix(
 def length_distances(logged: NDArray[Any] | None, simulated: NDArray[Any], horizon: int) -> dict[str, Any]:
     """Session lengths in the log, None where it has no visits, and simulated; both cut at the horizon."""
     if logged is None or not len(logged):
-        return {"known": False, "why": UNKNOWN, "simulated": _lengths(simulated, simulated)}
+        why = UNKNOWN if logged is None else "no test user has visits"
+        return {"known": False, "why": why, "simulated": _lengths(simulated, np.minimum(simulated, horizon))}
     real, found = np.minimum(logged, horizon), np.minimum(simulated, horizon)
     edges = np.unique(np.linspace(1, horizon + 1, min(horizon, LENGTH_BINS) + 1).astype(np.int64))
     both = [np.histogram(values, edges)[0] / len(values) for values in (real, found)]

@@ -60,12 +60,13 @@ def log_card(
         by. predictions: of the held-out rows, float64 (n,) by predictor: "model" (unmapped), "rewards" (as the world
         pays), "mf", "bias_only", "global_mean"; "model" must be there. random_predictions: the same of `log.random`.
     visits: of the log, None where it has no times. alternatives: worlds of other user models, same users and items.
-    fit: how the world was made, kept as it is under "fit"; "departure" says "fitted" where thresholds follow lengths.
+    fit: how the world was made, kept as it is under "fit". "departure" says "fitted" where thresholds follow lengths;
+        "files" lists file, lines, bad and examples of each file that was read.
     sessions: that each policy plays for the horizon gap; a third of them for each setting of the sensitivity.
     progress: called with (stage, done, total).
 
-    Above `smaller.LARGE` items policies play on a random part of the catalogue, which the card says. Raises
-    `ConfigurationError` for predictions that are missing or of another length.
+    Above `smaller.LARGE` items (`LARGE_SEQUENTIAL` where every item moves tastes) policies play on a random part of the
+    catalogue, which the card says. Raises `ConfigurationError` for predictions that are missing or of another length.
     """
     tell = progress or (lambda stage, done, total: None)
     tell("card: held-out rows", 0, 1)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from recsim_envs.errors import ConfigurationError
 from recsim_envs.worlds.card.blocks import Block, Picture, Points, Section, Table, escaped, visible
 from recsim_envs.worlds.card.plots import draw
 from recsim_envs.worlds.card.sections import DAMAGE, about, sections
@@ -80,6 +81,8 @@ def _shown(block: Block, card: dict[str, Any]) -> dict[str, Any]:
         return {"kind": kind, "it": block}
     try:
         return {"kind": kind, "it": block, "svg": Markup(draw(block.name, card))}  # matplotlib escapes its texts
+    except ConfigurationError:  # it is a ValueError too
+        raise
     except DAMAGE:
         return {"kind": "nothing"}
 

@@ -105,8 +105,10 @@ def settings(world: World, alternatives: Mapping[str, World], seed: int) -> list
 def _around(value: float, sample: Floats) -> list[float]:
     """The quantiles of a sample at half and twice the share that lies below the value, where they differ from it."""
     share = float((sample < value).mean())
+    if share == 0:  # the rule is off
+        return []
     moved = np.quantile(sample, [share / 2, min(2 * share, (1 + share) / 2)])
-    return [float(f"{x:.4g}") for x in moved if not np.isclose(x, value, rtol=1e-3) and x > sample.min()]
+    return [float(f"{x:.4g}") for x in moved if not np.isclose(x, value, rtol=1e-3)]
 
 
 def _distances(world: World, seed: int) -> Floats:

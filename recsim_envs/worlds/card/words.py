@@ -53,12 +53,13 @@ def _personal(card: Card) -> Iterator[Sentence]:
         ("rmse", "Personal predictions", "the model's RMSE is {} below that of user and item biases alone"),
         ("pairs", "Personal rankings", "the model puts {} more of a user's pairs in order than biases alone"),
     ):
-        path, lowest = f"held_out.gains.bias_only.{key}", gains[key][1]
+        path, (_, lowest, highest) = f"held_out.gains.bias_only.{key}", gains[key]
         measured = "on held-out rows " + what.format(_percent(gains[key]) if key == "pairs" else _interval(gains[key]))
         if lowest > 0:
             yield Sentence("personal", True, f"{use}: {measured}.", path)
         else:
-            yield Sentence("personal", False, f"{use}: {measured}, which is no gain beyond chance.", path)
+            told = "so it is worse" if highest < 0 else "which is no gain beyond chance"
+            yield Sentence("personal", False, f"{use}: {measured}, {told}.", path)
 
 
 def _second_best(card: Card) -> Iterator[Sentence]:
