@@ -41,7 +41,7 @@ def fetch(
         return
     source = find_source(name)
     # Before there are bars, which would overwrite the question.
-    ask_once(source, lambda asked: _accept(asked, agreed=accept_licence, may_ask=not json))
+    ask_once(source, lambda asked: agree(asked, agreed=accept_licence, may_ask=not json))
     with Stages(quiet=json) as progress:
         folder = fetch_source(source.name, raw_dir=raw_dir, accept=lambda _: True, progress=progress)
     if json:
@@ -53,7 +53,7 @@ def fetch(
     say(f"next: longrec world build --source {source.name}{own} --out worlds/{source.name} --id {source.env_id}")
 
 
-def _accept(source: Source, *, agreed: bool, may_ask: bool) -> bool:
+def agree(source: Source, *, agreed: bool = False, may_ask: bool = True) -> bool:
     """Show the licence, and ask for a yes unless it was given on the command line or nobody is there to give it."""
     from recsim_envs.worlds.sources import licence_text
 

@@ -77,9 +77,9 @@ def test_somebody_at_a_terminal_is_asked_once(run, tmp_path, terminal, monkeypat
     raw.yahoo(tmp_path)
     asked = []
     monkeypatch.setattr(command.typer, "confirm", lambda *_, **__: asked.append(1) or answer)
-    accept = command._accept(SOURCES["yahoo-r3"], agreed=False, may_ask=True)
+    accept = command.agree(SOURCES["yahoo-r3"])
     assert (accept, len(asked)) == (answer, 1)
-    assert not command._accept(SOURCES["yahoo-r3"], agreed=False, may_ask=False)
+    assert not command.agree(SOURCES["yahoo-r3"], may_ask=False)
     assert len(asked) == 1
 
 
