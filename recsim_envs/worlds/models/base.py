@@ -27,10 +27,10 @@ _OPTIONAL: Final = ("rate", "factor_decay")
 class Training:
     """How to fit. None stands for what the model's own file sets, or, for `batch`, for what the size of the log asks.
 
-    rank: factors of a user and of an item. epochs: the most there will be. patience: epochs without a better
-    validation error after which training stops. batch: rows (of "gru": sequences) a step. rate: Adam's learning
-    rate. factor_decay: L2 penalty on factors, in units of the values' variance. hidden: the two hidden layers of
-    "deepfm". width: of the state of "gru". sequence: rows of "gru" that gradients flow back through.
+    rank: factors of a user and of an item. epochs: the most there will be. patience: training stops when so many
+    epochs together lower the validation error by less than 0.05 %. batch: rows (of "gru": sequences) a step. rate:
+    Adam's learning rate. factor_decay: L2 penalty on factors, in units of the values' variance. hidden: the two hidden
+    layers of "deepfm". width: of the state of "gru". sequence: rows of "gru" that gradients flow back through.
     device: "cpu", or "cuda", on which the bits of two runs may differ.
     """
 

@@ -19,25 +19,31 @@ from recsim_envs.worlds.models.learner import Learner
 from recsim_envs.worlds.storage import array_digest, content_hash
 
 _FORMAT: Final = 1  # raise it where the same options come to train otherwise
+_GAIN: Final = 5e-4  # of the error: less in `patience` epochs together is not worth them
 _SECONDS: Final = 60.0  # between writes within an epoch
 _LEARNER, _MOMENT, _BEST = "learner/", "adam/", "best/"
 
 
 @dataclass
 class Standing:
-    """Where a training is: epochs done, batches done of the next, epochs since the best, and the best."""
+    """Where a training is: the best model, epochs done, batches done of the next, and epochs that were worth little.
+
+    since: epochs since the validation error was last so much better than `mark` that training is worth going on with.
+    """
 
     best: UserModel
+    mark: float
     epoch: int = 0
     step: int = 0
     since: int = 0
 
     def end_epoch(self, found: UserModel) -> None:
         """Count an epoch that ended in `found`."""
-        self.epoch, self.step = self.epoch + 1, 0
-        better = found.validation_rmse < self.best.validation_rmse
-        self.since = 0 if better else self.since + 1
-        self.best = replace(found, epochs=self.epoch) if better else self.best
+        self.epoch, self.step, self.since = self.epoch + 1, 0, self.since + 1
+        if found.validation_rmse < self.best.validation_rmse:
+            self.best = replace(found, epochs=self.epoch)
+        if self.best.validation_rmse < self.mark * (1 - _GAIN):
+            self.mark, self.since = self.best.validation_rmse, 0
 
 
 class Checkpoint:
@@ -63,7 +69,8 @@ class Checkpoint:
         if self._path is None:
             return
         best = {"epochs": now.best.epochs, "validation_rmse": now.best.validation_rmse}
-        header = {"digest": self._digest, "epoch": now.epoch, "step": now.step, "since": now.since, "best": best}
+        counts = {"mark": now.mark, "epoch": now.epoch, "step": now.step, "since": now.since}
+        header = {"digest": self._digest, "standing": counts, "best": best}
         scratch = self._path.with_name(f".{self._path.name}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +103,7 @@ class Checkpoint:
         best = replace(
             self._learner.export(), arrays=arrays, **{k: v for k, v in header["best"].items() if k != "arrays"}
         )
-        return Standing(best, header["epoch"], header["step"], header["since"])
+        return Standing(best, **header["standing"])
 
     def _load(self, tensors: dict[str, torch.Tensor]) -> None:
         own = {n.removeprefix(_LEARNER): v for n, v in tensors.items() if n.startswith(_LEARNER)}

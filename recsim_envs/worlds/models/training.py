@@ -30,7 +30,8 @@ def train(learner: Learner, task: Task) -> UserModel:
     batch = how.batch or _batch(learner)
     steps = -(-learner.units // batch)
     checkpoint = Checkpoint.of(task, learner, optimiser)
-    now = checkpoint.restored() or Standing(judge.measured(learner.export()))
+    start = judge.measured(learner.export())
+    now = checkpoint.restored() or Standing(start, start.validation_rmse)
     while now.epoch < how.epochs and now.since < how.patience:
         order = torch.split(_order(learner.units, task.seed, now.epoch).to(how.device), batch)
         while now.step < steps:
