@@ -148,16 +148,6 @@ def load_log(path: Path) -> OfflineLog:
     return log
 
 
-def read_facts(path: Path) -> dict[str, Any]:
-    """Where a log comes from, and how many `rows` it has, without reading its rows. Raises `LogError`."""
-    file = Path(path) / STEPS_FILE
-    try:
-        schema, meta = pq.read_schema(file), pq.read_metadata(file)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(file, error) from error
-    return _facts(file, schema) | {"rows": meta.num_rows}
-
-
 def _unreadable(file: Path, error: Exception) -> LogError:
     if isinstance(error, FileNotFoundError):
         return LogError(f"{file} is missing: {file.parent} is no log; make one with `longrec logs make`")

@@ -88,7 +88,7 @@ def _root(root: Path | None) -> Iterator[Path]:
     if root is not None:
         os.environ[ROOT] = str(root)
     try:
-        yield Path(get_dataset_path())
+        yield Path(get_dataset_path()).resolve()  # Minari loses its files where the path is relative
     finally:
         if before is not None:
             os.environ[ROOT] = before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +60,11 @@ def test_minari_lists_it_and_it_is_never_replaced(tmp_path, monkeypatch):
     write_minari(generate(DatasetSpec("longrec/Games-v0", "random", sessions=2)), tmp_path)
     monkeypatch.setenv(ROOT, str(tmp_path))
     assert set(minari.list_local_datasets()) == {"longrec/games/mixed-v0", "longrec/games/random-v0"}
+
+
+def test_a_relative_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert write_minari(generate(SPECS[0]), Path("here")) == tmp_path / "here" / SPECS[0].id
 
 
 def test_a_broken_build_leaves_nothing(tmp_path, monkeypatch):

@@ -1,0 +1,54 @@
+"""What the page says is what the code does."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from leaderboard.cli import offline
+from leaderboard.ope.estimators import ESTIMATORS
+from recsim_envs.offline.files import _SESSION_COLUMNS, _STEP_COLUMNS
+from recsim_envs.offline.spec import POLICIES
+
+TEXT = (Path(__file__).parents[3] / "docs" / "offline.md").read_text("utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.M | re.S)
+
+
+def test_commands_parse():
+    app = typer.Typer()
+    app.add_typer(offline.app, name="logs")
+    app.command()(offline.ope)
+    root = typer.main.get_command(app)
+    lines = "".join(blocks("sh")).splitlines()
+    assert len(lines) >= 7
+    for line in lines:
+        words = shlex.split(line)[1:]
+        command = root.commands[words.pop(0)]
+        if hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        command.make_context(command.name, words)
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_code_runs(number, tmp_path, monkeypatch, capsys):
+    code = blocks("python")[number]
+    if "minari" in code:
+        pytest.importorskip("minari")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    exec(code, {})
+    assert capsys.readouterr().out
+
+
+def test_everything_is_on_the_page():
+    assert len(blocks("python")) == 2
+    for name in (*POLICIES, *ESTIMATORS, *_STEP_COLUMNS, *_SESSION_COLUMNS):
+        assert f"`{name}`" in TEXT, name
