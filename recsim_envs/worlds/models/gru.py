@@ -92,6 +92,7 @@ class GRU(UserModel):
 class _Learner(Learner):
     rate = _RATE
     steps = 120
+    least = 256
     users: torch.Tensor
     items: torch.Tensor
     targets: torch.Tensor

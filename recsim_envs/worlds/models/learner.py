@@ -17,7 +17,8 @@ class Learner(torch.nn.Module, ABC):
     units: int
     rows_a_unit: float = 1.0
     rate: ClassVar[float]
-    steps: ClassVar[int] = 80  # an epoch, unless batches become very small or very large
+    steps: ClassVar[int] = 80  # an epoch, unless batches would become very small or very large
+    least: ClassVar[int] = 32  # rows a batch
 
     @abstractmethod
     def loss(self, chosen: torch.Tensor) -> torch.Tensor:

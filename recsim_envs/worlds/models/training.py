@@ -17,7 +17,7 @@ from recsim_envs.worlds.models.judging import Judge
 from recsim_envs.worlds.models.learner import Learner
 from recsim_envs.worlds.models.parameters import generator
 
-_BATCHES: Final = (32, 16384)  # rows; larger ones do not fit the processor's cache and need more epochs
+_MOST: Final = 16384  # rows a batch; more do not fit the processor's cache and need more epochs
 _TOLD: Final = 10  # times an epoch
 
 
@@ -50,7 +50,7 @@ def train(learner: Learner, task: Task) -> UserModel:
 
 
 def _batch(learner: Learner) -> int:
-    low, high = (max(1, round(rows / learner.rows_a_unit)) for rows in _BATCHES)
+    low, high = (max(1, round(rows / learner.rows_a_unit)) for rows in (learner.least, _MOST))
     return min(max(low, learner.units // learner.steps), high)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.worlds.models import MODELS, Training, fit_model
+from recsim_envs.worlds.rewards import REWARD_MODELS
 from tests.recsim_envs.worlds.models import reference
 from tests.recsim_envs.worlds.models.planted import ITEMS, QUICK, USERS, planted, rmse
 
@@ -149,3 +150,15 @@ def test_it_leaves_torchs_generator_and_threads_alone(name):
 def test_naming_the_models_imports_no_torch():
     code = "import sys, recsim_envs.worlds.models; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_world_computes_the_same_from_the_arrays(name):
+    model = quick(name).after(data().log)
+    reward_model, arrays = model.world_arrays()
+    kind = REWARD_MODELS[reward_model]
+    kind.check(arrays, "the model")
+    rewards, everybody = kind(arrays, (-100.0, 100.0)), np.arange(USERS)
+    table = rewards.catalogue(everybody, rewards.fresh(everybody))
+    users, items = np.divmod(np.arange(USERS * ITEMS), ITEMS)
+    np.testing.assert_allclose(table.ravel(), model.predict(users, items), atol=1e-5)
