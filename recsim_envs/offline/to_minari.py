@@ -1,6 +1,6 @@
 """Logs as Minari datasets: one episode a session, observations rebuilt, propensities and components in `infos`.
 
-An episode is a folder of two files there, which takes about five milliseconds: a log of a million sessions is better
+An episode is a folder of two files there, which takes a millisecond or two: a log of a million sessions is better
 read from Parquet. Format "arrow" is written, because "hdf5" needs a further package and only it streams.
 """
 

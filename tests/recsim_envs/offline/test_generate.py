@@ -7,7 +7,7 @@ import pytest
 
 import recsim_envs
 from recsim_envs.errors import ConfigurationError
-from recsim_envs.offline import DatasetSpec, generate, observations, transitions
+from recsim_envs.offline import DatasetSpec, generate, observations, spec_of, transitions
 from recsim_envs.offline.generate import returns
 from recsim_envs.offline.policies import LogPolicy
 from recsim_envs.offline.spec import POLICIES
@@ -111,6 +111,21 @@ def test_transitions_follow_one_another(env_id):
         starts = b.steps == 0
         for key, first in log.starts.items():
             assert np.array_equal(b.observations[key][starts], first[b.sessions[starts]])
+
+
+def test_your_own_worlds_have_logs_too(small_factor_world, tmp_path):
+    import gymnasium
+
+    small_factor_world.save(tmp_path / "w")
+    recsim_envs.register("mine/Shop-v0", world=tmp_path / "w", protocol="NX_0")
+    try:
+        log = generate(spec_of("mine/shop/mixed-v0", sessions=30))
+        assert (log.facts["env_id"], log.facts["world"], log.facts["fingerprint"]) == ("mine/Shop-v0", "tiny", "")
+        shown = [log.actions[a:b].tolist() for a, b in zip(log.offsets[:-1], log.offsets[1:], strict=True)]
+        assert all(len(set(items)) == len(items) for items in shown)
+        assert max(map(len, shown)) > 1
+    finally:
+        gymnasium.registry.pop("mine/Shop-v0")
 
 
 def test_a_log_of_another_world_is_not_replayed(tmp_path):
