@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.worlds.build.fit import Fitted
 from recsim_envs.worlds.build.prepare import Prepared, category_arrays
+from recsim_envs.worlds.layout import COMMON
 from recsim_envs.worlds.public import popularity_and_means
 from recsim_envs.worlds.storage import Arrays, StringColumn
 from recsim_envs.worlds.world import DepartureDefaults, World, WorldInfo
 
 TABLE_LIMIT: Final = {"factors": 200_000_000, "deepfm": 20_000_000}
 """Pairs of users and items up to which a world holds a table; above, and for sequential models, what computes it."""
-_UNKNOWN: Final = DepartureDefaults(threshold=0.0, r_min=0.0, horizon=1)
+_UNKNOWN: Final = DepartureDefaults(window=1, threshold=0.0, r_min=0.0, horizon=1)
 
 
 def assemble(
@@ -41,14 +42,8 @@ def assemble(
         "vectors": vectors,
     }
     try:
-        info = WorldInfo(
-            reward_model=reward_model,
-            reward_range=fitted.span,
-            category_names=names,
-            departure=_UNKNOWN,
-            recipe=recipe,
-            **facts,
-        )
+        made = {"reward_model": reward_model, "reward_range": fitted.span, "category_names": names, "recipe": recipe}
+        info = WorldInfo.model_validate(facts | made | {"departure": _UNKNOWN})
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
@@ -79,8 +74,6 @@ def _tabled(world: World) -> World:
     """The world with all its rewards written out, where these are few and do not change within a session."""
     if world.num_users * world.num_items > TABLE_LIMIT.get(world.info.reward_model, 0):
         return world
-    from recsim_envs.worlds.world import COMMON
-
     arrays = {name: array for name, array in world.arrays.items() if name in COMMON}
     arrays["rewards"] = world.user_rewards(np.arange(world.num_users))
     return World(world.info.model_copy(update={"reward_model": "table"}), arrays)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsim_envs.errors import LogError
-from recsim_envs.rng import EPISODE, POLICY, WORLD, below_array, bits_array, derive_seed, uniform_array
+from recsim_envs.rng import WORLD, below_array
 from recsim_envs.worlds.build.options import BuildOptions
+from recsim_envs.worlds.card.distances import sample_distances
+from recsim_envs.worlds.card.visitors import visitors
 from recsim_envs.worlds.logs.visits import Visits
 from recsim_envs.worlds.world import MAX_HORIZON, DepartureDefaults, World
 
@@ -20,6 +23,7 @@ _PAIRS: Final = WORLD + 66  # pairs that quantiles are taken over
 _SAMPLED_PAIRS: Final = 200_000
 _USUAL_HORIZON: Final = 50
 _LONGEST: Final = 0.99
+_SESSIONS: Final = 1000
 FEWEST_VISITS: Final = 100
 TRIED: Final = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 """Quantiles of distances, and of rewards, that fitting tries; 0 switches the rule off."""
@@ -68,27 +72,28 @@ def at_quantiles(sampled: Sampled, how: BuildOptions) -> DepartureDefaults:
         threshold=round(sampled.threshold(how.theta_quantile), 4),
         r_min=round(sampled.least(how.r_min_quantile), 4),
         horizon=how.horizon or _USUAL_HORIZON,
+        leaving_pays=how.leaving_pays,
     )
 
 
 def fitted(
-    world: World, sampled: Sampled, visits: Visits | None, how: BuildOptions, tell: Callable[[int, int], None]
+    world: World, sampled: Sampled, seen: Visits | None, how: BuildOptions, tell: Callable[[int, int], None]
 ) -> tuple[DepartureDefaults, dict[str, Any]]:
     """The thresholds under which simulated sessions last most nearly as long as the train users' visits do.
 
-    Who recommended in the log is not known, so sessions are simulated under a policy that draws items in proportion to
-    their popularity. All pairs of the quantiles in `TRIED` are tried; the distance is Wasserstein-1 between the
-    lengths, both cut at the horizon. Beside the constants, what was found, for the card. Raises `LogError` for a log
-    without visits.
+    Who recommended in the log is not known, so sessions are those of `card.visitors`, who are shown items in
+    proportion to their popularity. All pairs of the quantiles in `TRIED` are tried; the distance is Wasserstein-1
+    between the lengths, both cut at the horizon. Beside the constants, what was found, for the card. Raises `LogError`
+    for a log without visits.
     """
-    lengths = _lengths(world, visits)
+    lengths = _lengths(world, seen)
     horizon = how.horizon or int(np.clip(np.ceil(np.quantile(lengths, _LONGEST)), 2, MAX_HORIZON))
     observed = np.minimum(lengths, horizon)
-    play, best = _Player(world, horizon, how), (np.inf, 0.0, 0.0)
+    best, play = (np.inf, 0.0, 0.0), partial(visitors, world, _SESSIONS, how.seed, split="train", window=how.window)
     grid = list(itertools.product(TRIED, TRIED))
     for done, (alike, low) in enumerate(grid):
-        found = play.lengths(sampled.threshold(alike), sampled.least(low))
-        best = min(best, (wasserstein(found, observed), alike, low))
+        found = play(horizon=horizon, threshold=sampled.threshold(alike), r_min=sampled.least(low)).lengths
+        best = min(best, (sample_distances(observed, found)["wasserstein"], alike, low))
         tell(done + 1, len(grid))
     distance, alike, low = best
     constants = DepartureDefaults(
@@ -96,6 +101,7 @@ def fitted(
         threshold=round(sampled.threshold(alike), 4),
         r_min=round(sampled.least(low), 4),
         horizon=horizon,
+        leaving_pays=how.leaving_pays,
     )
     return constants, {
         "theta_quantile": alike,
@@ -106,48 +112,13 @@ def fitted(
     }
 
 
-def _lengths(world: World, visits: Visits | None) -> NDArray[np.int64]:
+def _lengths(world: World, seen: Visits | None) -> NDArray[np.int64]:
     """Lengths of the train users' visits."""
-    if visits is None:
+    if seen is None:
         raise LogError("departure 'fitted' needs a time in every row, to tell where visits end; use 'quantile'")
-    found = visits.lengths[np.isin(visits.users, world.users("train"))]
+    found = seen.lengths[np.isin(seen.users, world.users("train"))]
     if len(found) < FEWEST_VISITS:
         raise LogError(
             f"departure 'fitted' needs {FEWEST_VISITS} visits of train users, found {len(found)}; use 'quantile'"
         )
     return found
-
-
-def wasserstein(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
-    """Wasserstein-1 distance of two samples of whole numbers from 0: the area between their distribution functions."""
-    longest = int(max(first.max(), second.max())) + 1
-    shares = (np.cumsum(np.bincount(x, minlength=longest)) / len(x) for x in (first, second))
-    return float(np.abs(np.subtract(*shares)).sum())
-
-
-class _Player:
-    """Sessions of the world under the popularity policy, the same draws whatever the thresholds."""
-
-    def __init__(self, world: World, horizon: int, how: BuildOptions, sessions: int = 1000) -> None:
-        from recsim_envs.families import make_family
-
-        self._make = lambda **rules: make_family(
-            "departure", sessions, world=world, window=how.window, horizon=horizon, **rules
-        )
-        seed = derive_seed("fitted departure", how.seed)
-        self._seeds = bits_array(seed, np.arange(sessions), EPISODE) >> np.uint64(1)
-        self._shares = np.cumsum(world.catalogue.popularity) / world.catalogue.popularity.sum()
-
-    def lengths(self, threshold: float, r_min: float) -> NDArray[np.int64]:
-        """Steps of each session (n,)."""
-        simulator = self._make(threshold=threshold, r_min=r_min)
-        simulator.begin(np.arange(simulator.num_lanes), self._seeds)
-        steps = np.zeros(simulator.num_lanes, np.int64)
-        for step in itertools.count():
-            running = ~simulator.over
-            if not running.any():
-                return steps
-            steps += running
-            chosen = np.searchsorted(self._shares, uniform_array(self._seeds, step, POLICY), side="right")
-            simulator.step(np.minimum(chosen, len(self._shares) - 1))
-        raise AssertionError("unreachable")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from recsim_envs.worlds.build.options import BuildOptions
 from recsim_envs.worlds.build.prepare import Prepared, category_arrays
 from recsim_envs.worlds.home import home
 from recsim_envs.worlds.logs.log import Interactions
+from recsim_envs.worlds.storage import array_digest, content_hash
 
 if TYPE_CHECKING:
     from recsim_envs.worlds.models import UserModel
@@ -39,10 +38,10 @@ class Fitted:
         return apply_map(self.knots, self.model.predict(users, items), self.span)
 
 
-def fit_all(ready: Prepared, how: BuildOptions, progress: Progress) -> dict[str, Fitted]:
+def fit_all(ready: Prepared, how: BuildOptions, folder: Path, progress: Progress) -> dict[str, Fitted]:
     """The chosen model first, then those it is held against, by name. Each is stopped and calibrated on `valid`.
 
-    Training goes on where an earlier build of the same log and options was killed.
+    `folder` keeps the state of the training; what an earlier call left in it is gone on with.
     """
     from recsim_envs.worlds.models import ModelSizes, Training, fit_model
 
@@ -52,7 +51,7 @@ def fit_all(ready: Prepared, how: BuildOptions, progress: Progress) -> dict[str,
     plan = Training(rank=how.rank, epochs=how.epochs, device=how.device)
     span, found = value_range(ready.rows), {}
     for name in dict.fromkeys([how.model, *REFERENCES, *how.compare]):
-        model = fit_model(name, train, valid, sizes, plan, how.seed, progress, workshop(ready, how) / name)
+        model = fit_model(name, train, valid, sizes, plan, how.seed, progress, folder / name)
         knots = fit_map(how.calibration, model.predict_rows(ready.rows, ready.valid), valid.values)
         found[name] = Fitted(model.after(ready.rows), knots, span)
     return found
@@ -96,9 +95,7 @@ def value_range(rows: Interactions) -> tuple[float, float]:
 
 
 def workshop(ready: Prepared, how: BuildOptions) -> Path:
-    """Where the training of this log under these options keeps its state; removed when the world is there."""
+    """Where the training of this log under these options keeps its state."""
     rows = ready.rows
-    content = hashlib.sha256(json.dumps(how.to_json(), sort_keys=True).encode())
-    for array in (rows.users, rows.items, rows.values, rows.times):
-        content.update(memoryview(np.ascontiguousarray(array)).cast("B"))
-    return home() / "builds" / content.hexdigest()[:24]
+    digests = [array_digest(array) for array in (rows.users, rows.items, rows.values, rows.times)]
+    return home() / "builds" / content_hash(how.to_json(), digests)[:24]

@@ -46,7 +46,8 @@ class BuildOptions:
     departure: thresholds at quantiles, or "fitted" to how long visits last; theta_quantile, r_min_quantile: shares of
         item pairs too alike, and of rewards too low; window: how many shown items are remembered; horizon: step cap,
         None for 50, or for the longest one in a hundred of the log's visits where thresholds are fitted; pause:
-        seconds without a row that end a visit.
+        seconds without a row that end a visit. leaving_pays: whether the step of leaving earns its reward, so that
+        what leaving costs is the future; without it greed for the next reward already avoids leaving.
     card_sessions: sessions that the card's policies play. force: keep a model that is worse than biases alone.
     """
 
@@ -68,6 +69,7 @@ class BuildOptions:
     window: int = 4
     horizon: int | None = None
     pause: float = 1800.0
+    leaving_pays: bool = True
     card_sessions: int = 300
     force: bool = False
 
@@ -96,6 +98,8 @@ class BuildOptions:
             _demand_word(name, getattr(self, name), words)
         for other in self.compare:
             _demand_word("compare", other, _WORDS["model"])
+        if type(self.leaving_pays) is not bool or type(self.force) is not bool:
+            raise ConfigurationError("leaving_pays and force must be True or False")
         if not isinstance(self.pause, int | float) or not 0 < self.pause < 1e9:
             raise ConfigurationError(f"pause must be seconds above 0, got {self.pause!r}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -68,8 +68,8 @@ def prepare(log: Log, how: BuildOptions) -> Prepared:
         )
     by_time = timed and how.holdout != "random"
     tenth = _last_first(rows, len(log.users)) if by_time else _at_random(len(rows), how.seed)
-    parts = (np.flatnonzero(part) for part in (tenth > 1, tenth == 1, tenth == 0))
-    return Prepared(log, rows, *parts, *_user_split(log, how), by_time)
+    train, valid, held_out = (np.flatnonzero(part) for part in (tenth > 1, tenth == 1, tenth == 0))
+    return Prepared(log, rows, train, valid, held_out, *_user_split(log, how), by_time=by_time)
 
 
 def _kept(log: Log, fewest: int) -> Log:
@@ -95,7 +95,7 @@ def _kept(log: Log, fewest: int) -> Log:
     )
 
 
-def _numbers(kept: NDArray[np.int64], count: int) -> NDArray[np.int32]:
+def _numbers(kept: NDArray[Any], count: int) -> NDArray[np.int32]:
     numbers = np.full(count, -1, np.int32)
     numbers[kept] = np.arange(len(kept), dtype=np.int32)
     return numbers

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from recsim_envs.errors import LogError
+from recsim_envs.errors import ConfigurationError, LogError
 from recsim_envs.worlds.logs.builder import LogBuilder
 from recsim_envs.worlds.logs.columns import (
     ITEMS_COLUMNS,
@@ -61,6 +61,8 @@ def read_log(
     `max_bad_share` of the rows are bad, the files have no item in common, an id is spelt in two ways, all ratings
     are equal, or there is only one user.
     """
+    if not 0 <= max_bad_share <= 1:
+        raise ConfigurationError(f"max_bad_share must be 0 to 1, got {max_bad_share!r}")
     given = check_columns(columns)
     tell = progress or _silent
     shelf, problems = None, []

@@ -71,6 +71,8 @@ def open_table(
     from recsim_envs.worlds.logs.delimited import DelimitedTable
 
     if isinstance(source, str | Path):
+        if "\0" in str(source):
+            raise LogError(f"{str(source)!r} is no path; pass the file with the ratings or the items")
         path = Path(source)
         if path.suffix not in _PARQUET:
             return DelimitedTable(path, names=names, delimiter=delimiter, encoding=encoding, quotes=quotes)

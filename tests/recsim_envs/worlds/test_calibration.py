@@ -10,7 +10,7 @@ import pytest
 
 from recsim_envs.spec import Catalogue
 from recsim_envs.worlds.calibration import PROTOCOLS, TARGETS, Recommender, facts, visit
-from recsim_envs.worlds.cards import card_markdown
+from recsim_envs.worlds.card.render import card_markdown
 from recsim_envs.worlds.facts import SessionLog, additive_r2, measure
 from recsim_envs.worlds.recipes import RECIPES
 from recsim_envs.worlds.synthetic import CARDS, generate

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from recsim_envs.errors import ConfigurationError, LogError, WorldError
-from recsim_envs.worlds import from_log
-from recsim_envs.worlds.cards import card_markdown
+from recsim_envs.families import make_family
+from recsim_envs.worlds.build import assemble
+from recsim_envs.worlds.card.render import card_html, card_markdown
 from recsim_envs.worlds.from_log import build_world
-from recsim_envs.worlds.validity import held_out_errors, rating_distribution
 from recsim_envs.worlds.world import World
-from tests.worlds import tiny_world
+from tests.recsim_envs.worlds.build.logs import make_log
 
 USERS, ITEMS, RANK = 60, 40, 2
 
@@ -32,7 +32,7 @@ def write_log(folder, noise=0.2, structure=1.5, seed=0):
     return folder / "r.csv", folder / "i.csv"
 
 
-NAMED = {"name": "mine", "domain": "things", "rank": 4}
+NAMED = {"name": "mine", "domain": "things", "rank": 4, "card_sessions": 20}
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,9 @@ def test_the_world_is_complete_and_round_trips(built):
     assert rewards.min() >= 1
     assert rewards.max() <= 5
     np.testing.assert_allclose(np.linalg.norm(world.arrays["vectors"], axis=1), 1, atol=1e-6)
-    assert stages[0][0] == "reading"
-    assert {s[0] for s in stages} == {"reading", "fitting rank 4", "fitting biases", "assembling"}
+    told = list(dict.fromkeys(s[0] for s in stages))
+    assert told[:3] == ["reading items", "reading ratings", "preparing"]
+    assert {"fitting mf", "fitting biases", "assembling", "card: held-out rows", "card: sensitivity"} <= set(told)
 
 
 def test_thresholds_are_at_their_quantiles(built):
@@ -85,38 +86,54 @@ def test_logs_are_in_time_order_and_public_figures_come_from_train_users(built):
     assert not np.intersect1d(train, world.users("test")).size
 
 
+def test_rewards_have_the_distribution_of_the_log(built):
+    world = built[0]
+    logged, rewards = np.rint(world.arrays["log_rewards"]), np.rint(world.arrays["rewards"]).ravel()
+    shares = [np.bincount(x.astype(int), minlength=6) / len(x) for x in (logged, rewards)]
+    assert np.abs(shares[0] - shares[1]).sum() / 2 < 0.1
+
+
 def test_the_card_compares_with_biases_and_reads_well(built):
     world = built[0]
     held = world.info.card["held_out"]
-    assert held["model"]["rmse"][0] < held["bias_only"]["rmse"][0] < held["global_mean"]["rmse"][2]
-    estimate, low, high = held["rmse_gain"]
+    figures = held["predictors"]
+    assert figures["model"]["rmse"][0] < figures["bias_only"]["rmse"][0] < figures["global_mean"]["rmse"][2]
+    estimate, low, high = held["gains"]["bias_only"]["rmse"]
     assert 0 < low < estimate < high
-    text = card_markdown(world)
-    assert "| matrix factorisation |" in text
-    assert world.hash in text
+    fit = world.info.card["fit"]
+    assert (fit["model"], fit["holdout"], fit["vectors_from"], fit["departure"]) == ("mf", "time", "model", "quantile")
+    assert [f["file"] for f in fit["files"]] == ["i.csv", "r.csv"]
+    for text in (card_markdown(world), card_html(world)):
+        assert world.hash in text
+        assert "Not valid for" in text
 
 
 def test_the_same_seed_builds_the_same_world(built, tmp_path):
     world, paths, _, _ = built
-    assert build_world(*paths, tmp_path / "again", **NAMED).hash == world.hash
+    again = build_world(*paths, tmp_path / "again", **NAMED)
+    assert again.hash == world.hash
+    assert again.info.card == world.info.card
     assert build_world(*paths, tmp_path / "other", **NAMED, seed=1).hash != world.hash
 
 
 def test_a_large_world_keeps_factors_that_say_the_same(built, tmp_path, monkeypatch):
     world, paths, _, _ = built
-    monkeypatch.setattr(from_log, "TABLE_LIMIT", USERS * ITEMS - 1)
+    monkeypatch.setitem(assemble.TABLE_LIMIT, "factors", USERS * ITEMS - 1)
     factors = build_world(*paths, tmp_path / "w", **NAMED)
     assert factors.info.reward_model == "factors"
     users = np.arange(USERS)
     np.testing.assert_array_equal(factors.user_rewards(users), world.user_rewards(users))
 
 
-def test_a_useless_model_is_refused_unless_forced(tmp_path):
-    paths = write_log(tmp_path / "log", noise=3.0, structure=0.0)
+def test_a_useless_model_is_refused_unless_forced(tmp_path, own_home):
+    paths = write_log(tmp_path / "log", noise=3.0, structure=0.0, seed=1)
     with pytest.raises(WorldError, match="no better than user and item biases"):
         build_world(*paths, tmp_path / "w", **NAMED)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["log"]
-    assert build_world(*paths, tmp_path / "w", **NAMED, force=True).info.card["held_out"]["rmse_gain"][0] <= 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["home", "log"]
+    assert not list(own_home.glob("builds/*"))
+    forced = build_world(*paths, tmp_path / "w", **NAMED, force=True)
+    assert forced.info.card["held_out"]["gains"]["bias_only"]["rmse"][0] <= 0
+    assert any(line["rule"] == "personal" for line in forced.info.card["verdict"]["not_valid_for"])
 
 
 @pytest.mark.parametrize(
@@ -127,15 +144,20 @@ def test_a_useless_model_is_refused_unless_forced(tmp_path):
         ({"window": 65}, ConfigurationError, "window must be a whole number from 1 to 64"),
         ({"horizon": 10**9}, ConfigurationError, "horizon must be a whole number from 1 to 100000"),
         ({"epochs": "x"}, ConfigurationError, "epochs must be a whole number from 1 to 1000000, got 'x'"),
+        ({"model": "svd"}, ConfigurationError, "model must be biases, mf, deepfm or gru, got 'svd'"),
+        ({"compare": ("mf", "als")}, ConfigurationError, "compare must be"),
+        ({"calibration": "isotonic"}, ConfigurationError, "calibration must be distribution, mean or none"),
+        ({"pause": 0}, ConfigurationError, "pause must be seconds above 0"),
+        ({"leaving_pays": 1}, ConfigurationError, "must be True or False"),
+        ({"device": "tpu"}, ConfigurationError, "device must be"),
         ({"test_share": "x"}, ConfigurationError, "test_share must lie between"),
         ({"max_bad_share": float("nan")}, ConfigurationError, "max_bad_share must be 0 to 1"),
-        ({"columns": {"user": 3}}, ConfigurationError, "columns must map"),
-        ({"encoding": 8}, ConfigurationError, "encoding must be a name"),
+        ({"encoding": "utf-99"}, LogError, "utf-99"),
         ({"seed": 99999999999999999999}, ConfigurationError, "seed must be a whole number from 0"),
         ({"seed": -1}, ConfigurationError, "seed must be a whole number from 0"),
         ({"theta_quantile": 1.5}, ConfigurationError, "theta_quantile must lie between"),
         ({"name": ""}, ConfigurationError, "name"),
-        ({"rnk": 3}, ConfigurationError, "options are rank"),
+        ({"rnk": 3}, ConfigurationError, "options are seed"),
         ({"min_ratings": 1000}, LogError, "Lower min_ratings"),
         ({"columns": {"user": "who"}}, LogError, "no column 'who'"),
     ],
@@ -186,50 +208,66 @@ def test_ratings_that_are_equal_once_users_are_left_out_have_a_name(tmp_path):
 def test_bad_lines_are_on_the_card(tmp_path):
     ratings, items = write_log(tmp_path / "log")
     ratings.write_text(ratings.read_text() + "\nu1,i1,lots,3\nu1,i2,3,999999")
-    card = build_world(ratings, items, tmp_path / "w", **NAMED).info.card
-    assert card["files"][1]["bad"] == 1
-    assert "field rating: 'lots' is no finite number" in card["files"][1]["examples"][0]
+    problems = build_world(ratings, items, tmp_path / "w", **NAMED).info.card["fit"]["files"][1]
+    assert problems["bad"] == 1
+    assert "field rating: 'lots' is no finite number" in problems["examples"][0]
     text = card_markdown(World.load(tmp_path / "w"))
     assert "lines were bad and skipped" in text
 
 
-def test_held_out_errors_are_those_of_numpy_and_the_bootstrap_is_by_user():
-    users = np.array([5, 5, 5, 9])
-    observed = np.array([1.0, 2, 3, 4])
-    guesses = {"model": observed + 1, "bias_only": observed + np.array([2, 2, 2, -2]), "global_mean": np.full(4, 2.5)}
-    found = held_out_errors(users, observed, guesses, seed=0)
-    assert found["model"] == {"rmse": [1, 1, 1], "mae": [1, 1, 1]}
-    assert found["global_mean"]["rmse"][0] == pytest.approx(np.sqrt(1.25), abs=1e-4)
-    assert found["rmse_gain"] == [1, 1, 1]
-    low, high = found["global_mean"]["mae"][1:]
-    assert (low, high) == (pytest.approx(5 / 6, abs=1e-3), 1.5)  # all draws of user 5, or of user 9
+@pytest.mark.parametrize("model", ["biases", "deepfm", "gru"])
+def test_every_user_model_makes_a_world_that_can_be_played(built, tmp_path, model):
+    world = build_world(*built[1], tmp_path / "w", **NAMED, model=model, force=True)
+    assert world.info.reward_model == ("gru" if model == "gru" else "table")
+    assert world.info.card["fit"]["vectors_from"] == ("categories" if model == "biases" else "model")
+    simulator = make_family("departure", 8, world=world)
+    simulator.begin(np.arange(8), np.arange(8, dtype=np.uint64))
+    rewards = simulator.step(np.arange(8)).rewards
+    assert np.all((rewards >= 1) & (rewards <= 5))
+    assert set(world.info.card["sensitivity"]["agents"]) >= {"random", "planner"}
 
 
-def test_rating_distributions():
-    found = rating_distribution(np.array([1, 1, 2, 5]), same=np.array([1.4, 1.6, 3.4, 3.6]))
-    assert found["levels"] == [1, 2, 5]
-    assert found["same"] == [0.25, 0.5, 0.25]
-    assert found["distance"] == {"same": 0.25}
+def test_thresholds_can_be_fitted_to_visits(tmp_path):
+    world = build_world(make_log(), None, tmp_path / "w", **NAMED, departure="fitted", horizon=20)
+    thresholds = world.info.card["fit"]["thresholds"]
+    assert world.info.departure.horizon == 20
+    assert thresholds["visits"] > 100
+    assert thresholds["distance"] < thresholds["mean_length"]
 
 
-def test_a_world_without_a_card_says_so():
-    assert "no card" in card_markdown(tiny_world())
+def test_a_killed_build_leaves_no_world_and_goes_on(built, tmp_path, own_home):
+    class KilledError(Exception):
+        pass
+
+    def kill(stage, done, total):
+        if stage == "fitting mf" and done > total / 20:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        build_world(*built[1], tmp_path / "w", **NAMED, progress=kill)
+    assert list(tmp_path.glob("w*")) == []
+    assert list(own_home.glob("builds/*/mf/*"))
+    assert build_world(*built[1], tmp_path / "w", **NAMED).hash == built[0].hash
+    assert not list(own_home.glob("builds/*"))
 
 
-@pytest.mark.parametrize(
-    "card",
-    [{"kind": "log"}, {"kind": "synthetic"}, {"kind": []}, {"kind": "log", "held_out": 3, "ratings": None}],
-    ids=str,
-)
-def test_a_card_that_lacks_figures_says_so(card):
-    assert "not measured" in card_markdown(tiny_world().with_card(card))
+def test_signals_without_ratings_become_a_world_of_zeros_and_ones(built, tmp_path):
+    ratings = tmp_path / "r.csv"
+    lines = [line.split(",") for line in built[1][0].read_text().splitlines()]
+    ratings.write_text("\n".join(f"{line[0]},{line[1]},{line[3]}" for line in lines))
+    world = build_world(ratings, None, tmp_path / "w", **NAMED, force=True)
+    assert world.info.reward_range == (0, 1)
+    assert set(np.unique(world.arrays["log_rewards"])) == {1.0}
+    assert world.info.card["fit"]["implicit"]
+    assert world.info.category_names == ("(none)",)
 
 
 def test_movielens_100k_beats_its_biases(shared_data, tmp_path):
     folder = shared_data / "ml-100k"
     world = build_world(folder / "u.data", folder / "u.item", tmp_path / "ml", name="MovieLens-100K", domain="movies")
-    held = world.info.card["held_out"]
+    figures, gains = (world.info.card["held_out"][key] for key in ("predictors", "gains"))
     assert (world.num_users, world.num_items) == (943, 1682)
-    assert held["model"]["rmse"][0] < 0.93
-    assert held["rmse_gain"][1] > 0.01  # even the lower end of the interval
-    assert held["bias_only"]["rmse"][0] < held["global_mean"]["rmse"][0] - 0.1
+    assert world.info.card["fit"]["holdout"] == "time"
+    assert figures["model"]["rmse"][0] < 1.0
+    assert gains["bias_only"]["rmse"][1] > 0.01  # even the lower end of the interval
+    assert figures["bias_only"]["rmse"][0] < figures["global_mean"]["rmse"][0] - 0.1

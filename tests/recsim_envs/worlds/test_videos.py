@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from recsim_envs.worlds import recipe_kernels as kernel
-from recsim_envs.worlds.cards import card_markdown
+from recsim_envs.worlds.card.render import card_markdown
 from recsim_envs.worlds.recipes import RECIPES
 from recsim_envs.worlds.synthetic import CARDS, generate
 from recsim_envs.worlds.video_calibration import TARGETS, video_facts

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
 from recsim_envs.errors import LogError
-from recsim_envs.worlds.build.departure import TRIED, Sampled, _Player, at_quantiles, fitted, wasserstein
+from recsim_envs.worlds.build.departure import TRIED, Sampled, at_quantiles, fitted
 from recsim_envs.worlds.build.options import BuildOptions
+from recsim_envs.worlds.card.visitors import visitors
 from recsim_envs.worlds.logs.visits import Visits
 from tests.worlds import tiny_world
 
@@ -38,10 +37,13 @@ def test_where_many_items_are_in_one_place_only_these_are_alike():
     assert found.threshold(0.0) == 0
 
 
-def visits_under(alike, low, horizon=50) -> Visits:
-    lengths = _Player(WORLD, horizon, BuildOptions(seed=7), 2000).lengths(
-        sampled().threshold(alike), sampled().least(low)
-    )
+def lengths_under(alike, low, seed, horizon=50):
+    limits = {"threshold": sampled().threshold(alike), "r_min": sampled().least(low)}
+    return visitors(WORLD, 2000, seed, split="train", window=4, horizon=horizon, **limits).lengths
+
+
+def visits_under(alike, low) -> Visits:
+    lengths = lengths_under(alike, low, seed=7)
     users = np.resize(WORLD.users("train"), len(lengths)).astype(np.int32)
     return Visits(users, np.concatenate([[0], np.cumsum(lengths)]), lengths, np.zeros(0))
 
@@ -53,9 +55,8 @@ def test_visits_that_follow_the_rule_are_fitted(truth):
     assert known["distance"] < 0.15 * known["mean_length"]
     assert known["mean_length"] == pytest.approx(np.minimum(seen.lengths, found.horizon).mean(), abs=1e-3)
     assert told[-1] == (len(TRIED) ** 2, len(TRIED) ** 2)
-    wrong, poor = BuildOptions(horizon=found.horizon), (0.3, 0.3)
-    lengths = _Player(WORLD, found.horizon, wrong).lengths(sampled().threshold(poor[0]), sampled().least(poor[1]))
-    assert wasserstein(lengths, np.minimum(seen.lengths, found.horizon)) > known["distance"]
+    poor = lengths_under(0.3, 0.3, 0, found.horizon)
+    assert wasserstein_distance(poor, np.minimum(seen.lengths, found.horizon)) > known["distance"]
 
 
 def test_a_log_without_visits_cannot_be_fitted():
@@ -65,8 +66,3 @@ def test_a_log_without_visits_cannot_be_fitted():
     with pytest.raises(LogError, match="needs 100 visits of train users, found 50"):
         fitted(WORLD, sampled(), Visits(few.users[:50], few.starts[:51], few.lengths[:50], few.return_gaps),
                BuildOptions(), lambda *_: None)  # fmt: skip
-
-
-@given(st.lists(st.integers(1, 50), min_size=1), st.lists(st.integers(1, 50), min_size=1))
-def test_the_distance_of_lengths_is_scipys(first, second):
-    assert wasserstein(np.array(first), np.array(second)) == pytest.approx(wasserstein_distance(first, second))
