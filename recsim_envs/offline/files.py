@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from recsim_envs.errors import LogError, WorldError
-from recsim_envs.offline.log import OfflineLog
+from recsim_envs.offline.log import TABLES, OfflineLog
+from recsim_envs.offline.spec import RESERVED
 from recsim_envs.worlds.storage import atomic_folder
 
 STEPS_FILE: Final = "steps.parquet"
@@ -175,6 +176,10 @@ def _facts(file: Path, schema: pa.Schema) -> dict[str, Any]:
     for name, kind in _WANTED.items():
         if not (isinstance(facts, dict) and name in facts and isinstance(facts[name], kind)):
             raise LogError(f"{file}: field {name} of its footer is missing or of the wrong type; make the log again")
+    # Sessions are replayed with these options, and a stranger's log must not choose users or code.
+    if facts["split"] != "train" or (taken := sorted(RESERVED & facts["options"].keys())):
+        what = f"option {taken[0]!r}" if facts["split"] == "train" else f"split {facts['split']!r}"
+        raise LogError(f"{file}: its footer sets {what}, which no log of ours does; make the log again")
     return facts
 
 
@@ -214,6 +219,8 @@ def _from_tables(path: Path, steps: pa.Table, sessions: pa.Table, facts: dict[st
         name.removeprefix(START): _matrix(path / SESSIONS_FILE, sessions, name)
         for name in sessions.column_names[len(_SESSION_COLUMNS) :]
     }
+    if facts["observations"] == "tables" and (missing := sorted(set(TABLES) - starts.keys())):
+        raise LogError(f"{path / SESSIONS_FILE}: column {START}{missing[0]} is missing; make the log again")
     return OfflineLog(
         offsets=np.concatenate([[0], np.cumsum(lengths)]),
         actions=_matrix(path / STEPS_FILE, steps, "action"),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+TABLES: Final = ("history_items", "history_rewards", "length", "session_items", "session_rewards")
+"""The observations that follow from a log's own tables, where an environment has no others."""
 
 
 @dataclass(frozen=True, eq=False)

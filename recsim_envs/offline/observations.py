@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -16,11 +16,8 @@ from numpy.typing import NDArray
 
 from recsim_envs.errors import LogError
 from recsim_envs.families.base import Simulator
-from recsim_envs.offline.log import OfflineLog
+from recsim_envs.offline.log import TABLES, OfflineLog
 from recsim_envs.registration import make_simulator
-
-TABLES: Final = ("history_items", "history_rewards", "length", "session_items", "session_rewards")
-"""The observations that follow from tables."""
 
 Arrays = dict[str, NDArray[Any]]
 

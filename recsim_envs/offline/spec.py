@@ -29,8 +29,10 @@ EPSILON: Final = 0.2
 POLICIES: Final = ("random", "popular", "epsilon-greedy", "mixed")
 """Policies that make logs. Each gives every allowed action a positive probability."""
 
+RESERVED: Final = frozenset({"split", "env_id", "num_lanes", "family", "of"})
+"""Options that no log may set: its users are those of the train split, and `family` and `of` name code to import."""
+
 _ID: Final = re.compile(r"(?P<env>.+)/(?P<policy>[a-z-]+)-v(?P<version>[0-9]{1,4})")
-_FIXED: Final = frozenset({"split", "env_id", "num_lanes", "family"})
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,10 @@ class DatasetSpec:
             raise ConfigurationError("epsilon must be above 0: a log without chance tells nothing of other actions")
         if self.version != VERSION:
             raise ConfigurationError(f"logs of version v{self.version} are not made; this package makes v{VERSION}")
-        if taken := sorted(_FIXED & self.options.keys()):
-            raise ConfigurationError(f"options must not set {taken[0]}: a log is always of the train users")
+        if taken := sorted(RESERVED & self.options.keys()):
+            raise ConfigurationError(
+                f"options must not set {taken[0]}: which users visit and which code runs is settled"
+            )
         try:
             json.dumps(dict(self.options), allow_nan=False)
         except (TypeError, ValueError) as error:
