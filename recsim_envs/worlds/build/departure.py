@@ -115,7 +115,7 @@ def fitted(
 def _lengths(world: World, seen: Visits | None) -> NDArray[np.int64]:
     """Lengths of the train users' visits."""
     if seen is None:
-        raise LogError("departure 'fitted' needs a time in every row, to tell where visits end; use 'quantile'")
+        raise LogError("departure 'fitted' needs times in nine rows of ten, to tell where visits end; use 'quantile'")
     found = seen.lengths[np.isin(seen.users, world.users("train"))]
     if len(found) < FEWEST_VISITS:
         raise LogError(

@@ -60,11 +60,11 @@ def prepare(log: Log, how: BuildOptions) -> Prepared:
             f"{log.problems[-1].file}: all ratings of users with at least {how.min_ratings} are equal, so nothing can "
             "be learned. Lower min_ratings or pass graded ratings"
         )
-    timed = bool(np.isfinite(rows.times).all()) and rows.times.min() < rows.times.max()
+    timed = rows.timed() is not None
     if how.holdout == "time" and not timed:
         raise LogError(
-            f"{log.problems[-1].file}: holdout 'time' needs a time in every row and at least two different ones; "
-            "pass the timestamp column or holdout 'random'"
+            f"{log.problems[-1].file}: holdout 'time' needs times, different ones and in nine rows of ten; pass the "
+            "timestamp column or holdout 'random'"
         )
     by_time = timed and how.holdout != "random"
     tenth = _last_first(rows, len(log.users)) if by_time else _at_random(len(rows), how.seed)

@@ -212,7 +212,7 @@ def _horizon(card: Card) -> Section:
         "What planning is worth",
         [
             Text(
-                f"The horizon gap is {gap} [{low}, {high}]: what the planner gains over {found['best_myopic']}, the "
+                f"The horizon gap, {gap} [{low}, {high}], is what the planner gains over {found['best_myopic']}, the "
                 f"best policy that does not plan, in {found['sessions']:,} sessions of test users. All but random and "
                 "popular know the true users."
             ),

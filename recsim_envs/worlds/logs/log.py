@@ -10,6 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 NO_CATEGORY: Final = "(none)"
+TIMED: Final = 0.9
+"""Share of rows with a time above which a log is in order: rows without one stand before those of their user."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,14 @@ class Interactions:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def timed(self) -> Interactions | None:
+        """The rows whose time is known; None where these are fewer than nine in ten, or their times are all equal."""
+        known = np.isfinite(self.times)
+        if not known.any() or known.mean() < TIMED:
+            return None
+        rows = self if known.all() else self[known]
+        return rows if rows.times.min() < rows.times.max() else None
 
     def indptr(self, num_users: int) -> NDArray[np.int64]:
         """Where each user's rows begin, int64 (num_users + 1); for rows that are sorted by user."""

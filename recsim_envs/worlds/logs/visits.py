@@ -32,12 +32,13 @@ class Visits:
 def visits(interactions: Interactions, pause: float = PAUSE) -> Visits | None:
     """Cut each user's rows wherever more than `pause` seconds lie between two of them.
 
-    interactions: sorted by user, then time. None where any time is unknown or all are equal: then there is nothing
-    to cut by.
+    interactions: sorted by user, then time; rows without a time are left out, so `starts` counts the others. None
+    where there is nothing to cut by: see `Interactions.timed`.
     """
-    users, times = interactions.users, interactions.times
-    if not len(times) or np.isnan(times).any() or times.min() == times.max():
+    timed = interactions.timed()
+    if timed is None:
         return None
+    users, times = timed.users, timed.times
     same = users[1:] == users[:-1]
     waits = np.diff(times)
     starts = np.concatenate([[0], np.flatnonzero(~same | (waits > pause)) + 1, [len(times)]]).astype(np.int64)

@@ -60,7 +60,7 @@ def test_visits_that_follow_the_rule_are_fitted(truth):
 
 
 def test_a_log_without_visits_cannot_be_fitted():
-    with pytest.raises(LogError, match="needs a time in every row"):
+    with pytest.raises(LogError, match="needs times in nine rows of ten"):
         fitted(WORLD, sampled(), None, BuildOptions(), lambda *_: None)
     few = visits_under(0.05, 0.0)
     with pytest.raises(LogError, match="needs 100 visits of train users, found 50"):

@@ -101,7 +101,7 @@ def test_test_users_can_be_those_who_came_last():
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
-        ({"holdout": "time"}, "needs a time in every row"),
+        ({"holdout": "time"}, "needs times, different ones"),
         ({"test_users": "latest"}, "needs times"),
         ({"min_ratings": 500}, "Lower min_ratings"),
     ],

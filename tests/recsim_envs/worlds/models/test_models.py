@@ -162,3 +162,11 @@ def test_a_world_computes_the_same_from_the_arrays(name):
     table = rewards.catalogue(everybody, rewards.fresh(everybody))
     users, items = np.divmod(np.arange(USERS * ITEMS), ITEMS)
     np.testing.assert_allclose(table.ravel(), model.predict(users, items), atol=1e-5)
+
+
+def test_deepfm_does_without_categories():
+    found = data()
+    none = replace(found.sizes, category_indptr=np.zeros(ITEMS + 1, np.int64), category_ids=np.zeros(0, np.int32))
+    model = fit_model("deepfm", found.train, found.valid, replace(none, num_categories=0), QUICK)
+    assert np.isfinite(model.predict(np.arange(50), np.arange(50))).all()
+    assert model.validation_rmse < quick("biases").validation_rmse
