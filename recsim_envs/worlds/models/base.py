@@ -61,6 +61,15 @@ class Training:
                 raise ConfigurationError(f"{name} must be a number from 0, or None, got {value!r}")
         if self.device not in ("cpu", "cuda"):
             raise ConfigurationError(f"device must be 'cpu' or 'cuda', got {self.device!r}")
+        if self.device == "cuda":
+            _demand_cuda()
+
+
+def _demand_cuda() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigurationError("device 'cuda': torch sees no such device here; pass device='cpu'")
 
 
 def _demand_whole(name: str, value: Any, high: int) -> None:

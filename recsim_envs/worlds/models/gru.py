@@ -34,7 +34,7 @@ _RATE: Final = 0.008
 _ITEM_DECAY: Final = 0.1  # a row
 _BIAS_DECAY: Final = 0.02  # a row, of items
 _USER_DECAY: Final = 10.0  # a user: of factors and bias, as if so many more rows spoke for neither
-_WEIGHT_DECAY: Final = 2e-3  # of the unit's matrices
+_WEIGHT_DECAY: Final = 2e-3  # of the unit's weights
 
 
 class GRU(UserModel):
@@ -116,7 +116,8 @@ class _Learner(Learner):
         self.register_buffer("states", torch.zeros(len(pieces.starts), how.width))  # where each piece starts from
         _, self.item_bias = start_biases(task, self.scale)
         self.user_bias = torch.nn.Parameter(torch.zeros(sizes.num_users, 1))
-        self.register_buffer("usual", self.item_bias.detach().clone())  # a value says more beside its item's mean
+        usual = self.item_bias.detach().clone()  # a value says more beside what the item usually gets
+        self.register_buffer("usual", usual, persistent=False)
         self.user_factors = drawn("user factors", seed, sizes.num_users, how.rank)
         self.item_factors = drawn("item factors", seed, sizes.num_items, how.rank)
         with torch.random.fork_rng(devices=[]):  # it draws weights, which are not used

@@ -10,7 +10,6 @@ from typing import Final
 
 import torch
 
-from recsim_envs.errors import ConfigurationError
 from recsim_envs.worlds.models.base import Task, UserModel
 from recsim_envs.worlds.models.checkpoint import Checkpoint, Standing
 from recsim_envs.worlds.models.judging import Judge
@@ -24,7 +23,7 @@ _TOLD: Final = 10  # times an epoch
 def train(learner: Learner, task: Task) -> UserModel:
     """The best model on the validation rows. Calls `task.progress` in batches, about ten times an epoch."""
     how, judge = task.how, Judge.of(task)
-    learner.to(_device(how.device))
+    learner.to(how.device)
     rate = learner.rate if how.rate is None else how.rate
     optimiser = torch.optim.Adam(learner.parameters(), lr=rate, fused=True)
     batch = how.batch or _batch(learner)
@@ -56,9 +55,3 @@ def _batch(learner: Learner) -> int:
 
 def _order(units: int, seed: int, epoch: int) -> torch.Tensor:
     return torch.randperm(units, generator=generator("order", seed, epoch), dtype=torch.int32)
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigurationError("device 'cuda': torch sees no such device here; pass device='cpu'")
-    return torch.device(name)
