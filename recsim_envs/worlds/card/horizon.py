@@ -11,10 +11,19 @@ from recsim_envs.worlds.world import World
 
 
 def horizon_figures(world: World, sessions: int, seed: int, progress: Progress | None = None) -> dict[str, Any]:
-    """What `recsim_envs.gap` measures of an id, of the departure family on this world; cycle in titles."""
+    """What `recsim_envs.gap` measures of an id, of the departure family on this world; cycle in titles.
 
+    Under "no_repeat" the same of protocol NX_0, where no item may be shown twice, so that no fixed cycle can do well
+    by a few items that everybody likes; None where the catalogue is too small for it.
+    """
+    found = _figures(world, sessions, seed, "FB", progress)
+    enough = world.info.departure.horizon <= world.num_items
+    return found | {"no_repeat": _figures(world, sessions, seed, "NX_0", progress) if enough else None}
+
+
+def _figures(world: World, sessions: int, seed: int, protocol: str, progress: Progress | None) -> dict[str, Any]:
     def make(lanes: int, split: str) -> Simulator:
-        return make_family("departure", lanes, world=world, split=split)
+        return make_family("departure", lanes, world=world, split=split, protocol=protocol)
 
     gap = measured_gap(make, world.info.name, episodes=sessions, seed=seed, progress=progress)
     titles = world.catalogue.titles

@@ -203,23 +203,29 @@ def _exposure(card: Card) -> Section:
 
 
 def _horizon(card: Card) -> Section:
-    found = card["horizon"]
+    found, without = card["horizon"], card["horizon"]["no_repeat"]
+    gap, low, high = (f"{x:.1%}" for x in found["gap"])
+    blocks: list[Block] = [
+        Text(
+            f"The horizon gap, {gap} [{low}, {high}], is what the planner gains over {found['best_myopic']}, the "
+            f"best policy that does not plan, in {found['sessions']:,} sessions of test users. All but random and "
+            "popular know the true users."
+        ),
+        _returns(found),
+        Picture("horizon", "Return of a session of each reference policy."),
+    ]
+    if without is not None:
+        gap, low, high = (f"{x:.1%}" for x in without["gap"])
+        told = f"Where no item may be shown twice (protocol NX_0) it is {gap} [{low}, {high}], over "
+        blocks += [Text(f"{told}{without['best_myopic']}."), _returns(without)]
+    return Section("What planning is worth", blocks)
+
+
+def _returns(found: Mapping[str, Any]) -> Table:
     rows = [
         (str(name), interval(score, 1), figure(found["lengths"][name], 1)) for name, score in found["scores"].items()
     ]
-    gap, low, high = (f"{x:.1%}" for x in found["gap"])
-    return Section(
-        "What planning is worth",
-        [
-            Text(
-                f"The horizon gap, {gap} [{low}, {high}], is what the planner gains over {found['best_myopic']}, the "
-                f"best policy that does not plan, in {found['sessions']:,} sessions of test users. All but random and "
-                "popular know the true users."
-            ),
-            Table(("policy", "return (95 %)", "steps"), rows),
-            Picture("horizon", "Return of a session of each reference policy."),
-        ],
-    )
+    return Table(("policy", "return (95 %)", "steps"), rows)
 
 
 def _sensitivity(card: Card) -> Section:

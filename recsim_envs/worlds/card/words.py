@@ -133,12 +133,17 @@ def _returning(card: Card) -> Iterator[Sentence]:
 
 
 def _planning(card: Card) -> Iterator[Sentence]:
-    found = card["horizon"]
-    measured = f"the horizon gap is {_percent(found['gap'])}, between the planner and {found['best_myopic']}"
-    if found["gap"][0] >= RANKED_FROM:
-        yield Sentence("planning", True, f"Testing whether an agent plans: {measured}.", "horizon.gap")
-    else:
-        yield Sentence("planning", False, f"A test of planning: {measured}, below {RANKED_FROM:.0%}.", "horizon.gap")
+    where = {"horizon": "", "horizon.no_repeat": ", where no item may be shown twice (protocol NX_0)"}
+    for (path, condition), found in zip(where.items(), (card["horizon"], card["horizon"]["no_repeat"]), strict=True):
+        if found is None:
+            continue
+        measured = f"the horizon gap is {_percent(found['gap'])}, between the planner and {found['best_myopic']}"
+        if found["gap"][0] >= RANKED_FROM:
+            text = f"Testing whether an agent plans{condition}: {measured}."
+            yield Sentence("planning", True, text, f"{path}.gap")
+        else:
+            text = f"A test of planning{condition}: {measured}, below {RANKED_FROM:.0%}."
+            yield Sentence("planning", False, text, f"{path}.gap")
 
 
 def _stable(card: Card) -> Iterator[Sentence]:

@@ -26,6 +26,14 @@ def test_the_gap_of_a_world_is_that_of_its_id():
     assert found["scores"] == {name: list(score) for name, score in named.scores.items()}
     assert found["cycle"] == [world.catalogue.titles[item] for item in named.cycle]
     assert found["best_myopic"] == named.best_myopic
+    without = horizon_gap("longrec/Games-v0", episodes=40, seed=3, protocol="NX_0")
+    assert found["no_repeat"]["gap"] == list(without.gap)
+    assert found["no_repeat"]["cycle"] == []
+
+
+def test_a_small_catalogue_has_no_gap_without_repeats():
+    assert horizon_figures(tiny_world(items=30, horizon=31), 10, 0)["no_repeat"] is None
+    assert horizon_figures(tiny_world(items=30, horizon=30), 10, 0)["no_repeat"] is not None
 
 
 ROW = st.lists(st.integers(0, 4), min_size=2, max_size=9)

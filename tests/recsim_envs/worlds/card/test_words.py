@@ -33,6 +33,7 @@ CASES = [
     ("categories", "distances.categories.distance", 0.15, 0.16),
     ("lengths", "distances.lengths.distance.ks", 0.2, 0.21),
     ("planning", "horizon.gap", [0.2, 0.1, 0.3], [0.19, 0.1, 0.3]),
+    ("planning", "horizon.no_repeat.gap", [0.2, 0.1, 0.3], [0.19, 0.1, 0.3]),
     ("exposure", "exposure.drop.model.rmse", [0.001, 0.0005, 0.1], [0.5, 0.4, 0.6]),
 ]
 
