@@ -78,9 +78,9 @@ TRACKS: Final[dict[str, SpentBudget]] = {
 """What each track allows an agent to use for one task and training seed."""
 
 
-# `family` names code to import, and a stranger's submission must not choose that.
+# `family` and `of` name code to import, and a stranger's submission must not choose that.
 RESERVED_OPTIONS: Final = frozenset(
-    {"split", "family", "env_id", "num_lanes", "num_envs", "autoreset_mode", "render_mode"}
+    {"split", "family", "of", "env_id", "num_lanes", "num_envs", "autoreset_mode", "render_mode"}
 )
 
 

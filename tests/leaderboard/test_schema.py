@@ -42,6 +42,7 @@ def test_models_are_frozen():
         {"tasks": [{"env_id": "longrec/Games-v0", "episodes": 5}] * 2},
         {"tasks": [{"env_id": "longrec/Games-v0", "episodes": 5, "options": {"split": "train"}}]},
         {"tasks": [{"env_id": "longrec/Games-v0", "episodes": 5, "options": {"family": "os:system"}}]},
+        {"tasks": [{"env_id": "longrec/GamesNoisy-v0", "episodes": 5, "options": {"of": "os:system"}}]},
         {"tasks": [{"env_id": "longrec/Games-v0", "episodes": 5, "options": {"x": float("nan")}}]},
         {"tasks": [{"env_id": "longrec/Games-v0", "episodes": 5, "options": {"x": "y" * MAX_JSON}}]},
         {
