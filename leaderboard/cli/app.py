@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from leaderboard.cli import agents, boards, checks, envs, runs, worlds
+from leaderboard.cli import agents, boards, checks, envs, offline, runs, worlds
 
 app = typer.Typer(
     name="longrec",
@@ -21,10 +21,12 @@ app.command()(checks.submit)
 app.command()(checks.verify)
 app.command()(checks.reproduce)
 app.command()(checks.compare)
+app.command()(offline.ope)
 for name, group, text in (
     ("envs", envs.app, "Environments: list, show, check, measure, pages."),
     ("agents", agents.app, "Agents: list, show."),
-    ("world", worlds.app, "Worlds: build one from a log, look at its card, list them."),
+    ("world", worlds.app, "Worlds: fetch data, build one from a log, look at its card, list them."),
+    ("logs", offline.app, "Offline logs of behaviour policies: list, make, show."),
     ("leaderboard", boards.app, "The board: build it from submissions, look at it."),
 ):
     app.add_typer(group, name=name, help=text, no_args_is_help=True)
