@@ -24,7 +24,7 @@ from recsim_envs.worlds.models.training import train
 _RATE: Final = 0.003
 _FACTOR_DECAY: Final = 0.1
 _BIAS_DECAY: Final = 0.02
-_WEIGHT_DECAY: Final = 4e-4  # of the network's matrices
+_WEIGHT_DECAY: Final = 100.0  # of the network's matrices: once for all rows, so that a long log frees the network
 
 
 class DeepFM(UserModel):
@@ -87,7 +87,7 @@ class _Learner(RowLearner):
         penalty = self.decay * factors + _BIAS_DECAY * (user_bias.square() + item_bias.square())
         matrices = (self.user_weights, self.item_weights, self.deep_weights, self.deep_out)
         weights = torch.stack([w.square().sum() for w in matrices]).sum()
-        return ((targets - machine - deep).square() + penalty).mean() + _WEIGHT_DECAY * weights
+        return ((targets - machine - deep).square() + penalty).mean() + _WEIGHT_DECAY / self.units * weights
 
     @torch.no_grad()
     def export(self) -> DeepFM:

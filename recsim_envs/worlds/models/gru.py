@@ -34,7 +34,7 @@ _RATE: Final = 0.008
 _ITEM_DECAY: Final = 0.1  # a row
 _BIAS_DECAY: Final = 0.02  # a row, of items
 _USER_DECAY: Final = 10.0  # a user: of factors and bias, as if so many more rows spoke for neither
-_WEIGHT_DECAY: Final = 2e-3  # of the unit's weights
+_WEIGHT_DECAY: Final = 160.0  # once for all rows, of the unit's weights
 
 
 class GRU(UserModel):
@@ -142,7 +142,7 @@ class _Learner(Learner):
         each_row = errors.square() + self.decay * q.square().sum(2) + _BIAS_DECAY * item_bias.square()
         each_user = _USER_DECAY * (p.square().sum(1) + user_bias.square()[:, 0]) * self.shares[chosen]
         weights = torch.stack([weight.square().sum() for weight in self.gates.parameters()]).sum()
-        return ((each_row * real).sum() + each_user.sum()) / real.sum() + _WEIGHT_DECAY * weights
+        return ((each_row * real).sum() + each_user.sum()) / real.sum() + _WEIGHT_DECAY / len(self.targets) * weights
 
     def _states(self, chosen: torch.Tensor, q: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """The states before each row (batch, steps, width). Those at the ends are kept for the pieces that go on."""
