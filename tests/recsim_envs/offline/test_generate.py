@@ -11,8 +11,9 @@ from recsim_envs.offline import DatasetSpec, generate, observations, spec_of, tr
 from recsim_envs.offline.generate import returns
 from recsim_envs.offline.policies import LogPolicy
 from recsim_envs.offline.spec import POLICIES
+from recsim_envs.pages import builtin_ids
 
-IDS = recsim_envs.registered_ids()
+IDS = builtin_ids()
 OPTIONS = {"longrec/Games-v0": {"protocol": "NX_0"}}
 
 
