@@ -18,7 +18,7 @@ from recsim_envs.worlds.models.base import Task, UserModel
 from recsim_envs.worlds.models.learner import Learner
 from recsim_envs.worlds.storage import array_digest, content_hash
 
-_FORMAT: Final = 1  # raise it where the same options come to train otherwise
+_FORMAT: Final = 2  # raise it where the same options come to train otherwise
 _GAIN: Final = 5e-4  # of the error: less in `patience` epochs together is not worth them
 _SECONDS: Final = 60.0  # between writes within an epoch
 _LEARNER, _MOMENT, _BEST = "learner/", "adam/", "best/"
