@@ -1,6 +1,6 @@
 """`python -m recsim_envs.worlds.models --ratings FILE --items FILE`: every user model on rows held out, as a table.
 
-The options of training were chosen on the validation rows; the held-out rows are looked at here and nowhere else.
+The options of training were chosen by the validation column, never by the held-out ones.
 """
 
 from __future__ import annotations
