@@ -16,7 +16,7 @@ from recsim_envs.worlds.logs.log import Interactions, Log
 
 _SPLIT: Final = WORLD + 64  # which rows are held out
 _USERS: Final = WORLD + 65  # which users are test users
-_ABSENT: Final = WORLD + 68  # which items stand for what did not happen
+_ABSENT: Final = WORLD + 71  # which items stand for what did not happen
 FEWEST: Final = 10  # users, and items, below which a log makes no world
 TENTHS: Final = 10
 _TRIES: Final = 8

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 DIM: Final = 64
-_SIGN: Final = WORLD + 69
+_SIGN: Final = WORLD + 72
 _CHUNK: Final = 100_000
 
 

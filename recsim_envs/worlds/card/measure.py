@@ -21,7 +21,7 @@ from recsim_envs.worlds.card.exposure import exposure_figures, exposure_words
 from recsim_envs.worlds.card.heldout import MODEL, REWARDS, held_out_figures, liked_from
 from recsim_envs.worlds.card.horizon import horizon_figures
 from recsim_envs.worlds.card.sensitivity import random_rewards, sensitivity_figures
-from recsim_envs.worlds.card.smaller import part_of_catalogue, with_items
+from recsim_envs.worlds.card.smaller import part_of_catalogue, sessions_played, with_items
 from recsim_envs.worlds.card.visitors import visitors
 from recsim_envs.worlds.card.words import verdict
 from recsim_envs.worlds.world import World
@@ -62,7 +62,8 @@ def log_card(
     visits: of the log, None where it has no times. alternatives: worlds of other user models, same users and items.
     fit: how the world was made, kept as it is under "fit". "departure" says "fitted" where thresholds follow lengths;
         "files" lists file, lines, bad and examples of each file that was read.
-    sessions: that each policy plays for the horizon gap; a third of them for each setting of the sensitivity.
+    sessions: that each policy plays for the horizon gap, fewer in sequential worlds of a long horizon; a third of
+        them for each setting of the sensitivity.
     progress: called with (stage, done, total).
 
     Above `smaller.LARGE` items (`LARGE_SEQUENTIAL` where every item moves tastes) policies play on a random part of the
@@ -92,6 +93,7 @@ def log_card(
         "ratings": rating_distances(held_out.values, simulated),
         **_behaviour(world, log.interactions, visits, liking, seed),
     }
+    sessions = sessions_played(world, sessions)
     tell("card: horizon gap", 0, 1)
     card["horizon"] = horizon_figures(arena, sessions, seed)
     card["sensitivity"] = sensitivity_figures(

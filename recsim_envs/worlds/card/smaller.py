@@ -17,6 +17,9 @@ LARGE: Final = 20_000
 LARGE_SEQUENTIAL: Final = 5_000
 """The same where every item moves tastes, and plans are made anew at every step."""
 
+PATIENCE: Final = 7500
+"""Steps that each policy may take in a sequential world; elsewhere a plan is made once a session."""
+
 _PART: Final = WORLD + 68
 _PER_ITEM: Final = ("vectors", "popularity", "mean_reward")
 
@@ -28,6 +31,13 @@ def part_of_catalogue(world: World, seed: int) -> NDArray[np.int64] | None:
         return None
     order = np.argsort(bits_array(seed, np.arange(world.num_items), _PART), kind="stable")
     return np.sort(order[:most])
+
+
+def sessions_played(world: World, sessions: int) -> int:
+    """Of so many sessions those that can be played in about half a minute, at least ten."""
+    if not world.rewards.sequential:
+        return sessions
+    return min(sessions, max(10, PATIENCE // world.info.departure.horizon))
 
 
 def with_items(world: World, items: NDArray[np.int64]) -> World:
