@@ -59,8 +59,8 @@ def test_the_public_names():
     assert {" ".join(name) for name in COMMANDS} == {
         "quickstart", "evaluate", "train", "submit", "verify", "reproduce", "compare", "envs list",
         "envs show", "envs check", "envs measure", "envs pages",
-        "agents list", "agents show", "world fetch", "world build", "world card", "world list", "logs list", "logs make",
-        "logs show", "ope", "leaderboard build", "leaderboard serve",
+        "agents list", "agents show", "world fetch", "world build", "world card", "world list", "logs list",
+        "logs make", "logs show", "ope", "leaderboard build", "leaderboard serve",
     }  # fmt: skip
 
 
