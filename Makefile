@@ -8,11 +8,11 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 export PYTHONUNBUFFERED ?= 1
 
-.PHONY: demo test bench lint format install clean
+.PHONY: demo test bench bench-scale lint format install clean
 .DEFAULT_GOAL := help
 
 help: ## what each target does
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: $(INSTALLED) ## install, evaluate every agent on the small suite, verify, build the board
 	$(BIN)/longrec quickstart --out runs/quickstart
@@ -22,6 +22,9 @@ test: $(INSTALLED) ## install and run the tests
 
 bench: $(INSTALLED) ## speeds as ratios, one process, nothing else running
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-columns=median,iqr,rounds --benchmark-warmup=on -s
+
+bench-scale: $(INSTALLED) ## a log of 20 million rows from its file to a world with its card: time and memory
+	$(BIN)/python -m tests.benchmarks.world_scale
 
 lint: $(INSTALLED) ## ruff and mypy
 	$(BIN)/ruff check .
