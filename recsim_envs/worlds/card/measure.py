@@ -103,8 +103,8 @@ def log_card(
         seed,
         lambda done, total: tell("card: sensitivity", done, total),
     )
-    card["fit"] = dict(fit)
-    return plain(card | {"verdict": verdict(card), "sessions": sessions, "seed": seed})
+    kept: dict[str, Any] = plain(card | {"fit": fit, "sessions": sessions, "seed": seed})
+    return kept | {"verdict": verdict(kept)}
 
 
 def _sizes(world: World, train: Interactions, held_out: Interactions) -> dict[str, Any]:

@@ -37,7 +37,10 @@ Rule = Callable[[Card], Iterator[Sentence]]
 
 
 def verdict(card: Card) -> dict[str, list[dict[str, str]]]:
-    """The sentences of all rules under "not_valid_for" and "good_for", each with its rule and its figure's path."""
+    """The sentences of all rules under "not_valid_for" and "good_for", each with its rule and its figure's path.
+
+    The card is the plain JSON that is kept, so that sentences say the figures that tables show, to the last digit.
+    """
     said = [sentence for rule in RULES for sentence in rule(card)]
     return {
         key: [{"rule": s.rule, "text": s.text, "figure": s.figure} for s in said if s.good == good]
@@ -54,6 +57,9 @@ def _personal(card: Card) -> Iterator[Sentence]:
         ("pairs", "Personal rankings", "the model puts {} more of a user's pairs in order than biases alone"),
     ):
         path, (_, lowest, highest) = f"held_out.gains.bias_only.{key}", gains[key]
+        if lowest is None:
+            yield Sentence("personal", False, f"{use}: no user has held-out rows of different values to compare.", path)
+            continue
         measured = "on held-out rows " + what.format(_percent(gains[key]) if key == "pairs" else _interval(gains[key]))
         if lowest > 0:
             yield Sentence("personal", True, f"{use}: {measured}.", path)
@@ -137,6 +143,10 @@ def _planning(card: Card) -> Iterator[Sentence]:
     for (path, condition), found in zip(where.items(), (card["horizon"], card["horizon"]["no_repeat"]), strict=True):
         if found is None:
             continue
+        if found["gap"][0] is None:
+            text = f"A test of planning{condition}: the planner earns nothing, so there is no gap."
+            yield Sentence("planning", False, text, f"{path}.gap")
+            continue
         measured = f"the horizon gap is {_percent(found['gap'])}, between the planner and {found['best_myopic']}"
         if found["gap"][0] >= RANKED_FROM:
             text = f"Testing whether an agent plans{condition}: {measured}."
@@ -148,9 +158,10 @@ def _planning(card: Card) -> Iterator[Sentence]:
 
 def _stable(card: Card) -> Iterator[Sentence]:
     others = [row for row in card["sensitivity"]["settings"] if row["kind"] != "default"]
-    unstable = [row for row in others if not row["tau"][0] >= STABLE]
+    unstable = [row for row in others if row["tau"][0] is None or row["tau"][0] < STABLE]
     if unstable:
-        where = ", ".join(f"{row['name']} ({row['tau'][0]:.2f})" for row in unstable)
+        taus = ["undefined" if row["tau"][0] is None else f"{row['tau'][0]:.2f}" for row in unstable]
+        where = ", ".join(f"{row['name']} ({tau})" for row, tau in zip(unstable, taus, strict=True))
         text = f"Rankings of agents apart from the constants and user model as built: Kendall's tau-b falls at {where}."
         yield Sentence("sensitivity", False, text, "sensitivity.settings.tau")
     elif others:

@@ -56,10 +56,15 @@ def made_predictions(world: World, rows: Interactions, seed: int = 2) -> dict[st
     }
 
 
-def card_of(world: World, *, timed: bool = True, random: bool = False, **options: Any) -> dict[str, Any]:
-    """The card of a world and its made log; every third row is held out."""
+def card_of(
+    world: World, *, timed: bool = True, random: bool = False, each_user: int | None = None, **options: Any
+) -> dict[str, Any]:
+    """The card of a world and its made log; every third row is held out, or the first `each_user` rows of a user."""
     log = made_log(world, timed, random)
     held = np.arange(len(log.interactions)) % 3 == 0
+    if each_user is not None:
+        starts = log.interactions.indptr(world.num_users)[:-1]
+        held = np.arange(len(log.interactions)) - starts[log.interactions.users] < each_user
     rows, kept = log.interactions[held], log.interactions[~held]
     predictions = made_predictions(world, rows)
     others = None if log.random is None else made_predictions(world, log.random)

@@ -11,6 +11,7 @@ import pytest
 
 from recsim_envs.worlds.card import smaller
 from recsim_envs.worlds.card.measure import plain
+from recsim_envs.worlds.card.words import verdict
 from tests.recsim_envs.worlds.card.made import ITEMS, USERS, card_of, made_card, made_world
 from tests.worlds import every_kind
 
@@ -26,6 +27,18 @@ def test_the_card_is_complete_and_plain_json():
     assert card["distances"]["return_gap"]["quantiles"]["0.5"] == pytest.approx(2, abs=1.1)
     assert card["sensitivity"]["sessions"] == 10
     assert card["fit"]["rank"] == 3
+
+
+def test_the_verdict_is_that_of_the_figures_that_are_kept():
+    card = made_card()
+    assert verdict(card) == card["verdict"]
+
+
+def test_users_of_one_held_out_row_leave_no_figure_without_words():
+    card = card_of(made_world(), sessions=6, each_user=1)
+    assert card["held_out"]["gains"]["bias_only"]["pairs"] == [None, None, None]
+    assert "nan" not in json.dumps(card["verdict"]).lower()
+    assert "held_out.gains.bias_only.pairs" in {x["figure"] for x in card["verdict"]["not_valid_for"]}
 
 
 def test_the_same_arguments_give_the_same_card():

@@ -58,6 +58,8 @@ def test_each_rule_speaks_for_and_against(rule, path, good, bad):
         ("popularity", "distances.popularity", {"known": False, "why": "nothing is liked"}),
         ("lengths", "distances.lengths", {"known": False, "why": "the log has no times"}),
         ("lengths", "fit.departure", "quantile"),
+        ("personal", "held_out.gains.bias_only.pairs", [None, None, None]),
+        ("planning", "horizon.gap", [None, None, None]),
         ("exposure", "exposure", {"known": False}),
     ],
 )
@@ -77,6 +79,14 @@ def test_rankings_are_told_where_they_fall():
     assert f"{card['sensitivity']['settings'][1]['name']} (0.50)" in against["sensitivity"]
     card["sensitivity"]["settings"] = [x for x in card["sensitivity"]["settings"] if x["kind"] != "user model"]
     assert "one-model" in {name for name, _ in said(card, "not_valid_for")}
+
+
+def test_a_ranking_that_is_undefined_is_no_stable_one():
+    card = copy.deepcopy(made_card())
+    row = card["sensitivity"]["settings"][1]
+    row["tau"] = [None, None, None]
+    against = {x["rule"]: x["text"] for x in words.verdict(card)["not_valid_for"]}
+    assert f"{row['name']} (undefined)" in against["sensitivity"]
 
 
 def test_what_this_family_never_models_is_always_said():
