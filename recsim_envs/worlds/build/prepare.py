@@ -19,6 +19,7 @@ _USERS: Final = WORLD + 65  # which users are test users
 _ABSENT: Final = WORLD + 71  # which items stand for what did not happen
 FEWEST: Final = 10  # users, and items, below which a log makes no world
 TENTHS: Final = 10
+_PLACE: Final = WORLD + 73  # and where these stand among the rows of their user
 _TRIES: Final = 8
 
 
@@ -108,29 +109,38 @@ def _renumbered(rows: Interactions, user: NDArray[np.int32], item: NDArray[np.in
 
 
 def with_absent(found: Interactions, num_items: int, seed: int) -> Interactions:
-    """Each row followed by one of the same user and time with value 0, for an item that the user never met.
+    """These rows, and as many of value 0 for items that their users never met, each at the time of a row beside it.
 
-    Items are drawn uniformly; a row for which eight draws only find items that were met stays alone. What was never
-    met is not what is disliked: such zeros teach which items people choose.
+    Items are drawn uniformly, none twice for a user; a row for which eight draws find none that is new gets none. What
+    was never met is not what is disliked: such zeros teach which items people choose. They are shuffled
+    among the rows of their user: if each followed what happened, a sequential model would know by the value before a
+    row which of the two it is.
     """
-    met = np.sort(found.users.astype(np.int64) * num_items + found.items)
-    items = np.full(len(found), -1, np.int32)
-    open_rows = np.arange(len(found))
+    rows, items = _absent_items(found, num_items, seed)
+    users = np.concatenate([found.users, found.users[rows]])
+    drawn = bits_array(seed, np.arange(len(users)), _PLACE) >> np.uint64(32)
+    absent = np.argsort(users.astype(np.uint64) << np.uint64(32) | drawn, kind="stable") >= len(found)
+    users = np.sort(users, kind="stable")
+    beside = np.maximum(np.cumsum(~absent) - 1, 0)  # the row before, or the user's first
+    beside += found.users[beside] != users
+    both = replace(found[beside], users=users)
+    both.items[absent], both.values[absent] = items, 0
+    return both
+
+
+def _absent_items(found: Interactions, num_items: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Rows whose users get an item that they never met, rising, and these items."""
+    taken = np.sort(found.users.astype(np.int64) * num_items + found.items)
+    items, open_rows = np.full(len(found), -1, np.int32), np.arange(len(found))
     for attempt in range(_TRIES):
         drawn = below_array(num_items, seed, open_rows, _ABSENT, attempt)
-        keys = found.users[open_rows].astype(np.int64) * num_items + drawn
-        places = np.minimum(np.searchsorted(met, keys), len(met) - 1)
-        fresh = met[places] != keys
-        items[open_rows[fresh]] = drawn[fresh]
-        open_rows = open_rows[~fresh]
-    absent = np.flatnonzero(items >= 0)
-    order = np.argsort(np.concatenate([np.arange(len(found)), absent]), kind="stable")
-    return Interactions(
-        np.concatenate([found.users, found.users[absent]])[order],
-        np.concatenate([found.items, items[absent]])[order],
-        np.concatenate([found.values, np.zeros(len(absent), np.float32)])[order],
-        np.concatenate([found.times, found.times[absent]])[order],
-    )
+        keys, firsts = np.unique(found.users[open_rows].astype(np.int64) * num_items + drawn, return_index=True)
+        fresh = taken[np.minimum(np.searchsorted(taken, keys), len(taken) - 1)] != keys
+        taken = np.sort(np.concatenate([taken, keys[fresh]]), kind="stable")  # merges what is sorted
+        items[open_rows[firsts[fresh]]] = drawn[firsts[fresh]]
+        open_rows = open_rows[items[open_rows] < 0]
+    rows = np.flatnonzero(items >= 0)
+    return rows, items[rows]
 
 
 def _last_first(rows: Interactions, num_users: int) -> NDArray[np.int64]:

@@ -65,21 +65,33 @@ def test_rows_shown_at_random_are_renumbered_too_and_unknown_ones_dropped():
     assert ready.log.items["item"][int(ready.log.random.items[0])] == "i8"
 
 
-def test_what_did_not_happen_stands_behind_what_did_and_was_never_met():
+def test_what_did_not_happen_was_never_met_and_is_drawn_once():
     found = make_log(implicit=True).interactions
     both = with_absent(found, 30, seed=1)
     happened = both.values == 1
     np.testing.assert_array_equal(both[happened].items, found.items)
-    met = set(zip(found.users.tolist(), found.items.tolist(), strict=True))
-    absent = both[~happened]
-    assert not met & set(zip(absent.users.tolist(), absent.items.tolist(), strict=True))
+    assert len(set(zip(both.users.tolist(), both.items.tolist(), strict=True))) == len(both)
     assert np.all(np.diff(both.users) >= 0)
-    assert len(absent) > 0.9 * len(found)
-    before = np.flatnonzero(~happened) - 1
-    np.testing.assert_array_equal(both.users[before], absent.users)
-    np.testing.assert_array_equal(both.times[before], absent.times)
+    same_user = np.diff(both.users) == 0
+    assert np.all(np.diff(both.times)[same_user] >= 0)
+    met = np.bincount(found.users)
+    assert np.all(np.bincount(both.users) <= 2 * met)
+    assert np.sum(~happened) > 0.9 * np.minimum(met, 30 - met).sum()
     again = with_absent(found, 30, seed=1)
     np.testing.assert_array_equal(again.items, both.items)
+
+
+def test_neither_the_value_before_a_row_nor_its_place_tells_whether_it_happened():
+    found = make_log(users=300, items=400, share=0.1, implicit=True).interactions
+    both = with_absent(found, 400, seed=1)
+    assert len(both) == 2 * len(found)
+    same_user = both.users[1:] == both.users[:-1]
+    before, values = both.values[:-1][same_user], both.values[1:][same_user]
+    assert abs(np.corrcoef(before, values)[0, 1]) < 0.05
+    ends = both.indptr(300)
+    for place in (ends[:-1], ends[1:] - 1):
+        assert both.values[place].mean() == pytest.approx(0.5, abs=0.15)
+    assert both.values[::2].mean() == pytest.approx(0.5, abs=0.03)
 
 
 def test_an_implicit_log_keeps_only_what_happened_as_the_users_past():
