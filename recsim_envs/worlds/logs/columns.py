@@ -57,6 +57,10 @@ def guess_columns(found: Sequence[str], wanted: Iterable[str], given: Mapping[st
 
 def check_columns(columns: Mapping[str, str] | None) -> dict[str, str]:
     """The mapping of our names to the files'. Raises `LogError` for a name or a mapping without meaning."""
+    if not isinstance(columns or {}, Mapping) or not all(
+        isinstance(theirs, str) for theirs in (columns or {}).values()
+    ):
+        raise LogError(f"columns must map our names to the files', such as {{'user': 'userId'}}; got {columns!r}")
     given = dict(columns or {})
     unknown = sorted(set(given) - set(MEANINGS))
     if unknown:
@@ -70,9 +74,14 @@ def check_columns(columns: Mapping[str, str] | None) -> dict[str, str]:
     return given
 
 
-def items_given(given: Mapping[str, str]) -> dict[str, str]:
-    """What is given about the items file: the item has the name that the ratings have for it, unless told."""
-    item = {ITEMS_ITEM: given["item"]} if "item" in given else {}
+def items_given(given: Mapping[str, str], found: Sequence[str] | None = None) -> dict[str, str]:
+    """What is given about the items file: the item has the name that the ratings have for it, unless told.
+
+    found: the columns of the items file, where they are known. One that has no column of that name, but one of ours,
+    means ours.
+    """
+    ours = found is not None and given.get("item") not in found and _own(ITEMS_ITEM) in found
+    item = {ITEMS_ITEM: given["item"]} if "item" in given and not ours else {}
     return item | {name: theirs for name, theirs in given.items() if name in ITEMS_COLUMNS}
 
 
@@ -93,14 +102,14 @@ def choose_columns(
         lacking = [repr(theirs[name]) for name in wanted if name in fatal or name in guesses]
         raise LogError(
             f"{table.label}: no column {', '.join(lacking)}; it has {', '.join(map(repr, table.names))}."
-            f"{table.hint() or _advice(guesses, optional)}"
+            f"{table.hint() or _advice(fatal, guesses, optional)}"
         )
     return {_own(name): column for name, column in theirs.items() if name not in absent}
 
 
-def _advice(guesses: Mapping[str, str], optional: Sequence[str]) -> str:
+def _advice(fatal: Sequence[str], guesses: Mapping[str, str], optional: Sequence[str]) -> str:
     if not guesses:
-        return " Say which is which, for example --columns user=CustomerId"
+        return f" Say which is which with --columns {','.join(f'{name}=NAME' for name in fatal)}"
     told = ",".join(f"{name}={column}" for name, column in guesses.items())
     none = ",".join(f"{name}=" for name in guesses if name in optional)
     return f" Perhaps --columns {told}" + (f" ({none} if that is not meant)" if none else "")

@@ -22,6 +22,14 @@ _GUESSED: Final = ",\t;|"
 _BLOCK: Final = 8 << 20  # bytes that are parsed at a time, and the longest row
 _LONGEST_HEADER: Final = 1 << 20
 _NAMED: Final = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+_NO_TEXT: Final = {
+    b"PK\x03\x04": "is a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
+    b"\x1f\x8b": "is gzipped; end its name in .gz",
+    b"PAR1": "is Parquet; end its name in .parquet",
+    b"\xff\xfe": "is UTF-16; pass --encoding utf-16",
+    b"\xfe\xff": "is UTF-16; pass --encoding utf-16",
+}
+"""What the first bytes of a file give away, whose text makes no sense."""
 _BROKEN: Final = (OSError, EOFError, zlib.error)  # what a truncated or damaged gzip file raises
 
 
@@ -59,7 +67,7 @@ class DelimitedTable(Table):
                     self.done = raw.tell()
                     read += batch.num_rows
                     yield pl.DataFrame(pa.Table.from_batches([batch]))
-        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        except (pa.ArrowInvalid, UnicodeError) as error:
             if self.done or read or self.odd or "skip initial" not in str(error):  # else there is only a header
                 raise self._wrong_encoding() or self._no_table(error) from error
         except _BROKEN as error:
@@ -138,13 +146,22 @@ class DelimitedTable(Table):
 
     def _first_line(self) -> str:
         try:
+            self._demand_text()
             with self._text() as file:
                 return file.readline(_LONGEST_HEADER).rstrip("\r\n").removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:  # not always one of decoding: utf-16 without a byte order mark
             raise self._wrong_encoding() or self._no_table(error) from None
         except _BROKEN as error:
             problem = getattr(error, "strerror", None) or error
             raise LogError(f"{self._path} cannot be opened: {problem}; check the path") from None
+
+    def _demand_text(self) -> None:
+        """Raise `LogError` for a file that is evidently something else, which few encodings would notice."""
+        with self._path.open("rb") as raw, _unpacked(self._path, raw) as file:
+            first = file.read(4)
+        for begin, advice in _NO_TEXT.items():
+            if first.startswith(begin) and not self._encoding.startswith("utf-16"):
+                raise LogError(f"{self._path} {advice}")
 
     def _text(self, newline: str | None = None) -> io.TextIOWrapper:
         return io.TextIOWrapper(_unpacked(self._path, self._path.open("rb")), self._encoding, newline=newline)
@@ -156,11 +173,13 @@ class DelimitedTable(Table):
             for number, line in enumerate(itertools.chain(file, [b""]), 1):
                 try:
                     decoder.decode(line, final=not line)
-                except UnicodeDecodeError as error:
-                    wrong = f"line {number if line else number - 1}: byte 0x{error.object[error.start]:02x}"
+                except UnicodeError as error:
+                    what = "its beginning"
+                    if isinstance(error, UnicodeDecodeError):
+                        what = f"byte 0x{error.object[error.start]:02x}"
                     return LogError(
-                        f"{self._path}, {wrong} is not {self._encoding}; pass the file's encoding, for example "
-                        "--encoding latin-1"
+                        f"{self._path}, line {number if line else number - 1}: {what} is not {self._encoding}; pass "
+                        "the file's encoding, for example --encoding latin-1"
                     )
         return None
 
@@ -173,8 +192,9 @@ class DelimitedTable(Table):
 
 def _known_encoding(name: str) -> str:
     try:
+        io.TextIOWrapper(io.BytesIO(), name)  # there are codecs of other things than text
         return codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, ValueError):
         raise LogError(f"encoding {name!r} is unknown; use utf-8, latin-1, cp1252 or the like") from None
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsim_envs.errors import ConfigurationError, LogError
 from recsim_envs.worlds.logs.builder import LogBuilder
@@ -59,15 +61,15 @@ def read_log(
 
     Raises `LogError` where a file cannot be read, a column is missing or taken for two things, more than
     `max_bad_share` of the rows are bad, the files have no item in common, an id is spelt in two ways, all ratings
-    are equal, or there is only one user.
+    are equal, times are dates written as 20170714, or there is only one user.
     """
-    if not 0 <= max_bad_share <= 1:
+    if not isinstance(max_bad_share, int | float) or not 0 <= max_bad_share <= 1:
         raise ConfigurationError(f"max_bad_share must be 0 to 1, got {max_bad_share!r}")
     given = check_columns(columns)
     tell = progress or _silent
     shelf, problems = None, []
     if items is not None:
-        shelf, found = read_shelf(items, items_given(given), encoding, max_bad_share, tell)
+        shelf, found = read_shelf(items, given, encoding, max_bad_share, tell)
         problems.append(found)
     builder = LogBuilder(shelf)
     table = _open_ratings(ratings, encoding)
@@ -94,7 +96,7 @@ def propose_columns(
         return guesses
     shelf = open_table(items, encoding=encoding or "utf-8").names
     likely = {ITEMS_ITEM: guesses["item"]} if guesses.get("item") in shelf else {}
-    return guesses | guess_columns(shelf, ITEMS_COLUMNS, likely | items_given(given))
+    return guesses | guess_columns(shelf, ITEMS_COLUMNS, likely | items_given(given, shelf))
 
 
 def _open_ratings(source: TableSource, encoding: str | None) -> Table:
@@ -180,8 +182,21 @@ def _demand_use(table: Table, log: Log, shelf: pl.DataFrame | None) -> None:
             f"{table.label}: all ratings are equal, so nothing can be learned; pass graded ratings, or no rating "
             "(--columns rating=) if they only say that something happened"
         )
+    if _are_dates(log.interactions.times):
+        raise LogError(
+            f"{table.label}, field timestamp: numbers such as {log.interactions.times[0]:.0f} are dates, not seconds; "
+            "write them as 2017-07-14, or leave them out (--columns timestamp=)"
+        )
     if len(log.users) < 2:
         raise LogError(f"{table.label}: there is only one user, {log.users[0]!r}; pass the log of many")
+
+
+def _are_dates(times: NDArray[np.float64]) -> bool:
+    """Whether all times (n,) are written as 20170714: as seconds they would be days of 1970, seconds apart."""
+    known = times[np.isfinite(times)]
+    month, day = known // 100 % 100, known % 100
+    fits = (known >= 19000101) & (known <= 21001231) & (month >= 1) & (month <= 12) & np.isin(day, np.arange(1, 32))
+    return bool(len(known) and fits.all())
 
 
 def _silent(stage: str, done: int, total: int) -> None:

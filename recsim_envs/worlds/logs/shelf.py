@@ -10,7 +10,7 @@ import polars as pl
 
 from recsim_envs.errors import LogError
 from recsim_envs.worlds.logs.builder import SHELF
-from recsim_envs.worlds.logs.columns import ITEMS_COLUMNS, choose_columns
+from recsim_envs.worlds.logs.columns import ITEMS_COLUMNS, choose_columns, items_given
 from recsim_envs.worlds.logs.log import NO_CATEGORY, Problems
 from recsim_envs.worlds.logs.sieve import Fault, Progress, Sieve, demand_one_spelling, missing, negative
 from recsim_envs.worlds.logs.tables import TableSource, open_table
@@ -24,14 +24,13 @@ def read_shelf(
 ) -> tuple[pl.DataFrame, Problems]:
     """The items of a file or a frame, with the columns of `Log.items`, in its order; see `reading.read_log`.
 
-    given: our names (of `columns.ITEMS_COLUMNS`) to the table's.
+    given: our names to those of the ratings' and the items' table.
     """
     if isinstance(source, str | Path) and Path(source).name == "u.item":
         return read_ml100k_shelf(Path(source), encoding or "latin-1", max_bad_share, progress)
     table = open_table(source, encoding=encoding or "utf-8", label="the items frame")
-    sieve = Sieve(
-        table, choose_columns(table, ITEMS_COLUMNS, _OPTIONAL, given), _faults(), max_bad_share, optional=_OPTIONAL
-    )
+    chosen = choose_columns(table, ITEMS_COLUMNS, _OPTIONAL, items_given(given, table.names))
+    sieve = Sieve(table, chosen, _faults(), max_bad_share, optional=_OPTIONAL)
     return _finished(sieve, table.label, progress)
 
 

@@ -89,7 +89,11 @@ def test_quoted_line_breaks_do_not_shift_line_numbers(write):
         ("", "is empty"),
         ("user\titem\trating\nann\t1\t5\n", r"no column 'user', 'item'; .*no commas but tabs: .*\.tsv"),
         (b"user,item,rating\nann,1,5\nb\xe9n,2,4\n", r"line 3: byte 0xe9 is not utf-8.*latin-1"),
-        (b"\xff\xfeu\x00s\x00e\x00r\x00", "not utf-8"),
+        (b"\xff\xfeu\x00s\x00e\x00r\x00", "UTF-16; pass --encoding utf-16"),
+        (b"PK\x03\x04sheet", "a spreadsheet; unpack it, or save the sheet as CSV"),
+        (b"\x1f\x8b\x08\x00", r"gzipped; end its name in \.gz"),
+        (b"PAR1\x15\x04", r"Parquet; end its name in \.parquet"),
+        ("user,item,rating,timestamp\nann,1,5,20170714\nbob,2,4,20171231\n", "20170714 are dates, not seconds"),
         ('user,item,rating\nann,1,"5\nbob,2,4\n', "bad|no good line"),
     ],
 )
@@ -97,6 +101,19 @@ def test_hopeless_ratings_files_have_a_name(write, ratings, message):
     with pytest.raises(LogError, match=message) as caught:
         read_log(*write(ratings))
     assert "ratings.csv" in str(caught.value)
+
+
+def test_files_in_utf_16_are_read_if_they_say_so(write):
+    written = [text.encode("utf-16") for text in (RATINGS, ITEMS)]
+    assert len(read_log(*write(*written), encoding="utf-16").interactions) == 3
+    with pytest.raises(LogError, match=r"items\.csv, line 1: its beginning is not utf-16"):
+        read_log(*write(), encoding="utf-16")
+
+
+@pytest.mark.parametrize("times", [("20170714", "20171331"), ("20170714", "17000101"), ("20170714.5", "20170715")])
+def test_seconds_that_are_no_dates_are_seconds(write, times):
+    log = read_log(*write("user,item,rating,timestamp\nann,1,5,{}\nbob,2,4,{}\n".format(*times)))
+    assert log.interactions.times.tolist() == [float(time) for time in times]
 
 
 def test_missing_files_and_meaningless_options(write, tmp_path):
@@ -107,8 +124,12 @@ def test_missing_files_and_meaningless_options(write, tmp_path):
         read_log(tmp_path / "nowhere.parquet", items)
     with pytest.raises(LogError, match="'usr' has no meaning"):
         read_log(ratings, items, columns={"usr": "x"})
-    with pytest.raises(LogError, match="encoding 'klingon' is unknown"):
-        read_log(ratings, items, encoding="klingon")
+    for name in ("klingon", "base64", "rot13", "a\0b"):
+        with pytest.raises(LogError, match=r"encoding .* is unknown"):
+            read_log(ratings, items, encoding=name)
+    for wrong in ("user=userId", {"user": 3}):
+        with pytest.raises(LogError, match="columns must map"):
+            read_log(ratings, items, columns=wrong)
     (tmp_path / "fake.parquet").write_text("no parquet")
     with pytest.raises(LogError, match="cannot be read as Parquet"):
         read_log(tmp_path / "fake.parquet", items)

@@ -14,6 +14,8 @@ from recsim_envs.worlds.logs.columns import (
     guess_columns,
     items_given,
 )
+from recsim_envs.worlds.logs.reading import propose_columns, read_log
+from tests.recsim_envs.worlds.logs.samples import ITEMS, RATINGS
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,21 @@ def test_the_items_file_may_name_the_item_differently():
         check_columns({ITEMS_ITEM: "t", "title": "t"})
     with pytest.raises(LogError, match=f"'items' has no meaning; map {', '.join(MEANINGS)}"):
         check_columns({"items": "x"})
+    assert items_given({"item": "sku"}, ["sku", "item"]) == {ITEMS_ITEM: "sku"}
+    assert items_given({"item": "sku", "title": "t"}, ["item", "t"]) == {"title": "t"}
+    assert items_given({"item": "sku"}, ["id", "t"]) == {ITEMS_ITEM: "sku"}
+
+
+def test_the_items_file_may_use_our_name_where_the_ratings_do_not(write):
+    ratings, items = write(RATINGS.replace("item", "movieId", 1).replace("user", "userId", 1))
+    guesses = propose_columns(ratings, items)
+    assert guesses == {"user": "userId", "item": "movieId"}
+    assert len(read_log(ratings, items, columns=guesses).interactions) == 3
+
+
+def test_what_to_say_about_a_missing_column_names_it(write):
+    ratings, items = write(RATINGS.replace("item", "thing", 1), ITEMS.replace("item", "what", 1))
+    with pytest.raises(LogError, match=r"ratings\.csv: no column 'item'.* --columns item=NAME"):
+        read_log(ratings, items.with_name("items.csv"), columns={ITEMS_ITEM: "what"})
+    with pytest.raises(LogError, match=r"items\.csv: no column 'thing'.* --columns items\.item=NAME"):
+        read_log(ratings, items, columns={"item": "thing"})
