@@ -162,7 +162,7 @@ def _worlds(
         elif name == how.model:
             constants = departure.at_quantiles(sampled, how)
         else:
-            r_min = round(sampled.least(known["r_min_quantile"]), 4)
+            r_min = sampled.least(known["r_min_quantile"])
             constants = constants.model_copy(update={"r_min": r_min})
         found[name] = with_departure(world, constants)
     return found, known

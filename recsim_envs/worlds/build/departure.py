@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -49,7 +50,7 @@ class Sampled:
         return cls(np.sort(distances), np.sort(pay(users, first)))
 
     def threshold(self, share: float) -> float:
-        """The distance below which this share of the pairs lies; 0 for none.
+        """The distance below which this share of the pairs lies, rounded; 0 for none.
 
         Where so many items are in one place that the quantile is 0, the smallest distance above: then these are
         too alike, and nothing else.
@@ -58,19 +59,26 @@ class Sampled:
             return 0.0
         found = float(np.quantile(self.distances, share))
         apart = self.distances[self.distances > 1e-6]
-        return found if found > 1e-6 or not len(apart) else float(apart[0])
+        return _rounded(found if found > 1e-6 or not len(apart) else float(apart[0]))
 
     def least(self, share: float) -> float:
-        """The reward below which this share of the pairs lies; for none, the smallest."""
-        return float(np.quantile(self.rewards, share))
+        """The reward below which this share of the pairs lies, rounded; for none, the smallest."""
+        return _rounded(float(np.quantile(self.rewards, share)))
+
+
+def _rounded(limit: float) -> float:
+    """Four decimals of a limit, of one below 1 four digits, never above it: pairs that lie at it are not below it."""
+    decimals = 4 if abs(limit) >= 1 or limit == 0 else 3 - math.floor(math.log10(abs(limit)))
+    nearest = round(limit, decimals)
+    return nearest if nearest <= limit else round(nearest - 10.0**-decimals, decimals)
 
 
 def at_quantiles(sampled: Sampled, how: BuildOptions) -> DepartureDefaults:
-    """Theta and r_min at the quantiles that were asked for, rounded to four digits."""
+    """Theta and r_min at the quantiles that were asked for."""
     return DepartureDefaults(
         window=how.window,
-        threshold=round(sampled.threshold(how.theta_quantile), 4),
-        r_min=round(sampled.least(how.r_min_quantile), 4),
+        threshold=sampled.threshold(how.theta_quantile),
+        r_min=sampled.least(how.r_min_quantile),
         horizon=how.horizon or _USUAL_HORIZON,
         leaving_pays=how.leaving_pays,
     )
@@ -98,8 +106,8 @@ def fitted(
     distance, alike, low = best
     constants = DepartureDefaults(
         window=how.window,
-        threshold=round(sampled.threshold(alike), 4),
-        r_min=round(sampled.least(low), 4),
+        threshold=sampled.threshold(alike),
+        r_min=sampled.least(low),
         horizon=horizon,
         leaving_pays=how.leaving_pays,
     )

@@ -29,9 +29,11 @@ def fit_map(kind: str, predicted: Floats, observed: NDArray[np.float32]) -> NDAr
         return None
     seen = observed.astype(np.float64)
     x, y = (_means if kind == "mean" else _quantiles)(predicted, seen)
-    knots = np.stack([x, y]).astype(np.float32)
-    rising = np.concatenate([[True], np.diff(knots[0]) > 0])
-    return knots[:, rising] if rising.sum() > 1 else None
+    points, place = np.unique(x.astype(np.float32), return_inverse=True)
+    if len(points) == 1:
+        return None
+    means = np.bincount(place, y) / np.bincount(place)  # where many predictions agree: what they get on average
+    return np.stack([points, means.astype(np.float32)])
 
 
 def apply_map(knots: NDArray[np.float32] | None, raw: Floats, span: tuple[float, float]) -> Floats:

@@ -33,8 +33,17 @@ def test_quantiles_are_those_of_all_pairs():
 def test_where_many_items_are_in_one_place_only_these_are_alike():
     vectors = np.repeat(np.eye(3, dtype=np.float32), 5, axis=0)
     found = Sampled.of(vectors, 4, lambda u, i: np.zeros(len(u)), seed=0)
-    assert found.threshold(0.02) == pytest.approx(np.sqrt(2))
+    assert found.threshold(0.02) == 1.4142  # not above the square root of 2, so that what is apart is not too alike
     assert found.threshold(0.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("reward", "least"), [(2.66667, 2.6666), (2.0, 2.0), (-1.23456, -1.2346), (0.000123456, 0.0001234), (0.0, 0.0)]
+)
+def test_rewards_at_the_limit_are_not_below_it_and_small_ones_keep_their_digits(reward, least):
+    vectors = np.eye(3, dtype=np.float32)
+    found = Sampled.of(vectors, 4, lambda u, i: np.full(len(u), reward), seed=0)
+    assert found.least(0.1) == least
 
 
 def lengths_under(alike, low, seed, horizon=50):

@@ -62,6 +62,14 @@ def test_maps_rise_stay_in_range_and_have_few_knots(predicted, kind, seed):
     assert rewards.max() <= observed.max() + 1e-5
 
 
+@pytest.mark.parametrize("kind", ["mean", "distribution"])
+def test_where_many_predictions_agree_they_get_what_they_get_on_average(kind):
+    predicted = np.repeat([0.0, 1.0], [6000, 4000])
+    observed = np.concatenate([np.repeat([1, 2, 3], 2000), np.repeat([3, 4], 2000)]).astype(np.float32)
+    rewards = apply_map(fit_map(kind, predicted, observed), np.array([0.0, 1.0]), (1, 4))
+    np.testing.assert_allclose(rewards, [2, 3.5], atol=0.15)
+
+
 def test_nothing_to_map():
     predicted, observed = sample(100)
     assert fit_map("none", predicted, observed) is None
