@@ -152,6 +152,7 @@ def play(
     int8 (B, n) or (B, 0), `posterior` float64 (B, C) and `recent` int32 (B, m).
     """
     taken, left = np.empty((1, actions.shape[1]), np.int64), np.zeros(len(epsilons), np.int64)
+    joint = np.empty(len(epsilons))
     greedily = np.any(epsilons < 1.0)
     for b in range(len(running)):
         if not running[b]:
@@ -173,10 +174,11 @@ def play(
         total = 0.0
         for c in range(len(epsilons)):
             p = 0.0 if epsilons[c] == 0.0 else epsilons[c] * chance(c, b, left[c], cumulative, masks, actions)
-            posterior[b, c] *= p + (1.0 - epsilons[c] if same else 0.0)
-            total += posterior[b, c]
+            joint[c] = posterior[b, c] * (p + (1.0 - epsilons[c] if same else 0.0))
+            total += joint[c]
         propensities[b] = min(total, 1.0)
-        for c in range(len(epsilons)):
-            posterior[b, c] /= total if total > 0.0 else 1.0
+        if total > 0.0:  # what the policy would never have shown tells nothing of which component it follows
+            for c in range(len(epsilons)):
+                posterior[b, c] = joint[c] / total
         steps[b] += 1
         remember(b, actions, recent)

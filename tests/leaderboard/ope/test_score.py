@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from leaderboard.cli import offline
 from leaderboard.ope.estimators import ESTIMATORS
-from leaderboard.ope.score import score
+from leaderboard.ope.score import estimates, score
 from leaderboard.ope.sessions import sessions_of
 from leaderboard.ope.truth import true_value
 from recsim_envs.errors import ConfigurationError
@@ -83,6 +83,22 @@ def test_the_model_of_a_session_is_fitted_without_it(spec):
     after = sessions_of(log, "popular").v
     assert after[8::2] == pytest.approx(before[8::2], rel=1e-9)
     assert np.abs(after[7::2] - before[7::2]).max() > 1e-4
+
+
+@pytest.mark.parametrize(("policy", "target"), [("random", "popular"), ("mixed", "random"), ("random", "greedy")])
+def test_the_model_finds_the_truth_where_it_is_linear(tmp_path, policy, target):
+    """Rewards are the items' public means and nobody leaves; there are more of the best items than steps."""
+    world = tiny_world(items=40, window=1, threshold=0.0, r_min=0.0)
+    means = np.arange(40) % 5 + 1
+    world.arrays["rewards"][:], world.arrays["mean_reward"][:] = means, means
+    world.save(tmp_path / "w")
+    log = generate(DatasetSpec("longrec/Games-v0", policy, 300, options={"world": str(tmp_path / "w"), "horizon": 4}))
+    assert (log.lengths == 4).all()
+    weights = {"popular": world.arrays["popularity"] + 1, "random": np.ones(40), "greedy": means == 5}[target]
+    found = {e.name: e.estimate.value for e in estimates(log, target) if e.estimate}
+    assert found["dm"] == pytest.approx(4 * weights @ means / weights.sum(), abs=1e-3)
+    if target != "greedy":  # which no session of the log followed to its end
+        assert found["dr"] == pytest.approx(found["dm"], abs=1e-3)
 
 
 def test_estimators_find_the_truth_where_logs_overlap(spec):
