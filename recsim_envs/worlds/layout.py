@@ -50,16 +50,19 @@ COMMON: Final[Layout] = {
 }
 """What every world holds, beside the arrays of its reward model (`recsim_envs.worlds.rewards`)."""
 
+_COUNTING: Final = ("log_indptr", "popularity")  # tell how many users and items there are; all others must agree
+
 
 def check_layout(a: Arrays, wanted: Layout, optional: Layout, where: Path | str) -> None:
     """Raise `WorldError` unless `a` holds what is wanted, and nothing else, in the right dtypes and shapes."""
     missing, extra = sorted(set(wanted) - set(a)), sorted(set(a) - set(wanted) - set(optional))
     if missing or extra:
         raise WorldError(f"{where}: arrays missing {missing}, unknown {extra}; rebuild the world")
-    sizes = {"users": len(a["log_indptr"]) - 1, "items": len(a["popularity"])}
-    for name, (dtypes, axes) in {**wanted, **optional}.items():
+    sizes: dict[str, int] = {}
+    specs = {**wanted, **optional}
+    for name in dict.fromkeys([*_COUNTING, *specs]):
         if name in a:
-            fault = _misfit(a[name], dtypes, axes, sizes)
+            fault = _misfit(a[name], *specs[name], sizes)
             if fault:
                 raise WorldError(f"{place(where, name)} {fault}; rebuild the world")
 
@@ -75,7 +78,8 @@ def _misfit(array: NDArray[Any], dtypes: tuple[str, ...], axes: tuple[str, ...],
         if axis.isdigit():
             base, expected = "rows", int(axis)
         else:
-            expected = length if axis == "*" else sizes.setdefault(base, length) + bool(plus)
+            more = bool(plus)
+            expected = length if axis == "*" else sizes.setdefault(base, max(0, length - more)) + more
         if length != expected:
             return f"has {length} {base}{plus and '+1'}, not {expected}"
     return ""
@@ -89,6 +93,7 @@ def check_references(a: Arrays, num_categories: int, where: Path | str) -> None:
             raise WorldError(f"{where}: {text}; rebuild the world")
 
     users, items = len(a["log_indptr"]) - 1, len(a["popularity"])
+    demand(items, "there is no item")
     for indptr, spanned in (
         ("title_offsets", "title_bytes"),
         ("category_indptr", "category_ids"),

@@ -163,6 +163,8 @@ DAMAGE = [
     (tiny_deepfm_world, "deep_weights", lambda a: a.T.copy(), "has 4 h1, not 6"),
     (tiny_deepfm_world, "deep_out", lambda a: a[:-1], "has 3 h2, not 4"),
     (tiny_factor_world, "item_factors", lambda a: a[:, :-1], "has 2 rank, not 3"),
+    *((tiny_world, name, lambda a: a.sum(), "has 0 axes, not 1") for name in ("log_indptr", "popularity")),
+    (tiny_world, "log_indptr", lambda a: a[:0], r"has 0 users\+1, not 1"),
     (tiny_factor_world, "calibration", nan_at_the_end, "holds NaN or infinity"),
     (tiny_factor_world, "calibration", lambda a: a[:, :0], "has no knots; leave it out"),
     (tiny_factor_world, "calibration", lambda a: a[:1], "has 1 rows, not 2"),
@@ -173,7 +175,7 @@ DAMAGE = [
 
 @pytest.mark.parametrize(("make", "name", "change", "message"), DAMAGE)
 def test_a_damaged_array_is_named_with_its_fix(make, name, change, message):
-    world = make(calibrated=True)
+    world = make() if make is tiny_world else make(calibrated=True)
     arrays = world.arrays | {name: change(world.arrays[name])}
     with pytest.raises(WorldError, match=rf"array {name}\b.*{message}.*rebuild the world"):
         World(world.info, arrays).validate()
