@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from recsim_envs.offline.files import load_log, write_log
+from recsim_envs.offline.files import write_log
 from recsim_envs.offline.generate import generate
 from recsim_envs.offline.log import OfflineLog
 from recsim_envs.offline.observations import Transitions, observations, transitions
+from recsim_envs.offline.reading import load_log
 from recsim_envs.offline.spec import DatasetSpec, dataset_id, default_path, spec_of
 
 __all__ = [

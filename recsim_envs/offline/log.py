@@ -9,8 +9,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-TABLES: Final = ("history_items", "history_rewards", "length", "session_items", "session_rewards")
-"""The observations that follow from a log's own tables, where an environment has no others."""
+TABLES: Final[dict[str, type[np.generic]]] = {
+    "history_items": np.int32,
+    "history_rewards": np.float32,
+    "length": np.int32,
+    "session_items": np.int32,
+    "session_rewards": np.float32,
+}
+"""The observations that follow from a log's own tables, where an environment has no others: lists of numbers."""
 
 
 @dataclass(frozen=True, eq=False)

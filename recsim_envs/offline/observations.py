@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from recsim_envs.errors import LogError
 from recsim_envs.families.base import Simulator
-from recsim_envs.offline.log import TABLES, OfflineLog
+from recsim_envs.offline.log import OfflineLog
 from recsim_envs.registration import make_simulator
 
 Arrays = dict[str, NDArray[Any]]
@@ -100,14 +100,13 @@ def simulator_of(log: OfflineLog, lanes: int) -> Simulator:
 def _from_tables(log: OfflineLog, start: int, stop: int) -> Arrays:
     lengths, rows = log.lengths[start:stop], slice(int(log.offsets[start]), int(log.offsets[stop]))
     total, width = int(lengths.sum()) + stop - start, log.starts["session_items"].shape[1]
-    seen: Arrays = {key: np.repeat(log.starts[key][start:stop], lengths + 1, axis=0) for key in TABLES[:2]}
-    seen["length"] = np.empty((total, 1), np.int32)
-    seen["session_items"], seen["session_rewards"] = (
-        np.full((total, width), -1, np.int32),
-        np.zeros((total, width), np.float32),
-    )
-    _fill_windows(lengths, log.actions[rows], log.rewards[rows], *(seen[key] for key in TABLES[2:]))
-    return seen
+    length, items = np.empty((total, 1), np.int32), np.full((total, width), -1, np.int32)
+    earned = np.zeros((total, width), np.float32)
+    _fill_windows(lengths, log.actions[rows], log.rewards[rows], length, items, earned)
+    history = {
+        key: np.repeat(log.starts[key][start:stop], lengths + 1, axis=0) for key in ("history_items", "history_rewards")
+    }
+    return history | {"length": length, "session_items": items, "session_rewards": earned}
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -12,7 +12,7 @@ import typer
 
 from leaderboard.cli import offline
 from leaderboard.ope.estimators import ESTIMATORS
-from recsim_envs.offline.files import _SESSION_COLUMNS, _STEP_COLUMNS
+from recsim_envs.offline.files import SESSION_COLUMNS, STEP_COLUMNS
 from recsim_envs.offline.spec import POLICIES
 
 TEXT = (Path(__file__).parents[3] / "docs" / "offline.md").read_text("utf-8")
@@ -52,5 +52,5 @@ def test_code_runs(number, tmp_path, monkeypatch, capsys):
 
 def test_everything_is_on_the_page():
     assert len(blocks("python")) == 2
-    for name in (*POLICIES, *ESTIMATORS, *_STEP_COLUMNS, *_SESSION_COLUMNS):
+    for name in (*POLICIES, *ESTIMATORS, *STEP_COLUMNS, *SESSION_COLUMNS):
         assert f"`{name}`" in TEXT, name

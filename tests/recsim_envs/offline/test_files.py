@@ -125,6 +125,14 @@ def footer(**changes):
     return change
 
 
+def start(key, values):
+    def change(table):
+        name = f"start_{key}"
+        return table.set_column(table.column_names.index(name), name, pa.array(values))
+
+    return change
+
+
 WRONG = [
     (STEPS_FILE, put("propensity", 3, float("nan")), "row 3, column propensity: nan"),
     (STEPS_FILE, put("propensity", 4, 0.0), "row 4, column propensity"),
@@ -146,16 +154,41 @@ WRONG = [
     (STEPS_FILE, footer(seed=9), "are of different logs"),
     (SESSIONS_FILE, footer(env_id=3), "field env_id"),
     (SESSIONS_FILE, footer(components="gone"), "field components"),
-    (SESSIONS_FILE, footer(split="test"), "sets split 'test'"),
-    (SESSIONS_FILE, footer(options={"family": "os:system"}), "sets option 'family'"),
-    (SESSIONS_FILE, footer(options={"of": "os:system"}), "sets option 'of'"),
+    (SESSIONS_FILE, footer(split="test"), "split 'test' does not exist"),
+    (SESSIONS_FILE, footer(options={"family": "os:system"}), "must not set family"),
+    (SESSIONS_FILE, footer(options={"of": "os:system"}), "must not set of"),
     (SESSIONS_FILE, lambda t: t.drop_columns("start_length"), "column start_length is missing"),
     (SESSIONS_FILE, put("steps", 0, 0), "do not add up"),
     (SESSIONS_FILE, put("steps", 0, -5), "do not add up"),
     (SESSIONS_FILE, put("component", 0, "oracle"), "'oracle' is none of"),
     (SESSIONS_FILE, put("start_history_items", 2, None), "holds nulls"),
-    (SESSIONS_FILE, lambda t: t.drop_columns("episode_seed"), "do not begin with"),
+    (SESSIONS_FILE, lambda t: t.drop_columns("episode_seed"), "columns are not"),
     (SESSIONS_FILE, lambda t: pa.concat_tables([t, t]), "do not add up"),
+    (SESSIONS_FILE, footer(id="../../evil"), "id '../../evil' does not exist"),
+    (SESSIONS_FILE, footer(policy="greedy"), "policy 'greedy' does not exist"),
+    (SESSIONS_FILE, footer(components=[["random"]]), "component 0 .* does not exist"),
+    (SESSIONS_FILE, footer(components=["random", "random"]), "component 1 'random' does not exist"),
+    (SESSIONS_FILE, footer(parameters={}), "epsilon must be a number"),
+    (SESSIONS_FILE, footer(parameters={"epsilon": float("nan")}), "epsilon must be a number"),
+    (SESSIONS_FILE, footer(options={"r_min": float("nan")}), "options must be JSON"),
+    (SESSIONS_FILE, footer(observations="video"), "observations 'video' does not exist"),
+    (SESSIONS_FILE, footer(horizon=0), "horizon must be"),
+    (SESSIONS_FILE, footer(horizon=10**12), "horizon must be"),
+    (SESSIONS_FILE, footer(num_items=True), "num_items must be"),
+    (SESSIONS_FILE, footer(packages="gone"), "field packages"),
+    (SESSIONS_FILE, put("session", 3, 4), "does not count up"),
+    (SESSIONS_FILE, put("end", 3, ""), "column end must hold"),
+    (SESSIONS_FILE, put("end", 3, "abducted"), "column end: .* cannot be"),
+    (STEPS_FILE, put("end", 3, "abducted"), "end 'abducted' is none of"),
+    (STEPS_FILE, put("component", 3, "oracle"), "component 'oracle' is none of"),
+    (STEPS_FILE, lambda t: t.append_column("reward", t["reward"]), "columns .* are not"),
+    (SESSIONS_FILE, lambda t: t.append_column("user", t["session"]), "begin with start_"),
+    (SESSIONS_FILE, lambda t: t.append_column("start_length", t["start_length"]), "columns are not"),
+    (SESSIONS_FILE, start("session_items", np.zeros(30, np.int32)), "start_session_items .* holds no lists of"),
+    (SESSIONS_FILE, start("session_items", [["x"]] * 30), "are no numbers"),
+    (SESSIONS_FILE, start("session_items", [{"a": 1}] * 30), "are no numbers"),
+    (SESSIONS_FILE, start("session_items", [[1]] * 29 + [[1, 2]]), "differ in length"),
+    (SESSIONS_FILE, start("history_rewards", [[float("nan")]] * 30), "holds what is no number"),
 ]
 
 
@@ -164,6 +197,32 @@ def test_what_is_wrong_is_named(copy, file, change, text):
     rewrite(copy, file, change)
     with pytest.raises(LogError, match=text):
         load_log(copy)
+
+
+@pytest.mark.parametrize("facts", [{"horizon": 1}, {"num_items": 2}])
+def test_rows_beyond_what_the_footer_says(copy, facts):
+    for file in (STEPS_FILE, SESSIONS_FILE):
+        rewrite(copy, file, footer(**facts))
+    with pytest.raises(LogError, match=r"row .*, column (step|action)"):
+        load_log(copy)
+
+
+def test_a_small_file_of_very_many_rows_is_not_unpacked(copy):
+    """Lists of 16 million equal numbers a session compress to nothing: they are counted before they are read."""
+    table = pq.read_table(copy / SESSIONS_FILE).slice(0, 1)
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(2**24, np.float32)), 2**24)
+    bomb = table.append_column("start_bomb", lists)
+    pq.write_table(bomb, copy / SESSIONS_FILE, compression="zstd")
+    assert (copy / SESSIONS_FILE).stat().st_size < 2**15
+    with pytest.raises(LogError, match=r"1 rows, 67.* bytes unpacked, are too many for its size"):
+        load_log(copy)
+
+
+def test_folders_that_cannot_be_read(tmp_path):
+    with pytest.raises(LogError, match="choose another folder"):
+        write_log(generate(SPECS[0]), tmp_path / "a\0b")
+    with pytest.raises(LogError, match="is missing"):
+        load_log(tmp_path / "a\0b")
 
 
 def test_slates_of_another_length(tmp_path):
