@@ -165,15 +165,17 @@ class World:
         """True rewards of whole catalogues, float32 (len(users), items), summed in the kernels' fixed order.
 
         `memory`, float32 (len(users), width), is what the users of a sequential model remember of their session; by
-        default what they do when it begins. Raises `WorldError` for a memory of another shape.
+        default what they do when it begins. Raises `WorldError` for an unknown user or a memory of another shape.
         """
         ids = np.asarray(users, np.int64)
+        if len(ids) and not (ids.min() >= 0 and ids.max() < self.num_users):  # compiled code does not check
+            raise WorldError(f"users {ids.min()} to {ids.max()} were asked for; ids are 0..{self.num_users - 1}")
         memory = self.rewards.fresh(ids) if memory is None else memory
         if memory.shape != (len(ids), self.rewards.width):
             raise WorldError(
                 f"memory has shape {memory.shape}, not {(len(ids), self.rewards.width)}; pass one row a user"
             )
-        return self.rewards.catalogue(ids, memory)
+        return self.rewards.catalogue(ids, np.ascontiguousarray(memory, np.float32))
 
     def with_card(self, card: dict[str, Any]) -> World:
         """The same world (same hash) with another simulator card."""

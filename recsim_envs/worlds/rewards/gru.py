@@ -125,7 +125,7 @@ class GRURewards(RewardModel):
     def catalogue(self, users: NDArray[np.int64], memory: Floats) -> Floats:
         """See `RewardModel.catalogue`."""
         user_factors, *others = self._factors
-        queries = ask_all(user_factors, self._weights, users, np.ascontiguousarray(memory))
+        queries = ask_all(user_factors, self._weights, users, memory)
         found: Floats = factors.every_reward(queries, *others, users)
         feel(found, self._scale)
         return found

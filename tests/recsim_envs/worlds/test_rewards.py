@@ -101,6 +101,14 @@ def test_what_users_remember_at_first_is_a_copy():
     assert np.array_equal(world.rewards.fresh(np.array([1]))[0], world.arrays["user_states"][1])
 
 
+@pytest.mark.parametrize("user", [-1, 12, 2**40])
+@pytest.mark.parametrize("make", [tiny_world, tiny_deepfm_world, tiny_gru_world])
+def test_an_unknown_user_is_refused(make, user):
+    world = make()
+    with pytest.raises(WorldError, match=r"ids are 0\.\.11"):
+        world.user_rewards(np.array([0, user]), np.zeros((2, world.rewards.width), np.float32))
+
+
 @pytest.mark.parametrize(("make", "shape"), [(tiny_gru_world, (2, 3)), (tiny_gru_world, (1, 4)), (tiny_world, (2, 4))])
 def test_a_memory_of_another_shape_is_refused(make, shape):
     with pytest.raises(WorldError, match=r"memory has shape .*, not \(2, [04]\); pass one row a user"):
