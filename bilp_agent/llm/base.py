@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from recsim_envs.errors import ConfigurationError
+
 Role = Literal["system", "user", "assistant"]
 Finish = Literal["stop", "length", "fault"]
 
@@ -25,6 +27,14 @@ class Request:
     max_tokens: most tokens to write. temperature: 0 is greedy. stop: the answer ends before the first of these
     strings. seed: makes sampling repeatable where the backend can (None: no promise). repeat: tells the n-th
     deliberate repetition of an otherwise equal request apart, so that a cache does not answer it with the first.
+
+    choices: where the backend can (`constrains`), the answer is one of these texts, or, if `choice_line` names a
+    line, ends in that line with one of them ("Item: <choice>" for "Item"); stop strings are then not looked at. A
+    backend that cannot leaves choices aside, and what it writes has to be mapped to one.
+    optional: passages of the messages, word for word, that may be left out, least important first, if the prompt
+    does not fit the model's context otherwise.
+
+    Raises `ConfigurationError` for choices that are no single lines and for passages that no message holds.
     """
 
     messages: tuple[Message, ...]
@@ -33,6 +43,27 @@ class Request:
     stop: tuple[str, ...] = ()
     seed: int | None = None
     repeat: int = 0
+    choices: tuple[str, ...] = ()
+    choice_line: str = ""
+    optional: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for choice in (*self.choices, *((self.choice_line,) if self.choice_line else ())):
+            if not choice or choice != choice.strip() or len(choice.splitlines()) != 1:
+                raise ConfigurationError(f"choice {choice!r}: a choice is one line without blanks around it")
+        for passage in self.optional:
+            if not passage or not any(passage in m.content for m in self.messages):
+                raise ConfigurationError(f"optional passage {passage[:60]!r} stands in no message of the request")
+
+    def shortened(self, dropped: int) -> tuple[Message, ...]:
+        """The messages without the first `dropped` optional passages."""
+        messages = self.messages
+        for passage in self.optional[:dropped]:
+            row = next((i for i, m in enumerate(messages) if passage in m.content), None)
+            if row is not None:  # it may have gone with one that held it
+                kept = Message(messages[row].role, messages[row].content.replace(passage, "", 1))
+                messages = (*messages[:row], kept, *messages[row + 1 :])
+        return messages
 
 
 @dataclass(frozen=True)
@@ -50,7 +81,8 @@ class Completion:
 
     finish: "stop" (the model ended, or a stop string was met), "length" (cut at `max_tokens`), or "fault": this
     one request could not be answered, `text` is empty and `fault` names why. `retries` counts repeated attempts;
-    `from_cache` marks an answer that a cache replayed, with the usage it cost when it was first asked for.
+    `from_cache` marks an answer that a cache replayed, with the usage it cost when it was first asked for; `dropped`
+    counts the optional passages that were left out of the prompt.
     """
 
     text: str
@@ -59,6 +91,7 @@ class Completion:
     fault: str | None = None
     retries: int = 0
     from_cache: bool = False
+    dropped: int = 0
 
 
 class LanguageModel(Protocol):
@@ -67,6 +100,7 @@ class LanguageModel(Protocol):
     `generate` returns one completion a request, in order. A request that alone cannot be answered (too long,
     still refused after bounded retries) comes back with finish "fault". What makes every request fail (an
     unreachable endpoint, a wrong key, an unknown model) raises `LanguageModelError` saying what to do next.
+    A backend that honours `Request.choices` has an attribute `constrains` that is true; see `can_constrain`.
     """
 
     @property
@@ -75,6 +109,11 @@ class LanguageModel(Protocol):
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer a batch."""
+
+
+def can_constrain(model: LanguageModel) -> bool:
+    """Whether a model's answers keep to `Request.choices`."""
+    return bool(getattr(model, "constrains", False))
 
 
 def cut_at_stop(text: str, stop: Sequence[str]) -> str:

@@ -13,16 +13,35 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from bilp_agent.llm.base import Completion, LanguageModel, Request, Usage
+from bilp_agent.llm.base import Completion, LanguageModel, Request, Usage, can_constrain
 from recsim_envs.errors import LanguageModelError
 
 SCHEMA_VERSION = 1
 
 
+def parameters_of(request: Request) -> dict[str, Any]:
+    """What of a request is not its messages, in JSON form. Later additions appear only where they are set."""
+    record: dict[str, Any] = {
+        "max_tokens": request.max_tokens,
+        "repeat": request.repeat,
+        "seed": request.seed,
+        "stop": request.stop,
+        "temperature": request.temperature,
+    }
+    if request.choices:
+        record |= {"choices": request.choices, "choice_line": request.choice_line}
+    if request.optional:
+        record["optional"] = request.optional
+    return record
+
+
 def request_key(model: str, request: Request) -> str:
     """Hexadecimal SHA-256 of everything that the answer may depend on."""
-    canonical = json.dumps([SCHEMA_VERSION, model, asdict(request)], sort_keys=True, separators=(",", ":"))
+    messages = [{"content": m.content, "role": m.role} for m in request.messages]
+    asked = {"messages": messages, **parameters_of(request)}
+    canonical = json.dumps([SCHEMA_VERSION, model, asked], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -39,6 +58,18 @@ class CachedModel:
     def name(self) -> str:
         """The name of the model behind the cache."""
         return self._model.name
+
+    @property
+    def constrains(self) -> bool:
+        """Whether the model behind the cache honours `Request.choices`."""
+        return can_constrain(self._model)
+
+    def __len__(self) -> int:
+        """Answers in the store, of all models and processes."""
+        try:
+            return int(self._connect().execute("SELECT count(*) FROM answers").fetchone()[0])
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer from the store what it holds; ask the model, once each, for the rest."""
@@ -106,9 +137,11 @@ class CachedModel:
 
 
 def _encode(answer: Completion) -> str:
-    return json.dumps({"text": answer.text, "usage": asdict(answer.usage), "finish": answer.finish})
+    dropped = {"dropped": answer.dropped} if answer.dropped else {}
+    return json.dumps({"text": answer.text, "usage": asdict(answer.usage), "finish": answer.finish, **dropped})
 
 
 def _decode(stored: str) -> Completion:
     record = json.loads(stored)
-    return Completion(record["text"], Usage(**record["usage"]), record["finish"], from_cache=True)
+    dropped = record.get("dropped", 0)
+    return Completion(record["text"], Usage(**record["usage"]), record["finish"], from_cache=True, dropped=dropped)

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from bilp_agent.llm.base import Completion, Finish, Message, Request, Usage, cut_at_stop
+from bilp_agent.llm.choices import ChoiceProcessor, Chooser, Spelling
 from recsim_envs.errors import LanguageModelError
 
 SAMPLE_BYTES = 1 << 20  # of each file, for the fingerprint of a local folder
+SPELLINGS = 256  # sets of choices whose tokens are kept
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    """What a model is shown: the text, its length in tokens and how many optional passages were left out."""
+
+    text: str
+    length: int
+    dropped: int
 
 
 class HuggingFaceModel:
@@ -20,7 +33,10 @@ class HuggingFaceModel:
     dtype: a torch dtype's name, for example "bfloat16"; None keeps the checkpoint's. batch_size: most prompts in
     one forward pass. Greedy answers may differ in late tokens between batch sizes where padding changes the last
     bits of the logits; sampling draws from one generator a request, so that it does not depend on its neighbours.
+    Answers keep to `Request.choices`, token by token.
     """
+
+    constrains = True
 
     def __init__(self, path: str, device: str | None = None, dtype: str | None = None, batch_size: int = 32) -> None:
         torch, transformers = _import_libraries()
@@ -29,15 +45,21 @@ class HuggingFaceModel:
         try:
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(path, padding_side="left")
             self._model = transformers.AutoModelForCausalLM.from_pretrained(path, dtype=dtype or "auto")
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, AttributeError) as error:
             raise LanguageModelError(
                 f"cannot load a causal language model from {path!r} ({_first_line(error)}); give a folder with "
-                "config.json, weights and tokenizer, or a hub id that this machine can reach"
+                "config.json, weights and tokenizer, or a hub id that this machine can reach, and a dtype of torch"
             ) from error
-        self._model.to(self.device).eval()
+        try:
+            self._model.to(self.device).eval()
+        except (RuntimeError, AssertionError) as error:  # out of memory, no such device, torch without CUDA
+            raise LanguageModelError(
+                f"cannot put {path!r} on device {self.device!r} ({_first_line(error)}); choose another device or dtype"
+            ) from error
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.unk_token
         self._context = int(getattr(self._model.config, "max_position_embeddings", 0) or 1 << 30)
+        self._spelling = lru_cache(SPELLINGS)(self._spell)
         revision = getattr(self._model.config, "_commit_hash", None)
         self._name = f"hf:{_fingerprint(Path(path)) if Path(path).is_dir() else f'{path}@{revision}'}"
 
@@ -47,64 +69,113 @@ class HuggingFaceModel:
         return self._name
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """Answer a batch. A prompt that does not fit the model's context comes back as a fault, never cut silently."""
-        prompts = [self._prompt(request.messages) for request in requests]
-        lengths = [len(ids) for ids in self._tokenizer(prompts, add_special_tokens=False)["input_ids"]]
+        """Answer a batch.
+
+        A prompt that does not fit the model's context is shortened by its optional passages; if it still does not
+        fit, the request comes back as a fault. Nothing is ever cut silently.
+        """
         answers: dict[int, Completion] = {}
-        groups: dict[tuple[int, float, tuple[str, ...]], list[int]] = {}
-        for i, (request, length) in enumerate(zip(requests, lengths, strict=True)):
-            if length + request.max_tokens > self._context:
-                answers[i] = self._too_long(length, request.max_tokens)
+        prompts: dict[int, _Prompt] = {}
+        groups: dict[tuple[int, float, tuple[str, ...], bool], list[int]] = {}
+        for i, request in enumerate(requests):
+            prompt = self._fitting(request)
+            spelling = self._spelling(request.choices, request.choice_line) if request.choices else None
+            if prompt.length + request.max_tokens > self._context:
+                answers[i] = self._too_long(prompt, request.max_tokens)
+            elif spelling is not None and spelling.needs > request.max_tokens:
+                answers[i] = _no_room(spelling.needs, request.max_tokens)
             else:
-                groups.setdefault((request.max_tokens, request.temperature, request.stop), []).append(i)
+                prompts[i] = prompt
+                stop = () if spelling else request.stop
+                groups.setdefault((request.max_tokens, request.temperature, stop, spelling is None), []).append(i)
         for rows in groups.values():
-            rows.sort(key=lambda i: lengths[i])  # prompts of like length waste the least padding
+            rows.sort(key=lambda i: prompts[i].length)  # prompts of like length waste the least padding
             for start in range(0, len(rows), self._batch_size):
                 chunk = rows[start : start + self._batch_size]
                 batch = self._generate_alike([requests[i] for i in chunk], [prompts[i] for i in chunk])
                 answers.update(zip(chunk, batch, strict=True))
         return [answers[i] for i in range(len(requests))]
 
+    def _fitting(self, request: Request) -> _Prompt:
+        """The prompt with as many optional passages as the context holds, the least important ones left out."""
+        for dropped in range(len(request.optional) + 1):
+            text = self._prompt(request.shortened(dropped))
+            ids = self._tokenizer(text, add_special_tokens=self._special)["input_ids"]
+            if len(ids) + request.max_tokens <= self._context:
+                break
+        return _Prompt(text, len(ids), dropped)
+
     def _prompt(self, messages: Sequence[Message]) -> str:
         """The model's own chat template where it has one, else plain labelled paragraphs."""
         turns = [{"role": m.role, "content": m.content} for m in messages]
-        if self._tokenizer.chat_template:
-            return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-        body = "\n\n".join(f"{m.role.capitalize()}: {m.content}" for m in messages)
-        return f"{body}\n\nAssistant:"
+        if not self._tokenizer.chat_template:
+            body = "\n\n".join(f"{m.role.capitalize()}: {m.content}" for m in messages)
+            return f"{body}\n\nAssistant:"
+        try:
+            return self._templated(turns)
+        except Exception as error:
+            if type(error).__name__ != "TemplateError":  # jinja2's: what `raise_exception` of a template raises
+                raise
+            return self._templated(_alternating(turns))  # it knows no system role, or wants users and answers in turn
 
-    def _generate_alike(self, requests: Sequence[Request], prompts: Sequence[str]) -> list[Completion]:
-        """One call of `generate` for requests that share max_tokens, temperature and stop strings."""
-        first = requests[0]
-        encoded = self._tokenizer(list(prompts), return_tensors="pt", padding=True, add_special_tokens=False)
+    def _templated(self, turns: Sequence[dict[str, str]]) -> str:
+        return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+
+    @property
+    def _special(self) -> bool:
+        """Whether the tokenizer has to begin a prompt with its start mark; a chat template brings its own."""
+        return not self._tokenizer.chat_template
+
+    def _spell(self, choices: tuple[str, ...], line: str) -> Spelling:
+        return Spelling(choices, line, lambda text: self._tokenizer.encode(text, add_special_tokens=False))
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+    def _generate_alike(self, requests: Sequence[Request], prompts: Sequence[_Prompt]) -> list[Completion]:
+        """One call of `generate` for requests that share max_tokens, temperature, stop strings and freedom."""
+        first, texts = requests[0], [prompt.text for prompt in prompts]
+        encoded = self._tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=self._special)
         encoded = encoded.to(self.device)
         encoded.pop("token_type_ids", None)
-        options: dict[str, Any] = {"max_new_tokens": first.max_tokens, "do_sample": False}
+        processors: list[Any] = []
+        options: dict[str, Any] = {"max_new_tokens": first.max_tokens, "do_sample": False, "use_cache": True}
         if first.temperature > 0:
-            options["logits_processor"] = [self._sampler(first.temperature, [request.seed for request in requests])]
-        if first.stop:
+            processors.append(self._sampler(first.temperature, [request.seed for request in requests]))
+        constrained = requests if first.choices else ()
+        spelled = [self._spelling(r.choices, r.choice_line) for r in constrained]
+        choosers = [Chooser(spelling, first.max_tokens, self._decode) for spelling in spelled]
+        if choosers:  # after the sampler: the likeliest of what noise left is a draw among what is allowed
+            processors.append(ChoiceProcessor(choosers, _end_ids(self._model, self._tokenizer)))
+        elif first.stop:
             options |= {"stop_strings": list(first.stop), "tokenizer": self._tokenizer}
-        with self._torch.inference_mode():
-            output = self._model.generate(
-                **encoded,
-                **options,
-                pad_token_id=self._tokenizer.pad_token_id,
-                temperature=None,
-                top_p=None,
-                top_k=None,
-            )
+        output = self._run({**encoded, **options, "logits_processor": processors})
         fresh = output[:, encoded["input_ids"].shape[1] :].tolist()
-        sizes = encoded["attention_mask"].sum(dim=1).tolist()
-        return [self._read(ids, int(n), first) for ids, n in zip(fresh, sizes, strict=True)]
+        answers = [self._read(ids, p, first) for ids, p in zip(fresh, prompts, strict=True)]
+        for row, chooser in enumerate(choosers):
+            answers[row] = replace(answers[row], text=chooser.text(fresh[row]), finish="stop")
+        return answers
 
-    def _read(self, ids: list[int], prompt_tokens: int, request: Request) -> Completion:
+    def _run(self, arguments: dict[str, Any]) -> Any:
+        """The model's `generate`, greedy and with its key-value cache; int64 (rows, length) on the CPU."""
+        plain = {"pad_token_id": self._tokenizer.pad_token_id, "temperature": None, "top_p": None, "top_k": None}
+        try:
+            with self._torch.inference_mode():
+                return self._model.generate(**arguments, **plain).cpu()
+        except self._torch.OutOfMemoryError as error:
+            raise LanguageModelError(
+                f"{self.name}: out of memory on {self.device} with {self._batch_size} prompts at once; set "
+                "model_options batch_size lower, or dtype to bfloat16"
+            ) from error
+
+    def _read(self, ids: list[int], prompt: _Prompt, request: Request) -> Completion:
         """Tokens to text, up to the end mark or the first stop string."""
         ends = _end_ids(self._model, self._tokenizer)
         length = next((i for i, token in enumerate(ids) if token in ends), len(ids))
-        raw = self._tokenizer.decode(ids[:length], skip_special_tokens=True)
+        raw = self._decode(ids[:length])
         text = cut_at_stop(raw, request.stop)
         finish: Finish = "stop" if length < len(ids) or text != raw else "length"
-        return Completion(text.strip(), Usage(prompt_tokens, 0, length), finish)
+        return Completion(text.strip(), Usage(prompt.length, 0, length), finish, dropped=prompt.dropped)
 
     def _sampler(self, temperature: float, seeds: Sequence[int | None]) -> Any:
         """A logits processor that turns greedy decoding into sampling, with one generator a row.
@@ -125,10 +196,27 @@ class HuggingFaceModel:
 
         return sample
 
-    def _too_long(self, length: int, max_tokens: int) -> Completion:
-        needed = f"prompt of {length} and answer of {max_tokens} tokens"
+    def _too_long(self, prompt: _Prompt, max_tokens: int) -> Completion:
+        needed = f"prompt of {prompt.length} and answer of {max_tokens} tokens"
         fault = f"context overflow: {needed} exceed the context of {self._context}"
-        return Completion("", Usage(length, 0, 0), "fault", fault)
+        return Completion("", Usage(prompt.length, 0, 0), "fault", fault, dropped=prompt.dropped)
+
+
+def _no_room(needed: int, max_tokens: int) -> Completion:
+    fault = f"choices too long: they need {needed} tokens, max_tokens is {max_tokens}"
+    return Completion("", Usage(0, 0, 0), "fault", fault)
+
+
+def _alternating(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The same words for templates without a system role: it speaks as the user, and neighbours of one role join."""
+    joined: list[dict[str, str]] = []
+    for turn in turns:
+        role = "user" if turn["role"] == "system" else turn["role"]
+        if joined and joined[-1]["role"] == role:
+            joined[-1] = {"role": role, "content": f"{joined[-1]['content']}\n\n{turn['content']}"}
+        else:
+            joined.append({"role": role, "content": turn["content"]})
+    return joined
 
 
 def _import_libraries() -> tuple[Any, Any]:

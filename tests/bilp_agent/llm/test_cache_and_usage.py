@@ -57,10 +57,29 @@ def test_the_key_is_everything_that_matters() -> None:
         replace(REQUEST, stop=("x",)),
         replace(REQUEST, seed=1),
         replace(REQUEST, repeat=1),
+        replace(REQUEST, choices=("a",)),
+        replace(REQUEST, choices=("a",), choice_line="Item"),
+        replace(REQUEST, optional=("u",)),
     ]
     keys = {request_key("m", request) for request in [REQUEST, *others]} | {request_key("n", REQUEST)}
-    assert len(keys) == 8
+    assert len(keys) == 11
     assert request_key("m", replace(REQUEST)) in keys
+
+
+def test_keys_of_earlier_caches_still_hold() -> None:
+    messages = (Message("system", "s"), Message("user", "ü"))
+    old = "cdb74a29ff61fdd4a81625a2dcdd3c652df6fdab9879f6aa4a2dba8fca683694"
+    assert request_key("m", Request(messages, 7, 0.5, ("a", "b"), 3, 1)) == old
+    assert request_key("m", Request(messages)) == "c689ee1630d7e5d85fee65255c2b3b9647825ed62b24774dd7f9accb051a4ada"
+
+
+def test_what_may_be_left_out_has_to_be_there() -> None:
+    request = Request((Message("system", "s t"), Message("user", "u v w v")), optional=("v w ", "w ", "v"))
+    assert [m.content for m in request.shortened(1)] == ["s t", "u v"]
+    assert [m.content for m in request.shortened(3)] == ["s t", "u "]  # "w " went with the first
+    for wrong in ("", "x"):
+        with pytest.raises(ConfigurationError, match="optional passage"):
+            replace(REQUEST, optional=(wrong,))
 
 
 def test_faults_are_not_remembered(tmp_path: Path) -> None:

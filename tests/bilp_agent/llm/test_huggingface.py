@@ -12,6 +12,7 @@ from bilp_agent.llm import Message, Request, load_model
 from bilp_agent.llm.huggingface import HuggingFaceModel
 from recsim_envs.errors import LanguageModelError
 from tests.bilp_agent.fakes import Door, kind_world, play
+from tests.bilp_agent.llm.tiny import save_tiny_llama
 
 TEMPLATE = (
     "{% for m in messages %}<{{ m.role }}> {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
@@ -27,29 +28,8 @@ REQUESTS = [ask("hello world"), ask("the user left after the third game and neve
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer, raw.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    raw.train_from_iterator([], trainers.BpeTrainer(special_tokens=["<s>", "</s>"], initial_alphabet=alphabet))
     path = tmp_path_factory.mktemp("tiny")
-    PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>").save_pretrained(path)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(alphabet) + 2,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=256,
-        bos_token_id=0,
-        eos_token_id=1,
-        initializer_range=0.5,
-    )
-    LlamaForCausalLM(config).save_pretrained(path)
+    save_tiny_llama(path)
     return path
 
 
@@ -103,6 +83,29 @@ def test_a_chat_template_is_used_where_there_is_one(folder: Path) -> None:
     assert model._prompt(REQUESTS[2].messages) == "<system> be brief\n<user> a\n<a>"
 
 
+def test_a_template_without_a_system_role_gets_users_and_answers_in_turn(folder: Path) -> None:
+    model = HuggingFaceModel(str(folder), device="cpu")
+    refusal = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    model._tokenizer.chat_template = refusal + TEMPLATE
+    turns = (*REQUESTS[2].messages, Message("assistant", "b"), Message("user", "c"))
+    assert model._prompt(turns) == "<user> be brief\n\na\n<assistant> b\n<user> c\n<a>"
+    model._tokenizer.chat_template = "{{ no_such_function() }}"
+    with pytest.raises(Exception, match="no_such_function"):  # a broken template is not papered over
+        model._prompt(turns)
+
+
+def test_what_may_be_left_out_is_left_out_least_important_first(model: HuggingFaceModel) -> None:
+    old, older = "old " * 25, "older " * 25
+    request = ask(f"A {older} B {old} C", optional=(older, old))
+    answer = model.generate([request])[0]
+    assert (answer.dropped, answer.finish == "fault") == (1, False)
+    assert answer.text == model.generate([ask(f"A  B {old} C")])[0].text
+    assert model.generate([replace(request, max_tokens=150)])[0].dropped == 2
+    tiny = model.generate([replace(request, max_tokens=220)])[0]
+    assert (tiny.text, tiny.finish, tiny.dropped) == ("", "fault", 2)
+    assert model.generate([ask("A old B", optional=("old",))])[0].dropped == 0
+
+
 def test_the_name_is_the_content(folder: Path, model: HuggingFaceModel) -> None:
     same = load_model(f"hf:{folder}", device="cpu", dtype="float32")
     assert same.name == model.name
@@ -116,6 +119,13 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(LanguageModelError, match=r"cannot load.*config\.json, weights and tokenizer"):
         load_model(f"hf:{tmp_path}")
+
+
+def test_a_device_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(LanguageModelError, match=r"cannot put .* on device 'cuda:7'.*choose another device"):
+        HuggingFaceModel(str(folder), device="cuda:7")
+    with pytest.raises(LanguageModelError, match="a dtype of torch"):
+        HuggingFaceModel(str(folder), device="cpu", dtype="float13")
 
 
 def test_sampling_draws_from_the_tempered_distribution(model: HuggingFaceModel) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os.path
+from itertools import takewhile
 
 import pytest
 from hypothesis import given
@@ -14,12 +14,13 @@ from bilp_agent.llm.prefix import PrefixMeter, prefix_share, prompt_text
 TEXTS = st.lists(st.text("ab", max_size=8), max_size=30)
 
 
+def common(a: str, b: str) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+
+
 def reference(prompts: list[str], capacity: int) -> int:
     """The longest common beginning with any remembered prompt, looked for one by one."""
-    return sum(
-        max((len(os.path.commonprefix([p, q])) for q in prompts[max(i - capacity, 0) : i]), default=0)
-        for i, p in enumerate(prompts)
-    )
+    return sum(max((common(p, q) for q in prompts[max(i - capacity, 0) : i]), default=0) for i, p in enumerate(prompts))
 
 
 @given(TEXTS, st.integers(1, 5))
