@@ -77,7 +77,7 @@ def _damage(tmp_path: Path, change: object) -> Path:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda lines: [lines[0].replace('"version": 1', '"version": 9'), *lines[1:]], "version 9"),
+        (lambda lines: [lines[0].replace('"version": 2', '"version": 9'), *lines[1:]], "version 9"),
         (lambda lines: lines[:-1], "1 of 2 records"),
         (lambda lines: [*lines[:2], lines[2][:10]], "line 3 is damaged"),
         (lambda lines: [*lines[:2], '{"state": "b", "value": "1"}'], "line 3.*field value"),
@@ -109,10 +109,11 @@ def test_the_format_is_plain_json_lines(tmp_path: Path) -> None:
     head, record = map(json.loads, (tmp_path / "m.jsonl").read_text("utf-8").splitlines())
     assert head == {
         "format": "longrec-billp-memory",
-        "version": 1,
+        "version": 2,
         "kind": "CriticExample",
         "records": 1,
         "encoder": "hashing-phrases-128",
+        "dim": 128,
     }
     assert record == {"state": "a", "value": 0.0}
 

@@ -1,0 +1,100 @@
+"""Memories on disk: JSON lines below a line that says what they are, written whole or not at all.
+
+The first line promises a number of records, so that a file that was cut is known for one. Version 1 had neither the
+books of a reflection's use nor the encoder's dimension; it is read as if nothing had been used yet.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Generic, get_type_hints
+
+from bilp_agent.memory.records import R
+from recsim_envs.errors import AgentError
+
+FORMAT, VERSION = "longrec-billp-memory", 2
+READABLE = (1, 2)
+
+
+@dataclass(frozen=True)
+class Stored(Generic[R]):
+    """What a file holds. encoder, dim: name of the encoder that it was made with, and its width (None in version 1)."""
+
+    records: list[R]
+    encoder: str
+    dim: int | None
+
+
+def write_records(path: Path, kind: type[R], records: Sequence[R], encoder: str, dim: int) -> None:
+    """Write records of one kind; atomically. Raises `AgentError` where the folder cannot be written to."""
+    head = {"format": FORMAT, "version": VERSION, "kind": kind.__name__, "records": len(records)}
+    lines = [json.dumps(head | {"encoder": encoder, "dim": dim})]
+    lines += [json.dumps(asdict(record), ensure_ascii=False) for record in records]
+    write_atomically(path, "\n".join(lines) + "\n")
+
+
+def read_records(path: Path, kind: type[R]) -> Stored[R]:
+    """Read what `write_records` wrote. Raises `AgentError` naming the file, the line and what to do if it is unusable.
+
+    The file is never changed: what is whole in a damaged one can still be copied out by hand.
+    """
+    try:
+        # Not splitlines: a text may hold other signs that it takes for the end of a line.
+        lines = path.read_text("utf-8").rstrip("\n").split("\n")
+        head = json.loads(lines[0])
+        if head["format"] != FORMAT or head["kind"] != kind.__name__:
+            raise AgentError(f"{path}: not a memory of {kind.__name__} records; give the folder that `save` wrote")
+        if head["version"] not in READABLE:
+            raise AgentError(
+                f"{path}: version {head['version']}, this longrec reads {READABLE[0]} to {VERSION}; train the agent "
+                "again, or read it with the longrec that wrote it"
+            )
+        promised, encoder, dim = int(head["records"]), str(head["encoder"]), head.get("dim")
+    except OSError as error:
+        raise AgentError(f"{path}: cannot be read ({error.strerror}); train the agent again") from error
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise AgentError(f"{path}: line 1 is damaged ({error}); copy the folder again or train again") from error
+    if len(lines) - 1 != promised:
+        raise AgentError(f"{path}: holds {len(lines) - 1} of {promised} records; copy the folder again or train again")
+    hints, needed = get_type_hints(kind), {f.name for f in fields(kind) if f.default is MISSING}
+    return Stored([_record(path, n, line, kind, hints, needed) for n, line in enumerate(lines[1:], 2)], encoder, dim)
+
+
+def _record(path: Path, line_number: int, line: str, kind: type[R], hints: dict[str, Any], needed: set[str]) -> R:
+    try:
+        values = json.loads(line)
+        if not needed <= set(values) <= set(hints):
+            raise ValueError(f"fields {sorted(values)}")
+        return kind(**{name: _typed(name, value, hints[name]) for name, value in values.items()})
+    except (ValueError, TypeError) as error:
+        raise AgentError(f"{path}: line {line_number} is damaged ({error}); copy the folder again") from error
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    """A JSON value as the field's type; raises ValueError if it is of another or not finite."""
+    if hint == tuple[str, ...] and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if hint in (str, int, bool) and type(value) is hint:
+        return value
+    raise ValueError(f"field {name} is {value!r}")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader finds the old one or the new one, never a part."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            scratch.write_text(text, "utf-8")
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+    except OSError as error:
+        raise AgentError(f"cannot write {path} ({error.strerror}); choose another folder") from error
