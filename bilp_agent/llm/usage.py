@@ -7,17 +7,25 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bilp_agent.llm.base import Completion
+from bilp_agent.llm.prices import Price, price_of, price_table
 
 
 @dataclass
 class RoleUsage:
-    """Counts of one role. Token sums are over the calls that reported them; `unmeasured` calls did not."""
+    """Counts of one role. Token sums are over the calls that reported them.
+
+    unmeasured: calls that did not report input or output; unmeasured_cached: that did not report cached tokens.
+    shortened: prompts that had to be shortened to fit; dropped: optional passages that this took.
+    """
 
     calls: int = 0
     answered_from_cache: int = 0
     faults: int = 0
     retries: int = 0
+    shortened: int = 0
+    dropped: int = 0
     unmeasured: int = 0
+    unmeasured_cached: int = 0
     input_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
@@ -30,25 +38,36 @@ class RoleUsage:
         self.answered_from_cache += completion.from_cache
         self.faults += completion.finish == "fault"
         self.retries += completion.retries
+        self.shortened += completion.dropped > 0
+        self.dropped += completion.dropped
         self.unmeasured += usage.input is None or usage.output is None
+        self.unmeasured_cached += usage.cached is None
         self.input_tokens += usage.input or 0
         self.cached_tokens += usage.cached or 0
         self.output_tokens += usage.output or 0
         self.prompt_characters += prompt_characters
 
-    def report(self) -> dict[str, Any]:
-        """JSON form; a token count is None unless every call measured it."""
+    def report(self, price: Price | None) -> dict[str, Any]:
+        """JSON form; a token count is None unless every call measured it, and so is the cost, or without a price."""
         record: dict[str, Any] = asdict(self)
+        whole = not (self.unmeasured or self.unmeasured_cached)
+        cost = price.of(self.input_tokens, self.cached_tokens, self.output_tokens) if price and whole else None
         if self.unmeasured:
-            record |= {"input_tokens": None, "cached_tokens": None, "output_tokens": None}
-        return record
+            record |= {"input_tokens": None, "output_tokens": None}
+        if not whole:
+            record["cached_tokens"] = None
+        return record | {"cost_usd": cost}
 
 
 @dataclass
 class UsageMeter:
-    """Counts a role at a time. One meter covers one phase (training or test) of one agent."""
+    """Counts a role at a time. One meter covers one phase (training or test) of one agent.
+
+    model: the name of the language model, which finds its price; without it no cost is known.
+    """
 
     roles: dict[str, RoleUsage] = field(default_factory=dict)
+    model: str | None = None
 
     def add(self, role: str, completions: Sequence[Completion], prompt_characters: Sequence[int]) -> None:
         """Count a batch of calls of one role."""
@@ -62,9 +81,11 @@ class UsageMeter:
         return sum(role.calls for role in self.roles.values())
 
     def report(self) -> Mapping[str, Any]:
-        """JSON form: totals and the same a role; None where not measured."""
+        """JSON form: totals and the same a role, None where not measured; the price table behind `cost_usd`."""
+        price = price_of(self.model)
         total = RoleUsage()
         for role in self.roles.values():
             for key, value in asdict(role).items():
                 setattr(total, key, getattr(total, key) + value)
-        return {**total.report(), "roles": {name: role.report() for name, role in sorted(self.roles.items())}}
+        roles = {name: role.report(price) for name, role in sorted(self.roles.items())}
+        return {**total.report(price), "price_table": price_table(), "roles": roles}

@@ -1,4 +1,4 @@
-"""The answer cache and the books: nothing is paid twice, and 'not measured' is not zero."""
+"""The answer cache, and models by name: nothing is paid twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bilp_agent.llm import Completion, Message, Request, Usage, UsageMeter, load_model
+from bilp_agent.llm import Completion, Message, Request, Usage, load_model
 from bilp_agent.llm.base import cut_at_stop
 from bilp_agent.llm.cache import CachedModel, request_key
 from bilp_agent.llm.scripted import ScriptedModel
@@ -119,19 +119,6 @@ def test_processes_share_a_store(tmp_path: Path) -> None:
     model = Counts()
     CachedModel(model, tmp_path / "a.sqlite").generate([replace(REQUEST, repeat=i) for i in range(25)])
     assert model.asked == 0
-
-
-def test_usage_is_counted_a_role_at_a_time() -> None:
-    meter = UsageMeter()
-    meter.add("planner", [Completion("a", Usage(10, 4, 2)), Completion("b", Usage(5, 0, 1), retries=2)], [100, 50])
-    meter.add("critic", [Completion("", finish="fault", fault="x")], [7])
-    report = meter.report()
-    assert meter.calls == report["calls"] == 3
-    assert report["roles"]["planner"]["input_tokens"] == 15
-    assert report["roles"]["planner"]["cached_tokens"] == 4
-    assert (report["retries"], report["faults"], report["prompt_characters"]) == (2, 1, 157)
-    assert report["input_tokens"] is report["output_tokens"] is None  # one call was not measured: that is not 0
-    assert UsageMeter().report()["input_tokens"] == 0
 
 
 def test_text_ends_before_the_first_stop_string() -> None:
