@@ -23,7 +23,7 @@ class Sizes:
 
     exact: int = 100_000
     lists: int = 1024
-    probes: int = 48
+    probes: int = 64
     block: int = 8192
     rounds: int = 5  # of k-means
 
