@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -122,7 +123,7 @@ def build(
         return
     print_markdown(card_markdown(world))
     say(f"world {name}: {world.num_users} users, {world.num_items} items, in {out}")
-    say(f"its card as a page: longrec world card {out} --html card.html")
+    say(f"its card as a page: longrec world card {shlex.quote(str(out))} --html card.html")
     if env_id is not None:
         say(f"registered as {env_id}   next: longrec evaluate greedy --env {env_id}")
 

@@ -86,20 +86,41 @@ def _build(
 
     tell("preparing", 0, 1)
     ready = prepare(log, how)
+    _demand_sense(ready, how, facts)
     with _workshop(workshop(ready, how)) as folder:
         fitted = fit_all(ready, how, folder, tell)
-        return _made(ready, fitted, how, facts, encoder, tell).save(out)
+        world = _made(ready, fitted, how, facts, encoder, tell)
+    saved = world.save(out)
+    shutil.rmtree(folder, ignore_errors=True)
+    return saved
+
+
+def _demand_sense(ready: Prepared, how: BuildOptions, facts: dict[str, Any]) -> None:
+    """Raise before the long training what would be found only after it."""
+    from recsim_envs.worlds.build import assemble, departure, vectors
+    from recsim_envs.worlds.logs.visits import visits
+
+    assemble.check_facts(facts)
+    vectors.settled(how.vectors_from, how.model, ready.log.items)
+    if how.departure == "fitted":
+        departure.visit_lengths(visits(ready.log.interactions, how.pause), ready.train_users)
 
 
 @contextmanager
 def _workshop(folder: Path) -> Iterator[Path]:
-    """A folder that is gone when the world is there or cannot be made; only what is killed leaves it, to go on from."""
+    """A folder that is gone when no world can be made; what is killed or cannot be written leaves it, to go on from."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorldError(
+            f"cannot write {folder}, where training keeps its state: {error.strerror}; set LONGREC_HOME to another "
+            "folder"
+        ) from error
     try:
         yield folder
     except LongrecError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _made(

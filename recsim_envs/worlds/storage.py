@@ -28,11 +28,14 @@ def check_target(target: Path) -> None:
         raise WorldError(f"{str(target)!r} is no path; choose another folder")
     try:
         linked = target.is_symlink()
+        around = target.resolve() in (here := Path.cwd(), *here.parents)
         taken = target.is_file() or (target.is_dir() and any(target.iterdir()))
     except OSError as error:
         raise WorldError(f"cannot read {target}: {error.strerror}; choose another folder") from error
     if linked:
         raise WorldError(f"{target} is a symbolic link, so it is not replaced; pass the folder it stands for")
+    if around:
+        raise WorldError(f"{target} is the folder you are in, or holds it, so it is not replaced; choose a new folder")
     if taken and not (target / "world.json").exists():
         raise WorldError(f"{target} exists and is no world, so it is not replaced; choose a new folder")
     nearest = next(parent for parent in target.absolute().parents if parent.exists())

@@ -41,13 +41,21 @@ def assemble(
         "category_ids": ids,
         "vectors": vectors,
     }
+    made = {"reward_model": reward_model, "reward_range": fitted.span, "category_names": names, "recipe": recipe}
+    return _tabled(World(_described(facts, made), arrays))
+
+
+def check_facts(facts: dict[str, Any]) -> None:
+    """Raise `ConfigurationError` for a fact without meaning, before any work is done."""
+    _described(facts, {"reward_model": "table", "reward_range": (0.0, 1.0), "category_names": ()})
+
+
+def _described(facts: dict[str, Any], made: dict[str, Any]) -> WorldInfo:
     try:
-        made = {"reward_model": reward_model, "reward_range": fitted.span, "category_names": names, "recipe": recipe}
-        info = WorldInfo.model_validate(facts | made | {"departure": _UNKNOWN})
+        return WorldInfo.model_validate(facts | made | {"departure": _UNKNOWN})
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    return _tabled(World(info, arrays))
 
 
 def with_departure(world: World, constants: DepartureDefaults) -> World:

@@ -94,7 +94,7 @@ def fitted(
     between the lengths, both cut at the horizon. Beside the constants, what was found, for the card. Raises `LogError`
     for a log without visits.
     """
-    lengths = _lengths(world, seen)
+    lengths = visit_lengths(seen, world.users("train"))
     horizon = how.horizon or int(np.clip(np.ceil(np.quantile(lengths, _LONGEST)), 2, MAX_HORIZON))
     observed = np.minimum(lengths, horizon)
     best, play = (np.inf, 0.0, 0.0), partial(visitors, world, _SESSIONS, how.seed, split="train", window=how.window)
@@ -120,11 +120,11 @@ def fitted(
     }
 
 
-def _lengths(world: World, seen: Visits | None) -> NDArray[np.int64]:
-    """Lengths of the train users' visits."""
+def visit_lengths(seen: Visits | None, train_users: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Lengths of the train users' visits. Raises `LogError` where there are too few to fit thresholds to."""
     if seen is None:
         raise LogError("departure 'fitted' needs times in nine rows of ten, to tell where visits end; use 'quantile'")
-    found = seen.lengths[np.isin(seen.users, world.users("train"))]
+    found = seen.lengths[np.isin(seen.users, train_users)]
     if len(found) < FEWEST_VISITS:
         raise LogError(
             f"departure 'fitted' needs {FEWEST_VISITS} visits of train users, found {len(found)}; use 'quantile'"

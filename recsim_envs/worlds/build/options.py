@@ -96,6 +96,10 @@ class BuildOptions:
                 raise ConfigurationError(f"{name} must lie between 0 and 1, got {share!r}")
         for name, words in _WORDS.items():
             _demand_word(name, getattr(self, name), words)
+        if (self.model, self.vectors_from) == ("biases", "model"):
+            raise ConfigurationError("the model biases has no vectors; use vectors_from categories, text or auto")
+        if not isinstance(self.compare, tuple | list):
+            raise ConfigurationError(f"compare must list names of user models, got {self.compare!r}")
         for other in self.compare:
             _demand_word("compare", other, _WORDS["model"])
         if type(self.leaving_pays) is not bool or type(self.force) is not bool:

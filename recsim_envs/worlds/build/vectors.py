@@ -32,18 +32,24 @@ def item_vectors(
     and texts, by `encoder` (default: hashed trigrams, no download). "auto": the model's where it has any, else
     categories, else text. Raises `LogError` where the log has no categories to go by.
     """
-    named = any(names != [NO_CATEGORY] for names in items["categories"].head(_CHUNK).to_list())
-    if kind == "auto":
-        kind = "model" if model.name != "biases" else "categories" if named else "text"
+    kind = settled(kind, model.name, items)
     if kind == "model":
         return kind, unit(model.item_vectors())
     if kind == "text":
         return kind, unit(_of_text(items, encoder or HashingEncoder(features=trigrams)))
-    if not named:
+    return kind, unit(_of_categories(items))
+
+
+def settled(kind: str, model: str, items: pl.DataFrame) -> str:
+    """What "auto" stands for with this user model and these items; other kinds as they are. Errors: `item_vectors`."""
+    named = any(names != [NO_CATEGORY] for names in items["categories"].head(_CHUNK).to_list())
+    if kind == "auto":
+        kind = "model" if model != "biases" else "categories" if named else "text"
+    if kind == "categories" and not named:
         raise LogError(
             "no item has a category, so categories cannot tell what is alike; use vectors_from model or text"
         )
-    return kind, unit(_of_categories(items))
+    return kind
 
 
 def unit(vectors: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from recsim_envs.errors import ConfigurationError, LogError, WorldError
@@ -146,6 +147,8 @@ def test_a_useless_model_is_refused_unless_forced(tmp_path, own_home):
         ({"epochs": "x"}, ConfigurationError, "epochs must be a whole number from 1 to 1000000, got 'x'"),
         ({"model": "svd"}, ConfigurationError, "model must be biases, mf, deepfm or gru, got 'svd'"),
         ({"compare": ("mf", "als")}, ConfigurationError, "compare must be"),
+        ({"compare": "mf"}, ConfigurationError, "compare must list names of user models, got 'mf'"),
+        ({"model": "biases", "vectors_from": "model"}, ConfigurationError, "biases has no vectors"),
         ({"calibration": "isotonic"}, ConfigurationError, "calibration must be distribution, mean or none"),
         ({"pause": 0}, ConfigurationError, "pause must be seconds above 0"),
         ({"leaving_pays": 1}, ConfigurationError, "must be True or False"),
@@ -168,12 +171,57 @@ def test_bad_options_are_named_and_leave_nothing(built, tmp_path, options, error
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"domain": "x" * 41}, "domain: .* 40 characters"),
+        ({"vectors_from": "categories"}, "no item has a category"),
+        ({"departure": "fitted"}, "needs times"),
+    ],
+)
+def test_what_cannot_be_is_said_before_the_training(tmp_path, options, message):
+    ratings, _ = write_log(tmp_path / "log")
+    frame, stages = pl.read_csv(ratings).drop("timestamp"), []
+    with pytest.raises((ConfigurationError, LogError), match=message):
+        build_world(frame, None, tmp_path / "w", **(NAMED | options), progress=lambda *a: stages.append(a[0]))
+    assert "preparing" in stages
+    assert not any(stage.startswith("fitting") for stage in stages)
+
+
+def test_a_world_that_cannot_be_written_keeps_its_training(built, tmp_path, own_home, monkeypatch):
+    def full(*_args, **_options):
+        raise WorldError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(World, "save", full)
+        with pytest.raises(WorldError, match="no space left"):
+            build_world(*built[1], tmp_path / "w", **NAMED)
+    assert list(own_home.glob("builds/*/mf/*"))
+    assert build_world(*built[1], tmp_path / "w", **NAMED).hash == built[0].hash
+    assert not list(own_home.glob("builds/*"))
+
+
 def test_a_folder_that_is_no_world_is_refused_before_work_begins(built, tmp_path):
     (tmp_path / "notes").write_text("mine")
     stages = []
     with pytest.raises(WorldError, match="is no world"):
         build_world(*built[1], tmp_path, **NAMED, progress=lambda *a: stages.append(a))
     assert stages == []
+
+
+def test_the_folder_one_is_in_is_not_replaced(built, tmp_path, monkeypatch):
+    (inner := tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    for folder in (".", "..", inner):
+        with pytest.raises(WorldError, match="is the folder you are in"):
+            build_world(*built[1], folder, **NAMED)
+
+
+def test_a_home_that_cannot_be_written_is_named_before_the_training(built, tmp_path, monkeypatch):
+    (tmp_path / "home").write_text("")
+    monkeypatch.setenv("LONGREC_HOME", str(tmp_path / "home"))
+    with pytest.raises(WorldError, match="set LONGREC_HOME to another folder"):
+        build_world(*built[1], tmp_path / "w", **NAMED)
 
 
 def test_paths_that_are_none_and_links_are_refused(built, tmp_path):
