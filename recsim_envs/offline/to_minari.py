@@ -6,6 +6,8 @@ read from Parquet. Format "arrow" is written, because "hdf5" needs a further pac
 
 from __future__ import annotations
 
+import copy
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -17,6 +19,7 @@ from typing import Any, Final
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 from recsim_envs.errors import ConfigurationError, LogError
 from recsim_envs.offline.log import OfflineLog
@@ -26,25 +29,36 @@ BLOCK: Final = 256  # sessions whose observations are held at once
 ROOT: Final = "MINARI_DATASETS_PATH"
 
 
+def check_free(name: str, root: Path | None = None) -> Path:
+    """The folder of the Minari dataset `name` under `root`, else Minari's own.
+
+    Raises `ConfigurationError` without Minari, and `LogError` where there is such a dataset.
+    """
+    if importlib.util.find_spec("minari") is None:
+        raise ConfigurationError("Minari is not installed; pip install 'longrec[data]'")
+    with _root(root) as home:
+        if (home / name).exists():
+            raise LogError(
+                f"{home / name} exists, and Minari never replaces a dataset; delete it or choose another folder"
+            )
+        return home / name
+
+
 def write_minari(log: OfflineLog, root: Path | None = None) -> Path:
     """Write a log as the Minari dataset of its id, under `root`, else Minari's own folder; the dataset's folder.
 
     Atomic. Raises `ConfigurationError` without Minari, and `LogError` where there is such a dataset or none can be
     made.
     """
-    try:
-        from minari.namespace import create_namespace, list_local_namespaces
-    except ImportError:
-        raise ConfigurationError("Minari is not installed; pip install 'longrec[data]'") from None
     name = str(log.facts["id"])
+    target, namespace = check_free(name, root), name.rpartition("/")[0]
     with _root(root) as home:
-        target, namespace = home / name, name.rpartition("/")[0]
-        if target.exists():
-            raise LogError(f"{target} exists, and Minari never replaces a dataset; delete it or choose another folder")
         scratch = Path(tempfile.mkdtemp(prefix=".longrec-", dir=home))
         try:
             with _root(scratch):
                 _create(log, name)
+            from minari.namespace import create_namespace, list_local_namespaces
+
             if namespace not in list_local_namespaces():
                 create_namespace(namespace)
             (scratch / name).replace(target)
@@ -64,7 +78,7 @@ def _create(log: OfflineLog, name: str) -> None:
         dataset = minari.create_dataset_from_buffers(
             name,
             [],
-            env=gymnasium.spec(log.facts["env_id"]),
+            env=_env_spec(log),
             observation_space=task.observation_space,
             action_space=task.action_space,
             algorithm_name=log.facts["policy"],
@@ -77,6 +91,13 @@ def _create(log: OfflineLog, name: str) -> None:
     storage.update_episodes(_episodes(log))
     del storage.get_size
     storage.update_metadata({"dataset_size": storage.get_size()})
+
+
+def _env_spec(log: OfflineLog) -> EnvSpec:
+    """What makes the environment of the log, with its options and users, and not that of its id only."""
+    spec = copy.deepcopy(gymnasium.spec(log.facts["env_id"]))
+    spec.kwargs |= dict(log.facts["options"]) | {"split": log.facts["split"]}
+    return spec
 
 
 @contextmanager

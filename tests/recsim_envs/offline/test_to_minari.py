@@ -52,6 +52,14 @@ def test_every_step_comes_back(spec, tmp_path, monkeypatch):
     assert next(iter(dataset.storage.get_episode_metadata([0])))["seed"] == int(log.seeds[0])
 
 
+def test_the_environment_is_recovered_with_the_options_of_the_log(tmp_path, monkeypatch):
+    write_minari(generate(DatasetSpec("longrec/Games-v0", "random", 2, options={"horizon": 7})), tmp_path / "before")
+    (tmp_path / "before").rename(tmp_path / "moved")
+    monkeypatch.setenv(ROOT, str(tmp_path / "moved"))
+    kwargs = minari.load_dataset("longrec/games/random-v0").recover_environment().spec.kwargs
+    assert (kwargs["horizon"], kwargs["split"], kwargs["world"]) == (7, "train", "games")
+
+
 def test_minari_lists_it_and_it_is_never_replaced(tmp_path, monkeypatch):
     log = generate(SPECS[0])
     write_minari(log, tmp_path)
