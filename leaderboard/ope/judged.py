@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim_envs.families.base import Simulator
-from recsim_envs.offline.generate import LANES, MASKED_LANES
+from recsim_envs.offline.generate import LANES, fitting_lanes
 from recsim_envs.offline.log import OfflineLog
 from recsim_envs.offline.observations import simulator_of
 from recsim_envs.offline.policies import LogPolicy, observed_values
@@ -43,9 +43,8 @@ def judge(log: OfflineLog, target: str, epsilon: float = EPSILON) -> Judged:
     not what the log was made on.
     """
     probe = simulator_of(log, 1)
-    masked = "action_mask" in probe.infos()
-    lanes = min(len(log), MASKED_LANES if masked else LANES)
-    simulator = simulator_of(log, lanes) if masked or probe.task.candidates else None
+    lanes, seen = fitting_lanes(probe, len(log)), probe.task.candidates or "action_mask" in probe.infos()
+    simulator = simulator_of(log, lanes) if seen else None
     policy, features = LogPolicy(target, probe.task, lanes, epsilon), _Features(probe.task)
     rows, width = len(log.rewards), features.width
     found = Judged(np.empty(rows), np.empty((rows, width)), np.empty((rows, width)))
@@ -76,7 +75,8 @@ def _judge(
         running[playing] = True
         features.see(policy, simulator)
         before = policy.posterior.copy()
-        found.ratios[rows] = policy.judge(running, actions, simulator)[playing] / log.propensities[rows]
+        with np.errstate(over="ignore"):  # an estimator says so
+            found.ratios[rows] = policy.judge(running, actions, simulator)[playing] / log.propensities[rows]
         found.shown[rows] = features.of(actions, playing)
         found.expected[rows] = features.expected(policy, before, playing)
         if simulator is not None:

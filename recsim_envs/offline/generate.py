@@ -16,7 +16,8 @@ from recsim_envs.offline.spec import DatasetSpec
 from recsim_envs.registration import make_simulator
 
 LANES: Final = 4096
-MASKED_LANES: Final = 256  # a mask has a byte for every item and lane
+MASKED_LANES: Final = 256
+MASK_BYTES: Final = 2**27  # a mask has a byte for every item and lane
 PACKAGES: Final = ("longrec", "numpy", "numba", "pyarrow")
 
 
@@ -26,7 +27,7 @@ def generate(spec: DatasetSpec, *, lanes: int | None = None) -> OfflineLog:
     Takes about 40 bytes a step. Raises what `make_simulator` raises, and `ConfigurationError` where the environment
     gives the policy nothing public to go by.
     """
-    simulator = log_simulator(spec, lanes or fitting_lanes(spec, spec.sessions))
+    simulator = log_simulator(spec, lanes or fitting_lanes(log_simulator(spec, 1), spec.sessions))
     policy = LogPolicy(spec.policy, simulator.task, simulator.num_lanes, spec.epsilon)
     seeds = spec.episode_seeds()
     starts = _starts(simulator, seeds)
@@ -54,7 +55,7 @@ def returns(
 
     `seeds` and `keys` are uint64 (n,), the result float64 (n,).
     """
-    simulator = log_simulator(spec, fitting_lanes(spec, len(seeds)))
+    simulator = log_simulator(spec, fitting_lanes(log_simulator(spec, 1), len(seeds)))
     played = LogPolicy(policy, simulator.task, simulator.num_lanes, spec.epsilon)
     sessions, rows = _play(simulator, played, seeds, keys)
     offsets = np.concatenate([[0], np.cumsum(sessions.lengths)])
@@ -66,10 +67,12 @@ def log_simulator(spec: DatasetSpec, lanes: int) -> Simulator:
     return make_simulator(spec.env_id, lanes, **(dict(spec.options) | {"split": "train"}))
 
 
-def fitting_lanes(spec: DatasetSpec, sessions: int) -> int:
-    """How many lanes are quick and small enough: fewer where masks of all items are shown."""
-    masked = "action_mask" in log_simulator(spec, 1).infos()
-    return min(sessions, MASKED_LANES if masked else LANES)
+def fitting_lanes(simulator: Simulator, sessions: int) -> int:
+    """How many lanes of such a simulator are quick and small enough: fewer where masks of all items are shown."""
+    if "action_mask" not in simulator.infos():
+        return min(sessions, LANES)
+    fitting = MASK_BYTES // simulator.task.catalogue.num_items
+    return max(1, min(sessions, MASKED_LANES, fitting))
 
 
 def facts(spec: DatasetSpec, simulator: Simulator, components: tuple[str, ...]) -> dict[str, Any]:

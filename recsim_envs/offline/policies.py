@@ -34,6 +34,7 @@ MEMORY: Final = 10
 TARGETS: Final = ("greedy",)
 """Policies that can be judged but make no logs."""
 
+_DIGITS: Final = 300  # zeros that the probability of a slate may have behind the point
 _LARGEST: Final = 2**31  # weights together stay below what one draw can tell apart
 
 
@@ -56,6 +57,7 @@ class LogPolicy:
             )
         flat = np.arange(items + 1, dtype=np.int64)
         self.cumulative = np.stack([popularity(task) if c == "popular" else flat for c in self.components])
+        _check_probable(task, self.cumulative[:, -1])
         shares = {"greedy": 0.0, "epsilon-greedy": epsilon}
         self.epsilons = np.array([shares.get(c, 1.0) for c in self.components])
         self._order = np.argsort(-task.catalogue.mean_reward.astype(np.float64), kind="stable")[None]
@@ -108,6 +110,16 @@ class LogPolicy:
             self.masks(simulator), self._keys, self._steps, self.chosen, self.posterior, self._recent,
         )  # fmt: skip
         return propensities
+
+
+def _check_probable(task: TaskSpec, totals: NDArray[np.int64]) -> None:
+    """Raise `ConfigurationError` where a float64 cannot hold the probability of a slate: weights are at least 1."""
+    width = task.slate_size or 1
+    if width * np.log10(totals).min() > _DIGITS:
+        raise ConfigurationError(
+            f"{task.env_id}: slates of {width} of {task.catalogue.num_items} items are too improbable to write down; "
+            "show fewer items"
+        )
 
 
 def policies_of(task: TaskSpec) -> tuple[str, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import recsim_envs
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.offline import DatasetSpec, generate, observations, spec_of, transitions
-from recsim_envs.offline.generate import returns
+from recsim_envs.offline.generate import fitting_lanes, returns
 from recsim_envs.offline.policies import LogPolicy
 from recsim_envs.offline.spec import POLICIES
 from recsim_envs.pages import builtin_ids
@@ -71,6 +73,15 @@ def test_lanes_change_nothing(options):
             assert np.array_equal(getattr(first, name), getattr(other, name)), name
         assert first.ends.tolist() == other.ends.tolist()
         assert all(np.array_equal(first.starts[k], other.starts[k]) for k in first.starts)
+
+
+def test_masks_of_a_huge_catalogue_get_few_lanes():
+    masked = SimpleNamespace(infos=lambda: {"action_mask": None}, task=SimpleNamespace(catalogue=SimpleNamespace()))
+    for items, lanes in ((10, 256), (10**7, 13), (10**9, 1)):
+        masked.task.catalogue.num_items = items
+        assert fitting_lanes(masked, 1000) == lanes
+    assert fitting_lanes(SimpleNamespace(infos=dict), 10_000) == 4096
+    assert fitting_lanes(SimpleNamespace(infos=dict), 3) == 3
 
 
 def test_the_first_sessions_of_a_longer_log_are_the_shorter_log():

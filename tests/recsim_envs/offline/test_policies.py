@@ -184,6 +184,8 @@ def test_what_cannot_be_is_refused():
         LogPolicy("best", task(), 1)
     with pytest.raises(ConfigurationError, match="need as many"):
         LogPolicy("random", task(3, 4), 1)
+    with pytest.raises(ConfigurationError, match="too improbable"):
+        LogPolicy("random", task(200_000, 60), 1)
 
 
 def test_popularity_of_a_huge_log_is_halved():
