@@ -16,8 +16,13 @@ Features = Callable[[str], Iterable[str]]
 class Encoder(Protocol):
     """Embeds texts; equal texts get equal vectors, whatever they are embedded together with."""
 
-    name: str
-    dim: int
+    @property
+    def name(self) -> str:
+        """Names the encoder and its weights: the same name, the same vectors."""
+
+    @property
+    def dim(self) -> int:
+        """Entries of a vector."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32 (len(texts), dim)."""
