@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bilp_agent.llm.base import Completion, Request, Usage
+from bilp_agent.llm.scripted_baselines import write_lesson, write_step
 from bilp_agent.llm.scripted_reading import Page
 from bilp_agent.llm.scripted_rules import write_choice, write_plan, write_reflection, write_value
 
@@ -18,6 +19,8 @@ _WRITERS: dict[str, Callable[[Page], str]] = {
     "You are the Reflector": write_reflection,
     "You are the Actor": write_choice,
     "You are the Critic": write_value,
+    "You recommend": write_step,
+    "You look back": write_lesson,
 }
 
 

@@ -1,0 +1,27 @@
+"""ActOnly: a language model names an item, without a thought, a tool or a memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from baselines.llm.agent import LanguageModelAgent, Named, Turn, named_item
+from bilp_agent.asking import Prompt
+
+
+class ActOnlyAgent(LanguageModelAgent):
+    """Shows the model the user's log, the session and a shortlist of titles, and takes the item that it names.
+
+    The baseline "ActOnly" of Shi et al., "Large Language Models are Learnable Planners for Long-Term Recommendation",
+    SIGIR 2024, after the acting-only prompt of Yao et al., "ReAct", ICLR 2023. One call a decision. Parameters as in
+    `LanguageModelAgent`.
+    """
+
+    def _name(self, turns: Sequence[Turn]) -> list[Named]:
+        desk, system = self.desk, self.desk.render("act_only_system")
+        prompts = []
+        for turn in turns:
+            candidates = [desk.option(item, turn.visit) for item in turn.shortlist]
+            user = desk.render("act_only_user", candidates=candidates, **desk.past(turn.visit))
+            prompts.append(Prompt(system, user, turn.seed))
+        answers = self._asker.ask("actor", prompts, lambda _, text: named_item(text), lambda i: self._first(turns[i]))
+        return [Named(answer.value, turn.shortlist) for answer, turn in zip(answers, turns, strict=True)]

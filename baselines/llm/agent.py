@@ -1,0 +1,154 @@
+"""What the language-model baselines have in common: sessions, asking, grounding and keeping the books."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.llm.desk import Desk
+from baselines.llm.visit import KEYS, Visit, open_visit
+from baselines.selection import require_single_items
+from bilp_agent.asking import Asker, UnreadableAnswerError
+from bilp_agent.llm import LanguageModel, load_model
+from bilp_agent.text import field
+from recsim_envs import rng
+from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec
+from recsim_envs.text.grounding import Allowed
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One decision to make: the session, what may be shown, the shortlist, and the seed of a sampled answer."""
+
+    visit: Visit
+    allowed: Allowed
+    shortlist: Sequence[int]
+    seed: int
+
+
+class Named(NamedTuple):
+    """A title as the model wrote it, and the items that it was offered, in order of preference."""
+
+    title: str
+    offered: Sequence[int]
+
+
+class LanguageModelAgent(Agent):
+    """Serves all sessions of a batch together; subclasses say in `_name` how items get their names.
+
+    model, model_options, cache: the language model, its keyword arguments and the file of its answer cache, see
+        `bilp_agent.llm.load_model`. max_tokens, temperature: of every answer.
+    shortlist: how many items are offered by title. window: past items that prompts show of the log and of the
+        session, each. repeats: whether an item may be named again in the same session.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = "scripted",
+        model_options: Mapping[str, Any] | None = None,
+        cache: str | None = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        shortlist: int = 12,
+        window: int = 10,
+        repeats: bool = True,
+    ) -> None:
+        if min(max_tokens, shortlist, window) < 1 or temperature < 0:
+            raise ConfigurationError("max_tokens, shortlist and window must be at least 1, temperature at least 0")
+        self._model_source = (model, cache, dict(model_options or {}))
+        self._max_tokens, self._temperature = max_tokens, temperature
+        self._shortlist, self._window, self._repeats = shortlist, window, repeats
+        self._model: LanguageModel | None = None
+        self._desk: Desk | None = None
+        self._lanes: dict[int, Visit] = {}
+
+    def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
+        """Get ready for `task`. Raises `AgentError` unless it shows one item a step and what it earned."""
+        self._open(task)
+        self._lanes = {}
+
+    def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
+        """One item a row: int64 (b,)."""
+        visits = [self._visit(observations, sessions, row) for row in range(len(sessions.lanes))]
+        return self._decide(visits, infos.get("action_mask"), self._seeds(sessions.keys, sessions.steps))
+
+    def describe(self) -> Mapping[str, Any]:
+        """Calls a decision, usage, shares of answers repaired and replaced by a fallback, how titles were grounded."""
+        return {} if self._desk is None else self._report()
+
+    def _name(self, turns: Sequence[Turn]) -> list[Named]:
+        """A title a turn, still to be grounded."""
+        raise NotImplementedError
+
+    def _open(self, task: TaskSpec) -> None:
+        require_single_items(self, task, KEYS)
+        if self._model is None:
+            spec, cache, options = self._model_source
+            self._model = load_model(spec, cache, **options)
+        self._desk = Desk(task, self._window)
+        self._asker = Asker(self._model, self._max_tokens, self._temperature)
+        self._grounded: Counter[str] = Counter()
+        self._decisions = 0
+
+    @property
+    def desk(self) -> Desk:
+        """The task; raises `AgentError` before `reset`."""
+        if self._desk is None:
+            raise AgentError(f"{type(self).__name__} was asked to act before reset; call reset(task, ...) first")
+        return self._desk
+
+    def _visit(self, observations: Batch, sessions: Sessions, row: int) -> Visit:
+        lane = int(sessions.lanes[row])
+        if sessions.steps[row] == 0 or lane not in self._lanes:
+            self._lanes[lane] = open_visit(observations, row)
+        self._lanes[lane].follow(observations, row)
+        return self._lanes[lane]
+
+    def _decide(
+        self, visits: Sequence[Visit], masks: NDArray[np.int8] | None, seeds: Sequence[int]
+    ) -> NDArray[np.int64]:
+        """The item to show next in each session; masks: int8 (b, n_items) of what the protocol allows, or None."""
+        desk, turns = self.desk, []
+        for row, (visit, seed) in enumerate(zip(visits, seeds, strict=True)):
+            allowed = desk.allowed(visit, None if masks is None else masks[row], repeats=self._repeats)
+            turns.append(Turn(visit, allowed, desk.shortlist(visit, allowed, self._shortlist), seed))
+        found = [
+            desk.grounding.ground(named.title, turn.allowed, named.offered)
+            for named, turn in zip(self._name(turns), turns, strict=True)
+        ]
+        self._grounded.update(g.how for g in found)
+        self._decisions += len(turns)
+        return np.array([g.item for g in found], np.int64)
+
+    def _seeds(self, keys: NDArray[np.uint64], steps: NDArray[np.int64]) -> list[int]:
+        """A sampling seed (31 bits) for each session's step, whatever else is in the batch."""
+        return [int(word >> np.uint64(33)) for word in rng.bits_array(keys, steps, rng.AGENT)]
+
+    def _first(self, turn: Turn) -> str:
+        """What is named where no answer can be read."""
+        return self.desk.text.title(turn.shortlist[0])
+
+    def _report(self) -> dict[str, Any]:
+        calls = self._asker.usage.calls
+        return {
+            "language_model": self._asker.model.name,
+            "decisions": self._decisions,
+            "calls_per_decision": calls / self._decisions if self._decisions else None,
+            **self._asker.report(),
+            "grounding": dict(sorted(self._grounded.items())),
+        }
+
+
+def named_item(answer: str) -> str:
+    """The title in the line "Item: ..."; raises `UnreadableAnswerError` if there is none."""
+    named = (field(answer, "Item") or "").split(" | ")[0].strip().strip('"').strip()
+    if not named:
+        raise UnreadableAnswerError('the line "Item: ..." is missing')
+    return named

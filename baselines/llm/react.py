@@ -1,0 +1,145 @@
+"""ReAct: a language model thinks, may ask tools a bounded number of times, and names an item."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from baselines.llm.agent import LanguageModelAgent, Named, Turn, named_item
+from bilp_agent.asking import Prompt, UnreadableAnswerError
+from bilp_agent.text import field as read_field
+from recsim_envs.errors import ConfigurationError
+from recsim_envs.spec import TaskSpec
+
+TOOLS = ("categories", "known", "search")
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What the model wrote: a thought, and either a tool with its argument or the title of an item."""
+
+    text: str
+    tool: str = ""
+    argument: str = ""
+    title: str = ""
+
+
+@dataclass
+class Deliberation:
+    """One decision under way: what the tools have answered, and which items they have named."""
+
+    turn: Turn
+    found: list[str] = field(default_factory=list)
+    offered: list[int] = field(default_factory=list)
+    title: str = ""
+
+
+class ReActAgent(LanguageModelAgent):
+    """Thought, tool, answer, thought, item: at most `tool_calls` tools a decision, then an item must be named.
+
+    After Yao et al., "ReAct: Synergizing Reasoning and Acting in Language Models", ICLR 2023, a baseline of Shi et
+    al., SIGIR 2024. Tools: the user's mean reward by category, what the user is known to like, the best rated items
+    of a category; each lists `shortlist` items at most. The thought of a step is shown at the next. At most
+    `tool_calls` + 1 calls a decision. Other parameters as in `LanguageModelAgent`.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = "scripted",
+        model_options: Mapping[str, Any] | None = None,
+        cache: str | None = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        shortlist: int = 12,
+        window: int = 10,
+        repeats: bool = True,
+        tool_calls: int = 2,
+    ) -> None:
+        super().__init__(
+            model=model, model_options=model_options, cache=cache, max_tokens=max_tokens, temperature=temperature,
+            shortlist=shortlist, window=window, repeats=repeats,
+        )  # fmt: skip
+        if tool_calls < 0:
+            raise ConfigurationError(f"tool_calls must be at least 0, got {tool_calls}")
+        self._tool_calls = tool_calls
+
+    def _open(self, task: TaskSpec) -> None:
+        super()._open(task)
+        self._tools: Counter[str] = Counter()
+
+    def _lessons(self) -> list[str]:
+        """What every decision is told from earlier sessions: nothing here."""
+        return []
+
+    def _name(self, turns: Sequence[Turn]) -> list[Named]:
+        decisions = [Deliberation(turn) for turn in turns]
+        for left in range(self._tool_calls, -1, -1):
+            open_ones = [d for d in decisions if not d.title]
+            for decision, thought in zip(open_ones, self._think(open_ones, left), strict=True):
+                decision.turn.visit.thought, decision.title = thought.text, thought.title
+                if thought.tool:
+                    self._use_tool(decision, thought)
+        return [Named(d.title, d.offered or d.turn.shortlist) for d in decisions]
+
+    def _think(self, decisions: Sequence[Deliberation], left: int) -> list[Thought]:
+        """One thought a decision; falls back to the first item offered."""
+        system = self.desk.render("react_system")
+        prompts = [Prompt(system, self._prompt(d, left), d.turn.seed) for d in decisions]
+        answers = self._asker.ask(
+            "actor",
+            prompts,
+            lambda _, text: read_thought(text, tools=left > 0),
+            lambda i: Thought(decisions[i].turn.visit.thought, title=self._first(decisions[i].turn)),
+        )
+        return [answer.value for answer in answers]
+
+    def _prompt(self, decision: Deliberation, left: int) -> str:
+        visit, desk = decision.turn.visit, self.desk
+        return desk.render(
+            "react_user",
+            reflections=self._lessons(),
+            thought=visit.thought,
+            found=decision.found,
+            calls_left=left,
+            **desk.past(visit),
+        )
+
+    def _use_tool(self, decision: Deliberation, asked: Thought) -> None:
+        """Answer with facts, and remember the items that were named. A category that does not exist is said so."""
+        desk, turn, names = self.desk, decision.turn, self.desk.text.category_names
+        self._tools[asked.tool] += 1
+        decision.found.append(f"{asked.tool} {asked.argument}".strip() + ":")
+        if asked.tool == "categories":
+            means = [f"{names[c]} {mean:.2f} ({count})" for c, mean, count in desk.category_means(turn.visit)]
+            decision.found.append("; ".join(means) or "nothing is known of this user")
+            return
+        if asked.tool == "known":
+            items = desk.liked(turn.visit, turn.allowed, self._shortlist)
+        else:
+            categories = desk.text.named_categories(asked.argument)
+            if not categories and asked.argument.casefold() not in ("", "any"):
+                decision.found.append("there is no such category")
+                return
+            items = desk.search(categories[0] if categories else None, turn.allowed, self._shortlist)
+        decision.found += [f"- {desk.option(item, turn.visit)}" for item in items] or ["nothing was found"]
+        decision.offered += [item for item in items if item not in decision.offered]
+
+    def _report(self) -> dict[str, Any]:
+        return {**super()._report(), "tools": dict(sorted(self._tools.items()))}
+
+
+def read_thought(answer: str, *, tools: bool) -> Thought:
+    """Read a thought with a tool, where tools may be asked, or an item; an item wins where both are written.
+
+    Raises `UnreadableAnswerError` for an answer that has neither, or asks for a tool that does not exist.
+    """
+    text, asked = read_field(answer, "Thought") or "", read_field(answer, "Tool")
+    if not tools or asked is None or read_field(answer, "Item"):
+        return Thought(text[:500], title=named_item(answer))
+    tool, _, argument = asked.strip(" .").partition(" ")
+    if tool.casefold() not in TOOLS:
+        raise UnreadableAnswerError(f"there is no such tool; the tools are {', '.join(TOOLS)}")
+    return Thought(text[:500], tool.casefold(), argument.strip(" \"'"))

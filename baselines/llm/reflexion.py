@@ -1,0 +1,150 @@
+"""Reflexion: ReAct that looks back on each training session in words, and reads the latest of these words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.files import read_json, write_json
+from baselines.llm.react import ReActAgent
+from baselines.llm.visit import Visit, open_visit
+from bilp_agent.asking import Prompt, UnreadableAnswerError
+from bilp_agent.text import field
+from recsim_envs import rng
+from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.spec import TrainingEnvs
+
+VERSION = 1
+LINES = 20  # steps of a finished session that are looked back on
+LONGEST = 600  # characters of one reflection that are kept
+
+
+class ReflexionAgent(ReActAgent):
+    """Writes a reflection at the end of each training session; all sessions read the `reflections` newest ones.
+
+    After Shinn et al., "Reflexion: Language Agents with Verbal Reinforcement Learning", NeurIPS 2023, a baseline of
+    Shi et al., SIGIR 2024: the list is bounded and shared by all users, for a user comes once. It is written in
+    training only. Without training it is ReAct. train_lanes: training sessions side by side; part of the result,
+    since they share what they learn. Other parameters as in `ReActAgent`.
+    """
+
+    trains = True
+
+    def __init__(
+        self,
+        *,
+        model: str = "scripted",
+        model_options: Mapping[str, Any] | None = None,
+        cache: str | None = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        shortlist: int = 12,
+        window: int = 10,
+        repeats: bool = True,
+        tool_calls: int = 2,
+        reflections: int = 3,
+        train_lanes: int = 10,
+    ) -> None:
+        super().__init__(
+            model=model, model_options=model_options, cache=cache, max_tokens=max_tokens, temperature=temperature,
+            shortlist=shortlist, window=window, repeats=repeats, tool_calls=tool_calls,
+        )  # fmt: skip
+        if min(reflections, train_lanes) < 1:
+            raise ConfigurationError("reflections and train_lanes must be at least 1")
+        self._size, self._train_lanes = reflections, train_lanes
+        self._reflections: list[str] = []
+        self._training: dict[str, Any] = {}
+
+    def _lessons(self) -> list[str]:
+        return self._reflections
+
+    def train(self, envs: TrainingEnvs, seed: int) -> None:
+        """Fill an empty list within the budget. Sessions still open when it is spent are not reflected on."""
+        self._open(envs.task)
+        self._reflections, lengths = [], []
+        vector = envs.make(self._train_lanes)
+        observations, infos = vector.reset(seed=seed)
+        started = vector.num_envs
+        visits = [open_visit(observations, lane) for lane in range(started)]
+        keys = _keys(seed, 0, started)
+        while not envs.spent():
+            for lane, visit in enumerate(visits):
+                visit.follow(observations, lane)
+            steps = np.array([len(visit.shown) for visit in visits], np.int64)
+            actions = self._decide(visits, infos.get("action_mask"), self._seeds(keys, steps))
+            observations, _, terminated, truncated, infos = vector.step(actions)
+            ended = np.flatnonzero(terminated | truncated).tolist()
+            for lane in ended:
+                visits[lane].follow(infos["final_obs"], lane)
+                lengths.append(len(visits[lane].shown) - int(terminated[lane]))
+            seeds = self._seeds(keys[ended], steps[ended] + 1)
+            self._look_back([visits[lane] for lane in ended], terminated[ended].tolist(), seeds)
+            for lane in ended:
+                visits[lane] = open_visit(observations, lane)
+            keys[ended], started = _keys(seed, started, len(ended)), started + len(ended)
+        vector.close()
+        self._training = {**self._report(), "lengths": lengths}
+
+    def _look_back(self, visits: Sequence[Visit], left: Sequence[bool], seeds: Sequence[int]) -> None:
+        """Reflect on finished sessions; what cannot be read is not remembered."""
+        system, horizon = self.desk.render("reflexion_system"), self.desk.task.horizon
+        asked = zip(visits, left, seeds, strict=True)
+        prompts = [Prompt(system, self._last_words(visit, gone), seed) for visit, gone, seed in asked]
+        answers = self._asker.ask("reflector", prompts, lambda _, text: read_reflection(text), lambda _: "")
+        for visit, gone, answer in zip(visits, left, answers, strict=True):
+            if answer.value:
+                stayed = len(visit.shown) - gone
+                self._reflections.append(f"(stayed {stayed} of {horizon} steps) {answer.value}")
+        self._reflections = self._reflections[-self._size :]
+
+    def _last_words(self, visit: Visit, left: bool) -> str:
+        desk = self.desk
+        return desk.render(
+            "reflexion_user",
+            reflections=self._reflections,
+            left=left,
+            steps=len(visit.shown),
+            last=desk.line(visit.shown[-1]),
+            **desk.past(visit, LINES),
+        )
+
+    def describe(self) -> Mapping[str, Any]:
+        """As of ReAct, and the reflections with the same account of the training that led to them."""
+        return {**super().describe(), "reflections": list(self._reflections), "training": self._training}
+
+    def save(self, path: Path) -> None:
+        """Write `reflections.json`. Raises `AgentError` before training."""
+        if not self._training:
+            raise AgentError("reflexion has nothing to save; train it first")
+        record = {"version": VERSION, "reflections": self._reflections, "training": self._training}
+        write_json(path / "reflections.json", record)
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote. Raises `AgentError` naming the file if it is damaged or of another version."""
+        file = path / "reflections.json"
+        record = read_json(file, "version", "reflections", "training")
+        texts = record["reflections"]
+        if record["version"] != VERSION:
+            raise AgentError(
+                f"{file}: version {record['version']}, this longrec reads {VERSION}; train the agent again"
+            )
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise AgentError(f"{file}: field reflections is no list of texts; train the agent again")
+        self._reflections, self._training = texts, record["training"]
+
+
+def read_reflection(answer: str) -> str:
+    """The text of the line "Reflection: ..."; raises `UnreadableAnswerError` if there is none."""
+    told = field(answer, "Reflection")
+    if not told:
+        raise UnreadableAnswerError('the line "Reflection: ..." is missing')
+    return told[:LONGEST]
+
+
+def _keys(seed: int, start: int, count: int) -> NDArray[np.uint64]:
+    """Session keys of training sessions start..start+count-1: uint64 (count,)."""
+    return rng.bits_array(rng.derive_seed("reflexion", seed), np.arange(start, start + count), rng.EPISODE)

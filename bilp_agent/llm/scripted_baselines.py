@@ -1,0 +1,74 @@
+"""What the scripted writer writes for the language-model baselines. Everything it knows stands on the `Page`."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from bilp_agent.llm.scripted_reading import Line, Page, read_line, read_principles
+
+_NO_CALLS_LEFT = "Tool calls left: 0"
+_FIRST_MEAN = re.compile(r"(.+?) -?\d+\.\d+ \(\d+\)")
+_FOUND, _SESSION = "Tool answers at this step", "This session"
+
+
+def write_step(page: Page) -> str:
+    """Act-only and ReAct: ask what the user likes, then for items, then name the best of what is at hand."""
+    found, next_ = page.section(_FOUND), " ".join(page.section("Next"))
+    if "Tool calls left" not in next_:
+        return _name(page, page.items("Candidates"))
+    offered = page.items(_FOUND)
+    if offered or _NO_CALLS_LEFT in next_:
+        known = [line for heading in ("Before this session", _SESSION) for line in page.items(heading)]
+        return f"Thought: {_thought(page)}\n{_name(page, offered or known)}"
+    if read_principles(page.section("Reflections")).prefer != "any" and "known:" not in found:
+        return f"Thought: {_thought(page)}\nTool: known"
+    if "categories:" not in found and "known:" not in found:
+        return f"Thought: {_thought(page)}\nTool: categories"
+    return f"Thought: {_thought(page)}\nTool: search {_best_category(found)}"
+
+
+def _thought(page: Page) -> str:
+    warned = page.section("Reflections")
+    return "Earlier sessions warn of repeats and bad picks." if warned else "Show what the user likes best."
+
+
+def _best_category(found: list[str]) -> str:
+    """The first of the categories that the tool has listed: it lists the best liked first."""
+    named = next(filter(None, map(_FIRST_MEAN.match, found)), None)
+    return named.group(1) if named else "any"
+
+
+def _name(page: Page, choices: list[Line]) -> str:
+    """The largest reward, known or else as rated, among what reflections do not warn of."""
+    learned = read_principles(page.section("Reflections"))
+    recent = {line.title for line in page.items(_SESSION)[-learned.again :]} if learned.again else set()
+    rested = [line for line in choices if line.title not in recent]
+    good = [line for line in rested if line.reward is not None or line.rating >= learned.rating]
+    left = good or rested or choices
+    if not left:
+        return 'Item: "anything"'
+    best = max(left, key=lambda line: line.rating if line.reward is None else line.reward)
+    return f'Item: "{best.title}"'
+
+
+def write_lesson(page: Page) -> str:
+    """Reflexion: what the last item had that the others had not, and the lessons that were followed before."""
+    old = read_principles(page.section("Reflections that were followed"))
+    end, shown = page.section("How it ended"), page.items(_SESSION)
+    last = read_line(end[0]) if end else None
+    again, rating, known = old.again, old.rating, old.prefer != "any"
+    told = "The user stayed to the end."
+    if last is not None:
+        earlier = [n for n, line in enumerate(reversed(shown[:-1]), 1) if line.title == last.title]
+        if earlier:
+            again, told = max(again, earlier[0] + 1), f"The user left at a repeat after {earlier[0]} steps."
+        else:
+            rating, known = max(rating, math.ceil(last.rating * 10) / 10), True
+            told = f"The user left at something with a rating of {last.rating:.2f}."
+    lessons = [
+        f"Do not show the same item again within {again} steps." if again else "",
+        "Prefer what the user is known to like to new ones." if known else "",
+        f"Choose new ones with a rating of at least {rating:g}." if rating else "",
+    ]
+    return f"Reflection: {' '.join([told, *filter(None, lessons)])}"
