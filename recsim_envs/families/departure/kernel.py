@@ -317,3 +317,34 @@ def stays_by_category(actions, rewards, indptr, ids, limit, legacy, r_min, windo
             cause = category_verdict(a, reward, items[SESSION, b], steps, window, indptr, ids, limit, legacy, lowest)
             out[b] = cause == RUNNING
     return out
+
+
+@njit(cache=True)
+def dearest_by_distance(lanes, values, vectors, theta, r_min, window, horizon, leaving, state, items):
+    """For lanes in which users may leave, the item of the highest of `values` (len(lanes), n_items) that keeps them.
+
+    The first of equal ones; -1 if none.
+    """
+    out, squared, lowest = np.full(len(lanes), -1), np.float32(theta) * np.float32(theta), np.float32(r_min)
+    for i in range(len(lanes)):
+        recent, best = items[SESSION, lanes[i]], np.float32(-np.inf)
+        for a in range(values.shape[1]):
+            reward = values[i, a]  # only what is dearer than the best so far is held against the rule
+            if reward > best and verdict(a, reward, recent, window, vectors, squared, lowest) == RUNNING:
+                out[i], best = a, reward
+    return out
+
+
+@njit(cache=True)
+def dearest_by_category(lanes, values, indptr, ids, limit, legacy, r_min, window, horizon, leaving, state, items):
+    """The same by the category rule."""
+    out, lowest = np.full(len(lanes), -1), np.float32(r_min)
+    for i in range(len(lanes)):
+        recent, steps, best = items[SESSION, lanes[i]], state[STEPS, lanes[i]], np.float32(-np.inf)
+        for a in range(values.shape[1]):
+            reward = values[i, a]
+            if reward <= best:
+                continue
+            if category_verdict(a, reward, recent, steps, window, indptr, ids, limit, legacy, lowest) == RUNNING:
+                out[i], best = a, reward
+    return out

@@ -129,7 +129,7 @@ def dearest(
 
     Where no such item is left, the dearest that is not `forbidden` (B, n_items).
     """
-    out = np.zeros(len(rows), np.int64)
+    out, actions = np.zeros(len(rows), np.int64), np.zeros(simulator.num_lanes, np.int64)
     chunk = max(1, min(CHUNK, HELD // simulator.world.num_items))
     for start in range(0, len(rows), chunk):
         lanes = rows[start : start + chunk]
@@ -139,26 +139,11 @@ def dearest(
         found = out[start : start + chunk]
         found[:] = values.argmax(axis=1)
         if staying:
-            _go_on_until_they_stay(simulator, lanes, values, found)
+            actions[lanes] = found
+            leave = np.flatnonzero(~simulator.stays(actions)[lanes])
+            better = simulator.dearest_staying(lanes[leave], values[leave])
+            found[leave] = np.where(better >= 0, better, found[leave])
     return out
-
-
-def _go_on_until_they_stay(
-    simulator: DepartureSimulator, lanes: NDArray[np.int64], values: NDArray[np.float32], found: NDArray[np.int64]
-) -> None:
-    """Replace items in `found` (c,) that would make users leave by their dearest that does not, if there is one."""
-    first, actions = found.copy(), np.zeros(simulator.num_lanes, np.int64)
-    rows = np.arange(len(lanes))
-    while True:
-        actions[lanes] = found
-        rows = rows[~simulator.stays(actions)[lanes[rows]]]
-        if not len(rows):
-            return
-        values[rows, found[rows]] = -np.inf
-        found[rows] = values[rows].argmax(axis=1)
-        none = np.isneginf(values[rows, found[rows]])
-        found[rows[none]] = first[rows[none]]
-        rows = rows[~none]
 
 
 def makers(simulator: DepartureSimulator) -> dict[str, Callable[[], Reference]]:

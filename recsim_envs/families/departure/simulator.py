@@ -28,7 +28,7 @@ NO_MASK: Final = np.zeros((0, 0), np.bool_)
 POOL: Final = 40
 """How many items a fixed cycle is sought among."""
 
-_BOUND: Final = {"_visible", "_log", "_arguments", "_kernel", "_test", "_test_arguments", "_advance"}
+_BOUND: Final = {"_visible", "_log", "_arguments", "_kernel", "_test", "_dearest", "_test_arguments", "_advance"}
 _CAUSES = np.array(kernel.CAUSES, dtype=object)
 _INT64 = np.dtype(np.int64)
 
@@ -93,6 +93,7 @@ class DepartureSimulator(Simulator):
         rule = shelves if by_category else (plain["vectors"], rules.threshold)
         rule = (*rule, rules.r_min, rules.window, rules.horizon, rules.leaving)
         self._test = kernel.stays_by_category if by_category else kernel.stays_by_distance
+        self._dearest = kernel.dearest_by_category if by_category else kernel.dearest_by_distance
         self._test_arguments = (*rule, self._state, self._items)
         arrays = self._state, self._items, self._earned, self._shown
         self._arguments: tuple[Any, ...]
@@ -252,6 +253,13 @@ class DepartureSimulator(Simulator):
     def stays(self, actions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the users would stay at these items (B,)."""
         return self._test(actions, self._rewards_of(actions), *self._test_arguments)
+
+    def dearest_staying(self, lanes: NDArray[np.int64], opinions: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The item of the highest opinion (len(lanes), n_items) at which each user would stay; -1 if at none.
+
+        The lanes are such as `stays` has found an item for at which the user leaves.
+        """
+        return self._dearest(lanes, opinions, *self._test_arguments)
 
     def _rewards_of(self, actions: NDArray[np.int64]) -> NDArray[np.float32]:
         rewards = np.zeros(self.num_lanes)

@@ -258,3 +258,18 @@ def test_an_item_is_not_far_from_itself_unless_the_rule_is_off():
     vectors = np.zeros((3, 2), np.float32)
     assert not far_apart(vectors, 0.5).any()
     assert far_apart(vectors, 0.0).all()
+
+
+@pytest.mark.parametrize("make", [tiny_world, tiny_gru_world])
+@pytest.mark.parametrize(
+    "rule", [{"threshold": 2.5, "r_min": 2.5}, {"leave_by": "category", "category_limit": 0}, {"r_min": 5.0}]
+)
+def test_the_dearest_that_keeps_a_user_is_found_among_all_items(make, rule):
+    sim = make_family("departure", 12, world=make(), split="all", horizon=4, **rule)
+    sim.begin(np.arange(12), rng.bits_array(1, np.arange(12), 99))
+    sim.step(np.arange(12) % 5)
+    lanes, opinions = np.arange(12), sim.opinions(np.arange(12))
+    stays = np.stack([sim.stays(np.full(12, item)) for item in range(30)], axis=1)
+    wanted = np.where(stays.any(axis=1), np.where(stays, opinions, -np.inf).argmax(axis=1), -1)
+    np.testing.assert_array_equal(sim.dearest_staying(lanes, opinions), wanted)
+    assert (wanted != opinions.argmax(axis=1)).any()
