@@ -61,11 +61,22 @@ def _personal(card: Card) -> Iterator[Sentence]:
             yield Sentence("personal", False, f"{use}: no user has held-out rows of different values to compare.", path)
             continue
         measured = "on held-out rows " + what.format(_percent(gains[key]) if key == "pairs" else _interval(gains[key]))
-        if lowest > 0:
+        if lowest > 0 and key == "rmse" and (spoilt := _paid_worse(card)):
+            yield Sentence("personal", False, f"{use}: {measured}, {spoilt}.", "held_out.predictors.rewards.rmse")
+        elif lowest > 0:
             yield Sentence("personal", True, f"{use}: {measured}.", path)
         else:
             told = "so it is worse" if highest < 0 else "which is no gain beyond chance"
             yield Sentence("personal", False, f"{use}: {measured}, {told}.", path)
+
+
+def _paid_worse(card: Card) -> str:
+    """That the map to rewards costs more than the model gains, where it does: a world pays rewards, not predictions."""
+    predictors = card["held_out"]["predictors"]
+    if REWARDS not in predictors:
+        return ""
+    paid, biases = (predictors[name]["rmse"][0] for name in (REWARDS, "bias_only"))
+    return f"but that of the rewards as the world pays them is {paid:.3f}, above {biases:.3f}" if paid > biases else ""
 
 
 def _second_best(card: Card) -> Iterator[Sentence]:

@@ -81,6 +81,17 @@ def test_rankings_are_told_where_they_fall():
     assert "one-model" in {name for name, _ in said(card, "not_valid_for")}
 
 
+def test_a_better_model_makes_no_better_predictions_where_the_world_pays_worse_ones():
+    biases = made_card()["held_out"]["predictors"]["bias_only"]["rmse"][0]
+    card = changed("held_out.predictors.rewards.rmse", [biases + 0.1, biases, biases + 0.2])
+    path = "held_out.predictors.rewards.rmse"
+    assert ("personal", path) in said(card, "not_valid_for")
+    assert ("personal", "held_out.gains.bias_only.rmse") not in said(card, "good_for")
+    assert ("personal", "held_out.gains.bias_only.pairs") in said(card, "good_for")
+    del card["held_out"]["predictors"]["rewards"]
+    assert ("personal", "held_out.gains.bias_only.rmse") in said(card, "good_for")
+
+
 def test_a_ranking_that_is_undefined_is_no_stable_one():
     card = copy.deepcopy(made_card())
     row = card["sensitivity"]["settings"][1]
