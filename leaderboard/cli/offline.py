@@ -29,14 +29,16 @@ def list_logs(json: AsJson = False) -> None:
     from recsim_envs.offline import dataset_id, default_path
     from recsim_envs.offline.files import STEPS_FILE
 
-    names = [
-        (dataset_id(env_id, policy), env_id, policy) for env_id in registered_ids() for policy in _policies(env_id)
-    ]
-    found = [(*line, "yes" if (default_path(line[0]) / STEPS_FILE).exists() else "") for line in names]
+    lines = []
+    for env_id in registered_ids():
+        for policy in _policies(env_id):
+            name = dataset_id(env_id, policy)
+            made = "yes" if (default_path(name) / STEPS_FILE).exists() else ""
+            lines.append({"id": name, "env_id": env_id, "policy": policy, "made": made})
     if json:
-        print_json([dict(zip(("id", "env_id", "policy", "made"), line, strict=True)) for line in found])
+        print_json(lines)
     else:
-        print_table("logs", ["id", "environment", "policy", "made"], found)
+        print_table("logs", ["id", "made"], [(line["id"], line["made"]) for line in lines])
 
 
 def _policies(env_id: str) -> tuple[str, ...]:
@@ -57,7 +59,9 @@ def make(
     name: LogId,
     sessions: Annotated[int | None, typer.Option(min=1, help="Sessions of train users. Default: 10,000.")] = None,
     seed: Seed = 0,
-    epsilon: Annotated[float | None, typer.Option(help="Share of random actions of the greedy policy.")] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Share of random actions of the greedy policy. Default: 0.2.")
+    ] = None,
     option: Options = None,
     minari: Annotated[bool, typer.Option("--minari", help="Write a Minari dataset too.")] = False,
     out: Annotated[
@@ -72,11 +76,15 @@ def make(
     import time
 
     from recsim_envs.offline import default_path, generate, write_log
+    from recsim_envs.offline.files import check_place
 
     spec = _spec(name, sessions, seed, epsilon, option)
+    path = default_path(spec.id) if out is None else out / spec.id
+    check_place(path)
+    if minari:
+        _check_minari(spec.id, out)
     started = time.perf_counter()
     log = generate(spec)
-    path = default_path(spec.id) if out is None else out / spec.id
     write_log(log, path)
     seconds = time.perf_counter() - started
     dataset = _minari(log, out) if minari else None
@@ -98,9 +106,12 @@ def show(
 
     Example:  longrec logs show longrec/games/mixed-v0
     """
-    from recsim_envs.offline import default_path, load_log
+    from recsim_envs.errors import LogError
+    from recsim_envs.offline import default_path, load_log, spec_of
 
     path = Path(log) if Path(log).is_dir() else default_path(log)
+    if not path.is_dir():
+        raise LogError(f"{log} is not made, nor is it a folder; make it with `longrec logs make {spec_of(log).id}`")
     found = load_log(path)
     ends, counts = _counts(found.ends)
     facts: dict[str, Any] = {
@@ -126,7 +137,9 @@ def ope(
     steps: Annotated[int | None, typer.Option(min=1, help="Value of the first so many steps. Default: all.")] = None,
     truth_sessions: Annotated[int, typer.Option(min=2, help="Sessions that the target plays itself.")] = 20_000,
     seed: Seed = 0,
-    epsilon: Annotated[float | None, typer.Option(help="Share of random actions of the greedy policy.")] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Share of random actions of the greedy policy. Default: 0.2.")
+    ] = None,
     option: Options = None,
     json: AsJson = False,
 ) -> None:
@@ -162,7 +175,17 @@ def _spec(name: str, sessions: int | None, seed: int, epsilon: float | None, opt
 def _minari(log: Any, out: Path | None) -> Path:
     from recsim_envs.offline.to_minari import write_minari
 
-    return write_minari(log, None if out is None else out / "minari")
+    return write_minari(log, _minari_root(out))
+
+
+def _check_minari(name: str, out: Path | None) -> None:
+    from recsim_envs.offline.to_minari import check_free
+
+    check_free(name, _minari_root(out))
+
+
+def _minari_root(out: Path | None) -> Path | None:
+    return None if out is None else out / "minari"
 
 
 def _counts(words: Any) -> tuple[list[str], list[int]]:
@@ -190,10 +213,13 @@ def _number(value: float) -> float | None:
 
 
 def _print(report: Report) -> None:
-    what = "session" if report.steps is None else f"session's first {report.steps} steps"
-    say(f"the log's own policy earns {report.behaviour:.3f} a {what}")
+    first = "first step" if report.steps == 1 else f"first {report.steps} steps"
+    what = "session" if report.steps is None else f"session's {first}"
+    say(f"the log's own policy earns {report.behaviour:.3f} a {what}, the target truly {_interval(report.truth)}")
     title = f"{report.target}, from {report.repeats} x {report.spec.sessions:,} sessions of {report.spec.id}"
     (_print_one if report.repeats == 1 else _print_many)(report, title)
+    for note in sorted({e.note for s in report.scores for e in s.estimates if ":" in e.note}):
+        say(note)
 
 
 def _print_one(report: Report, title: str) -> None:

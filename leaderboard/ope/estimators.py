@@ -143,14 +143,14 @@ def effective_size(rho: Floats) -> float:
 def evaluate(name: str, sessions: Sessions, *, replicates: int = REPLICATES, level: float = LEVEL) -> OffPolicyEstimate:
     """One estimator's value with its bootstrap interval over sessions; a model in it is held fixed.
 
-    Where weights are all zero there is no support; where they overflow, or rest on one session, there is no interval.
+    Where the weights of all sessions are zero there is no support; where they overflow, or rest on one session, there is no interval.
     """
     ess = float("nan") if name == "dm" else effective_size(sessions.rho)
     if name != "dm":
         if not np.isfinite(sessions.rho).all():
             return OffPolicyEstimate(name, None, 0.0, "weights overflow: no estimate")
         if ess == 0:
-            return OffPolicyEstimate(name, None, 0.0, "no support: the target never acts as the log does")
+            return OffPolicyEstimate(name, None, 0.0, "no support: the target would have shown none of these sessions")
     sums = ESTIMATORS[name](sessions)
     found = value(sums)
     if not np.isfinite(found):

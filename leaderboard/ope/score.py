@@ -88,7 +88,7 @@ def _scored(name: str, each: Sequence[OffPolicyEstimate], truth: float) -> Score
     ranges = [(e.estimate.low, e.estimate.high) for e in each if e.estimate is not None]
     inside = [low <= truth <= high for low, high in ranges if low is not None and high is not None]
     texts = [e.note or (e.estimate.note if e.estimate else "") for e in each]
-    kinds = ["rests on few sessions" if text.startswith("rests on") else text for text in texts]
+    kinds = ["rests on few sessions" if text.startswith("rests on") else text.partition(":")[0] for text in texts]
     return Score(
         name=name,
         mean=float(values.mean()) if len(values) else None,

@@ -113,12 +113,23 @@ def spec_of(name: str, **changes: Any) -> DatasetSpec:
 
     found = _ID.fullmatch(name)
     if found is None:
-        raise ConfigurationError(f"log {name!r} must look like longrec/games/mixed-v0: environment, policy, version")
+        wanted = "must look like longrec/games/mixed-v0: environment, policy, version"
+        raise ConfigurationError(f"log {name!r} {wanted}; {_suggestion(name)}")
     fits = [env_id for env_id in registered_ids() if _environment_part(env_id) == found["env"]]
     if len(fits) != 1:
         reason = f"is that of {' and '.join(fits)}" if fits else "is that of no registered environment"
-        raise ConfigurationError(f"{found['env']!r} in {name!r} {reason}; `longrec logs list` shows all names")
+        raise ConfigurationError(f"{found['env']!r} in {name!r} {reason}; {_suggestion(name)}")
     return DatasetSpec(fits[0], found["policy"], version=int(found["version"]), **changes)
+
+
+def _suggestion(name: str) -> str:
+    import difflib
+
+    from recsim_envs.registration import registered_ids
+
+    known = [dataset_id(env_id, policy) for env_id in registered_ids() for policy in POLICIES]
+    close = difflib.get_close_matches(name.lower(), known, 2, cutoff=0.6)
+    return f"did you mean {' or '.join(close)}?" if close else "`longrec logs list` shows all names"
 
 
 def default_path(name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from leaderboard.ope.estimators import ESTIMATORS
 from leaderboard.ope.score import estimates, score
 from leaderboard.ope.sessions import sessions_of
 from leaderboard.ope.truth import true_value
-from recsim_envs.errors import ConfigurationError
+from recsim_envs.errors import ConfigurationError, LogError
 from recsim_envs.offline import DatasetSpec, generate, load_log
+from recsim_envs.offline.spec import EPSILON
 from tests.worlds import tiny_world
 
 
@@ -168,6 +170,40 @@ def test_ope_prints_a_table_and_json(longrec, world):
     assert (record["repeats"], record["steps"], record["target"]) == (2, 2, "popular")
     assert {len(line["estimates"]) for line in record["scores"]} == {2}
     assert "RMSE" in longrec(*arguments, "--truth-sessions", 200, "--repeats", 2).stdout
+
+
+def test_what_is_printed_says_how_well_the_truth_is_known_and_what_notes_mean(longrec, world):
+    arguments = ("ope", "longrec/games/random-v0", "--target", "greedy", "--sessions", 5, "--truth-sessions", 300)
+    done = longrec(*arguments, "--repeats", 2)
+    assert re.search(r"the target truly [0-9.]+ \[[0-9.]+, [0-9.]+\]\n", done.stderr)
+    assert "no support (2)" in done.stdout
+    assert "no support: the target would have shown none of these sessions\n" in done.stderr
+    assert "a session's first step," in longrec(*arguments, "--steps", 1).stderr
+
+
+def test_a_log_that_is_not_made(longrec):
+    with pytest.raises(LogError, match="make it with `longrec logs make longrec/games/mixed-v0`"):
+        longrec("logs", "show", "longrec/games/mixed-v0")
+    with pytest.raises(ConfigurationError, match="did you mean longrec/games/mixed-v0"):
+        longrec("logs", "show", "longrec/game/mixed-v0")
+
+
+def test_places_are_looked_at_before_any_work(longrec, tmp_path, monkeypatch):
+    pytest.importorskip("minari")
+    arguments = ("logs", "make", "longrec/games/mixed-v0", "--sessions", 3, "--out", tmp_path)
+    longrec(*arguments, "--minari")
+    monkeypatch.setattr("recsim_envs.offline.generate", None)
+    with pytest.raises(LogError, match="never replaces"):
+        longrec(*arguments, "--minari")
+    (tmp_path / "longrec" / "games" / "mixed-v0" / "steps.parquet").unlink()
+    with pytest.raises(LogError, match="is not replaced"):
+        longrec(*arguments)
+
+
+def test_the_list_fits_a_terminal_and_defaults_are_told(longrec):
+    assert max(map(len, longrec("logs", "list").stdout.splitlines())) <= 80
+    for command in (("logs", "make"), ("ope",)):
+        assert f"Default: {EPSILON}." in " ".join(longrec(*command, "--help").stdout.replace("│", " ").split())
 
 
 def test_targets_that_do_not_exist(longrec):

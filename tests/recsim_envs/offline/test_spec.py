@@ -52,7 +52,11 @@ def test_own_worlds_have_names_of_their_own(own_ids, small_world):
     ("name", "text"),
     [
         ("games", "must look like"),
+        ("xyz", "`longrec logs list` shows all names"),
         ("longrec/nothing/mixed-v0", "no registered environment"),
+        ("longrec/gamez/mixed-v0", r"did you mean longrec/games/mixed-v0 or .*\?"),
+        ("longrec/Games/mixed-v0", r"did you mean longrec/games/mixed-v0 or .*\?"),
+        ("longrec/games/mixed", r"must look like .* did you mean longrec/games/mixed-v0"),
         ("longrec/games/best-v0", "does not exist"),
         ("longrec/games/greedy-v0", "does not exist"),
         ("longrec/games/mixed-v1", "version v1"),
