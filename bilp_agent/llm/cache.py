@@ -10,10 +10,10 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bilp_agent.llm.base import Completion, LanguageModel, Request, Usage, can_constrain
 from recsim_envs.errors import LanguageModelError
@@ -39,20 +39,52 @@ def parameters_of(request: Request) -> dict[str, Any]:
 
 def request_key(model: str, request: Request) -> str:
     """Hexadecimal SHA-256 of everything that the answer may depend on."""
-    messages = [{"content": m.content, "role": m.role} for m in request.messages]
-    asked = {"messages": messages, **parameters_of(request)}
-    canonical = json.dumps([SCHEMA_VERSION, model, asked], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return _digest([SCHEMA_VERSION, model, {"messages": _messages_of(request), **parameters_of(request)}])
+
+
+def asked_of(model: str, request: Request) -> dict[str, Any]:
+    """What is kept of a request beside its answer: the model, the parameters and a digest of the messages."""
+    messages = _digest(_messages_of(request))[:16]
+    return {"model": model, "parameters": parameters_of(request), "messages": messages}
+
+
+def record_of(model: str, request: Request, answer: Completion) -> dict[str, Any]:
+    """An answer in the JSON form in which caches and cassettes keep it."""
+    dropped = {"dropped": answer.dropped} if answer.dropped else {}
+    record = {"text": answer.text, "usage": asdict(answer.usage), "finish": answer.finish, **dropped}
+    return record | {"asked": asked_of(model, request)}
+
+
+def answer_of(record: Mapping[str, Any]) -> Completion:
+    """The answer in such a record; raises ValueError, KeyError or TypeError for one of another shape."""
+    text, usage, finish, dropped = record["text"], record["usage"], record["finish"], record.get("dropped", 0)
+    if type(text) is not str or finish not in ("stop", "length") or set(usage) != {"input", "cached", "output"}:
+        raise ValueError("text, finish or usage is of another form")
+    text.encode()  # half a surrogate pair would fail later, elsewhere
+    if any(n is not None and (type(n) is not int or n < 0) for n in (*usage.values(), dropped)):
+        raise ValueError("a count is no natural number")
+    return Completion(text, Usage(**usage), finish, from_cache=True, dropped=dropped)
+
+
+class Store(Protocol):
+    """Where answers are kept."""
+
+    def read(self, keys: Iterable[str]) -> dict[str, Completion]:
+        """The kept answers among these keys."""
+
+    def write(self, fresh: Mapping[str, tuple[Request, Completion]]) -> dict[str, Completion]:
+        """Keep answers, but no faults; returns those that another process had kept first."""
 
 
 class CachedModel:
-    """A language model that remembers. Faults are never stored; everything else is, with its usage."""
+    """A language model that remembers. Faults are never stored; everything else is, with its usage.
 
-    def __init__(self, model: LanguageModel, path: str | Path) -> None:
-        self._model, self._path = model, Path(path)
-        self._connection: sqlite3.Connection | None = None
-        self._owner = -1
-        self._connect()
+    store: a file of answers, made when it does not exist, or any other `Store`.
+    """
+
+    def __init__(self, model: LanguageModel, store: str | Path | Store) -> None:
+        self._model = model
+        self._store = AnswerFile(store, model.name) if isinstance(store, (str, Path)) else store
 
     @property
     def name(self) -> str:
@@ -64,23 +96,15 @@ class CachedModel:
         """Whether the model behind the cache honours `Request.choices`."""
         return can_constrain(self._model)
 
-    def __len__(self) -> int:
-        """Answers in the store, of all models and processes."""
-        try:
-            return int(self._connect().execute("SELECT count(*) FROM answers").fetchone()[0])
-        except sqlite3.Error as error:
-            raise self._damaged(error) from error
-
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer from the store what it holds; ask the model, once each, for the rest."""
         keys = [request_key(self.name, request) for request in requests]
-        answers = self._read(set(keys))
+        answers = self._store.read(set(keys))
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
+        fresh: dict[str, Completion] = {}
         if missing:
             fresh = dict(zip(missing, self._model.generate(list(missing.values())), strict=True))
-            self._write(fresh)
-        else:
-            fresh = {}
+            answers |= self._store.write({key: (missing[key], answer) for key, answer in fresh.items()})
         return [self._pick(key, answers, fresh) for key in keys]
 
     @staticmethod
@@ -92,6 +116,62 @@ class CachedModel:
         if completion.finish != "fault":
             answers[key] = replace(completion, retries=0, from_cache=True)
         return completion
+
+
+class AnswerFile:
+    """The SQLite file of a cache; `model` is the name of the model whose answers are written."""
+
+    def __init__(self, path: str | Path, model: str = "") -> None:
+        self._path, self._model = Path(path), model
+        self._connection: sqlite3.Connection | None = None
+        self._owner = -1
+        self._connect()
+
+    def __len__(self) -> int:
+        """Answers in the file, of all models."""
+        try:
+            return int(self._connect().execute("SELECT count(*) FROM answers").fetchone()[0])
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+
+    def records(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every key with what is kept under it, see `record_of`."""
+        try:
+            for key, stored in self._connect().execute("SELECT key, answer FROM answers ORDER BY key"):
+                yield key, json.loads(stored)
+        except (sqlite3.Error, ValueError) as error:
+            raise self._damaged(error) from error
+
+    def read(self, keys: Iterable[str]) -> dict[str, Completion]:
+        """The kept answers among these keys."""
+        found: dict[str, Completion] = {}
+        connection = self._connect()
+        try:
+            for key in keys:
+                row = connection.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
+                if row is not None:
+                    found[key] = answer_of(json.loads(row[0]))
+        except (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise self._damaged(error) from error
+        return found
+
+    def write(self, fresh: Mapping[str, tuple[Request, Completion]]) -> dict[str, Completion]:
+        """Keep answers, but no faults; returns those that another process had kept first."""
+        rows = [
+            (key, json.dumps(record_of(self._model, request, answer)))
+            for key, (request, answer) in fresh.items()
+            if answer.finish != "fault"
+        ]
+        connection = self._connect()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            late = [
+                r[0] for r in rows if not connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", r).rowcount
+            ]
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+        return self.read(late)
 
     def _connect(self) -> sqlite3.Connection:
         """The connection of this process; one inherited through a fork must not be used."""
@@ -107,28 +187,6 @@ class CachedModel:
             self._connection, self._owner = connection, os.getpid()
         return self._connection
 
-    def _read(self, keys: Iterable[str]) -> dict[str, Completion]:
-        found: dict[str, Completion] = {}
-        connection = self._connect()
-        try:
-            for key in keys:
-                row = connection.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
-                if row is not None:
-                    found[key] = _decode(row[0])
-        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
-            raise self._damaged(error) from error
-        return found
-
-    def _write(self, fresh: dict[str, Completion]) -> None:
-        rows = [(key, _encode(answer)) for key, answer in fresh.items() if answer.finish != "fault"]
-        connection = self._connect()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?)", rows)
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._damaged(error) from error
-
     def _damaged(self, error: Exception) -> LanguageModelError:
         return LanguageModelError(
             f"the answer cache {self._path} cannot be used ({error}); check that its folder is writable, or move the "
@@ -136,12 +194,10 @@ class CachedModel:
         )
 
 
-def _encode(answer: Completion) -> str:
-    dropped = {"dropped": answer.dropped} if answer.dropped else {}
-    return json.dumps({"text": answer.text, "usage": asdict(answer.usage), "finish": answer.finish, **dropped})
+def _messages_of(request: Request) -> list[dict[str, str]]:
+    return [{"content": m.content, "role": m.role} for m in request.messages]
 
 
-def _decode(stored: str) -> Completion:
-    record = json.loads(stored)
-    dropped = record.get("dropped", 0)
-    return Completion(record["text"], Usage(**record["usage"]), record["finish"], from_cache=True, dropped=dropped)
+def _digest(value: Any) -> str:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

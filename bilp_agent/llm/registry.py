@@ -1,4 +1,4 @@
-"""From a model's short name to a model: "scripted", "hf:PATH_OR_HUB_ID", "openai:MODEL@URL"."""
+"""From a model's short name to a model: "scripted", "hf:PATH", "openai:MODEL@URL", "cassette:FILE"."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from bilp_agent.llm.base import LanguageModel
 from bilp_agent.llm.cache import CachedModel
 from recsim_envs.errors import ConfigurationError
 
-FORMS = '"scripted", "hf:FOLDER_OR_HUB_ID" or "openai:MODEL@URL"'
+FORMS = '"scripted", "hf:FOLDER_OR_HUB_ID", "openai:MODEL@URL" or "cassette:FILE"'
 
 
-def load_model(spec: str, cache: str | Path | None = None, **options: Any) -> LanguageModel:
+def load_model(
+    spec: str, cache: str | Path | None = None, record: str | Path | None = None, **options: Any
+) -> LanguageModel:
     """Load a language model by name.
 
     spec: "scripted"; "hf:" and a local folder or hub id; "openai:", a model's name and, after an "@", the base
-        URL of any OpenAI-compatible endpoint (without it, the provider's own).
+        URL of any OpenAI-compatible endpoint (without it, the provider's own); "cassette:" and a file of recorded
+        answers.
     cache: file of an answer cache, made when it does not exist.
+    record: file of a cassette, made when it does not exist, into which every answer goes, cached or not.
     options: keyword arguments of the backend's class.
 
     Raises `ConfigurationError` for an unknown form or option, `LanguageModelError` if the model cannot be loaded.
@@ -26,7 +30,13 @@ def load_model(spec: str, cache: str | Path | None = None, **options: Any) -> La
         model = _load(spec, options)
     except TypeError as error:
         raise ConfigurationError(f"language model {spec!r}: {error}; see docs/language-models.md") from error
-    return model if cache is None else CachedModel(model, cache)
+    if cache is not None:
+        model = CachedModel(model, cache)
+    if record is not None:
+        from bilp_agent.llm.cassette import recording
+
+        model = recording(model, record)
+    return model
 
 
 def _load(spec: str, options: dict[str, Any]) -> LanguageModel:
@@ -44,4 +54,8 @@ def _load(spec: str, options: dict[str, Any]) -> LanguageModel:
 
         model, _, url = rest.partition("@")
         return OpenAICompatibleModel(model, url or None, **options)
+    if kind == "cassette" and rest:
+        from bilp_agent.llm.cassette import CassetteModel
+
+        return CassetteModel(rest, **options)
     raise ConfigurationError(f"language model {spec!r} is of no known form; use {FORMS}")

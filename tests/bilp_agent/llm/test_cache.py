@@ -12,7 +12,7 @@ import pytest
 
 from bilp_agent.llm import Completion, Message, Request, Usage, load_model
 from bilp_agent.llm.base import cut_at_stop
-from bilp_agent.llm.cache import CachedModel, request_key
+from bilp_agent.llm.cache import AnswerFile, CachedModel, request_key
 from bilp_agent.llm.scripted import ScriptedModel
 from recsim_envs.errors import ConfigurationError, LanguageModelError
 
@@ -24,15 +24,15 @@ class Counts:
 
     name = "counts"
 
-    def __init__(self, finish: str = "stop") -> None:
-        self.asked, self._finish = 0, finish
+    def __init__(self, finish: str = "stop", offset: int = 0) -> None:
+        self.asked, self._finish, self._offset = 0, finish, offset
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         made = []
         for _ in requests:
             self.asked += 1
             fault = "broken" if self._finish == "fault" else None
-            made.append(Completion(str(self.asked), Usage(3, 1, 2), self._finish, fault, retries=1))  # type: ignore[arg-type]
+            made.append(Completion(str(self.asked + self._offset), Usage(3, 1, 2), self._finish, fault, retries=1))  # type: ignore[arg-type]
         return made
 
 
@@ -103,22 +103,43 @@ def test_a_damaged_or_unwritable_store_is_named(tmp_path: Path) -> None:
 
 
 def _fill(path: str, offset: int) -> None:
-    cached = CachedModel(Counts(), path)
-    for i in range(20):
-        cached.generate([replace(REQUEST, repeat=(i + offset) % 25)])
+    cached = CachedModel(Counts(offset=1000 * offset), path)
+    for i in range(40):
+        requests = [replace(REQUEST, repeat=(i + j + offset) % 50) for j in range(3)]
+        kept = AnswerFile(path).read([request_key("counts", r) for r in requests])
+        said = cached.generate(requests)
+        assert all(
+            a.text == kept[k].text
+            for r, a in zip(requests, said, strict=True)
+            if (k := request_key("counts", r)) in kept
+        )
 
 
-def test_processes_share_a_store(tmp_path: Path) -> None:
+def test_many_processes_share_a_store(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.sqlite")
     spawn = multiprocessing.get_context("spawn")
-    workers = [spawn.Process(target=_fill, args=(str(tmp_path / "a.sqlite"), 5 * i)) for i in range(2)]
+    workers = [spawn.Process(target=_fill, args=(path, 5 * i)) for i in range(5)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert [worker.exitcode for worker in workers] == [0] * 5
+    assert len(AnswerFile(path)) == 50
     model = Counts()
-    CachedModel(model, tmp_path / "a.sqlite").generate([replace(REQUEST, repeat=i) for i in range(25)])
+    CachedModel(model, path).generate([replace(REQUEST, repeat=i) for i in range(50)])
     assert model.asked == 0
+
+
+def test_an_answer_that_comes_second_gives_way_to_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+
+    class Overtaken(Counts):
+        def generate(self, requests: Sequence[Request]) -> list[Completion]:
+            CachedModel(Counts(offset=100), path).generate(requests)  # another process is faster
+            return super().generate(requests)
+
+    cached = CachedModel(Overtaken(), path)
+    assert [cached.generate([REQUEST])[0].text for _ in range(2)] == ["101", "101"]
 
 
 def test_text_ends_before_the_first_stop_string() -> None:
