@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 LogId = Annotated[str, typer.Argument(help="A log's name, such as longrec/games/mixed-v0 (see `longrec logs list`).")]
+Epsilon = Annotated[float | None, typer.Option(help="Share of random actions of the greedy policy. Default: 0.2.")]
 Seed = Annotated[int, typer.Option(min=0, help="Which log of many.")]
 
 
@@ -59,9 +60,7 @@ def make(
     name: LogId,
     sessions: Annotated[int | None, typer.Option(min=1, help="Sessions of train users. Default: 10,000.")] = None,
     seed: Seed = 0,
-    epsilon: Annotated[
-        float | None, typer.Option(help="Share of random actions of the greedy policy. Default: 0.2.")
-    ] = None,
+    epsilon: Epsilon = None,
     option: Options = None,
     minari: Annotated[bool, typer.Option("--minari", help="Write a Minari dataset too.")] = False,
     out: Annotated[
@@ -137,9 +136,7 @@ def ope(
     steps: Annotated[int | None, typer.Option(min=1, help="Value of the first so many steps. Default: all.")] = None,
     truth_sessions: Annotated[int, typer.Option(min=2, help="Sessions that the target plays itself.")] = 20_000,
     seed: Seed = 0,
-    epsilon: Annotated[
-        float | None, typer.Option(help="Share of random actions of the greedy policy. Default: 0.2.")
-    ] = None,
+    epsilon: Epsilon = None,
     option: Options = None,
     json: AsJson = False,
 ) -> None:

@@ -143,7 +143,8 @@ def effective_size(rho: Floats) -> float:
 def evaluate(name: str, sessions: Sessions, *, replicates: int = REPLICATES, level: float = LEVEL) -> OffPolicyEstimate:
     """One estimator's value with its bootstrap interval over sessions; a model in it is held fixed.
 
-    Where the weights of all sessions are zero there is no support; where they overflow, or rest on one session, there is no interval.
+    Where the weights of all sessions are zero there is no support, where they overflow no estimate; where they rest on
+    one session there is no interval.
     """
     ess = float("nan") if name == "dm" else effective_size(sessions.rho)
     if name != "dm":

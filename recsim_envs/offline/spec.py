@@ -116,9 +116,11 @@ def spec_of(name: str, **changes: Any) -> DatasetSpec:
         wanted = "must look like longrec/games/mixed-v0: environment, policy, version"
         raise ConfigurationError(f"log {name!r} {wanted}; {_suggestion(name)}")
     fits = [env_id for env_id in registered_ids() if _environment_part(env_id) == found["env"]]
-    if len(fits) != 1:
-        reason = f"is that of {' and '.join(fits)}" if fits else "is that of no registered environment"
+    if not fits:
+        reason = "is that of no registered environment"
         raise ConfigurationError(f"{found['env']!r} in {name!r} {reason}; {_suggestion(name)}")
+    if len(fits) > 1:
+        raise ConfigurationError(f"{name!r} is a log of {' and of '.join(fits)}; register one under another name")
     return DatasetSpec(fits[0], found["policy"], version=int(found["version"]), **changes)
 
 

@@ -44,7 +44,7 @@ def test_own_worlds_have_names_of_their_own(own_ids, small_world):
     assert spec_of("mine/my-shop/random-v0").env_id == own_ids[0]
     assert spec_of("mine/my-shop-v1/random-v0").env_id == own_ids[1]
     recsim_envs.register(own_ids[2], world=small_world)
-    with pytest.raises(ConfigurationError, match=r"mine/MYShop-v0 and mine/MyShop-v0"):
+    with pytest.raises(ConfigurationError, match=r"mine/MYShop-v0 and of mine/MyShop-v0"):
         spec_of("mine/my-shop/random-v0")
 
 
