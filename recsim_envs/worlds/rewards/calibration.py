@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from recsim_envs.errors import WorldError
 from recsim_envs.worlds.layout import Layout, floats, place
 
+CELLS: Final = 1024
+"""Equal parts of the range of the knots, in each of which few of them lie."""
+
 CALIBRATION: Final[Layout] = {"calibration": floats("2", "knots")}
 
 
@@ -44,9 +47,15 @@ def interpolate(raw, knots):
             left = middle
         else:
             right = middle
+    return between(raw, knots, left)
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def between(raw, knots, left):
+    """The value of the map at `raw`, which lies between the knots `left` and `left + 1`."""
     x, y = np.float64(knots[0, left]), np.float64(knots[1, left])
-    share = (np.float64(raw) - x) / (np.float64(knots[0, right]) - x)
-    return min(np.float32(y + share * (np.float64(knots[1, right]) - y)), knots[1, right])
+    share = (np.float64(raw) - x) / (np.float64(knots[0, left + 1]) - x)
+    return min(np.float32(y + share * (np.float64(knots[1, left + 1]) - y)), knots[1, left + 1])
 
 
 @njit(cache=True, inline="always")
@@ -65,9 +74,44 @@ def felt(raw, scale):
     return clip(raw, low, high)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def feel(raw, scale):
-    """`felt` of every number of a matrix, in place."""
+    """`felt` of every number of a matrix, in place, bit for bit."""
+    knots, low, high = scale
+    if not knots.shape[1]:
+        for i in range(raw.shape[0]):
+            for j in range(raw.shape[1]):
+                raw[i, j] = clip(raw[i, j], low, high)
+        return
+    last = knots.shape[1] - 1
+    first, per_unit, left_of = guide(knots)
     for i in range(raw.shape[0]):
         for j in range(raw.shape[1]):
-            raw[i, j] = felt(raw[i, j], scale)
+            x = raw[i, j]
+            if knots[0, 0] < x < knots[0, last]:
+                left = left_of[min(int((np.float64(x) - first) * per_unit), CELLS - 1)]
+                while knots[0, left] > x:
+                    left -= 1
+                while knots[0, left + 1] <= x:
+                    left += 1
+                x = between(x, knots, left)
+            else:
+                x = knots[1, last] if x >= knots[0, last] else knots[1, 0]
+            raw[i, j] = clip(x, low, high)
+
+
+@njit(cache=True, error_model="numpy")
+def guide(knots):
+    """Where to look for a number among the knots: where the first cell begins, cells a unit, a knot for each cell.
+
+    The knot is near the one on the left of what lies in the cell. To search among all costs about eight times as much.
+    """
+    last = knots.shape[1] - 1
+    first = np.float64(knots[0, 0])
+    per_unit = CELLS / (np.float64(knots[0, last]) - first) if last else 0.0
+    left_of, left = np.zeros(CELLS, np.int64), 0
+    for cell in range(CELLS):
+        while left < last - 1 and (np.float64(knots[0, left + 1]) - first) * per_unit <= cell:
+            left += 1
+        left_of[cell] = left
+    return first, per_unit, left_of

@@ -12,7 +12,7 @@ from numba import njit
 
 from recsim_envs.errors import WorldError
 from recsim_envs.worlds.rewards import REWARD_MODELS
-from recsim_envs.worlds.rewards.calibration import felt
+from recsim_envs.worlds.rewards.calibration import feel, felt
 from recsim_envs.worlds.rewards.factors import BLOCK
 from recsim_envs.worlds.world import World, WorldInfo
 from tests.recsim_envs.worlds.reward_reference import ReferenceUser
@@ -141,6 +141,17 @@ def test_calibration_is_numpys_interpolation_and_never_falls(xs, data, raw):
     np.testing.assert_allclose(found, np.interp(raw, xs, ys), rtol=1e-6, atol=1e-6)
     assert np.all(np.diff(found) >= 0)
     assert calibrated(xs, xs, ys).tolist() == np.float32(ys).tolist()
+
+
+@settings(max_examples=100)
+@given(st.lists(st.floats(-(2.0**99), 2.0**99, width=32), min_size=1, max_size=80, unique=True).map(sorted), st.data())
+def test_matrices_are_calibrated_as_single_numbers_are(xs, data):
+    beside = [np.nextafter(np.float32(x), np.float32(side)) for x in xs for side in (-np.inf, x, np.inf)]
+    between = data.draw(st.lists(st.floats(xs[0], xs[-1], width=32), max_size=30))
+    raw = np.array([*beside, *between, np.nan, np.inf, -np.inf], np.float32)
+    found = raw[None].copy()
+    feel(found, (np.array([xs, np.sqrt(np.arange(len(xs)))], np.float32), np.float32(-1e30), np.float32(1e30)))
+    np.testing.assert_array_equal(found[0], calibrated(raw, xs, np.sqrt(np.arange(len(xs)))))
 
 
 @pytest.mark.parametrize("make", [tiny_factor_world, tiny_deepfm_world, tiny_gru_world])
