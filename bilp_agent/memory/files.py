@@ -33,9 +33,14 @@ class Stored(Generic[R]):
 def write_records(path: Path, kind: type[R], records: Sequence[R], encoder: str, dim: int) -> None:
     """Write records of one kind; atomically. Raises `AgentError` where the folder cannot be written to."""
     head = {"format": FORMAT, "version": VERSION, "kind": kind.__name__, "records": len(records)}
-    lines = [json.dumps(head | {"encoder": encoder, "dim": dim})]
-    lines += [json.dumps(asdict(record), ensure_ascii=False) for record in records]
+    lines = [json.dumps(head | {"encoder": encoder, "dim": dim}), *(_line(record) for record in records)]
     write_atomically(path, "\n".join(lines) + "\n")
+
+
+def _line(record: Any) -> str:
+    """JSON; what UTF-8 cannot hold (half a surrogate pair, which a model may write) is escaped."""
+    text = json.dumps(asdict(record), ensure_ascii=False)
+    return text if not any("\ud800" <= sign <= "\udfff" for sign in text) else json.dumps(asdict(record))
 
 
 def read_records(path: Path, kind: type[R]) -> Stored[R]:
@@ -57,6 +62,9 @@ def read_records(path: Path, kind: type[R]) -> Stored[R]:
         promised, encoder, dim = int(head["records"]), str(head["encoder"]), head.get("dim")
     except OSError as error:
         raise AgentError(f"{path}: cannot be read ({error.strerror}); train the agent again") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise AgentError(f"{path}: line {line} is damaged ({error.reason}); copy the folder again") from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise AgentError(f"{path}: line 1 is damaged ({error}); copy the folder again or train again") from error
     if len(lines) - 1 != promised:

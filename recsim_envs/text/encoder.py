@@ -62,4 +62,4 @@ class HashingEncoder:
 
 @lru_cache(maxsize=1 << 16)
 def _hash(feature: str) -> int:
-    return int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(feature.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

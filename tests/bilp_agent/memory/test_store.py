@@ -118,9 +118,100 @@ def test_the_format_is_plain_json_lines(tmp_path: Path) -> None:
     assert record == {"state": "a", "value": 0.0}
 
 
-def test_encoding_does_not_depend_on_the_batch_or_on_case() -> None:
-    encoder = HashingEncoder(64, trigrams)
-    together = encoder.encode(["the witcher", "portal", ""])
-    assert np.array_equal(together[1], encoder.encode(["Portal"])[0])
-    assert together.dtype == np.float32
-    assert not together[2].any()
+TEXT = st.text(st.characters(), max_size=8)  # halves of surrogate pairs too
+RECORDS = {
+    Reflection: st.builds(
+        Reflection, TEXT, TEXT, TEXT, st.lists(TEXT, max_size=3).map(tuple), st.integers(0, 99), st.integers(0, 99),
+        st.integers(0, 99), st.integers(0, 9), st.floats(-9, 9), st.floats(0, 99), st.integers(0, 3),
+    ),
+    ActorExample: st.builds(ActorExample, TEXT, st.integers(0, 99), st.booleans(), st.floats(-9, 9)),
+    CriticExample: st.builds(CriticExample, TEXT, st.floats(-9, 9)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+def test_any_records_survive_the_disk(
+    tmp_path_factory: pytest.TempPathFactory, kind: type, data: st.DataObject
+) -> None:
+    records = data.draw(st.lists(RECORDS[kind], max_size=6))
+    path = tmp_path_factory.mktemp("m") / "m.jsonl"
+    Memory(kind, HashingEncoder(), records).save(path)
+    assert Memory.load(path, kind, HashingEncoder()).records == records
+
+
+@given(st.data())
+def test_a_file_cut_anywhere_is_known_for_one(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    path = tmp_path_factory.mktemp("m") / "m.jsonl"
+    critic_memory("a", "ü; b", "c").save(path)
+    whole = path.read_bytes()
+    cut = whole[: data.draw(st.integers(0, len(whole) - 2))]  # without the last line's end nothing is missing
+    path.write_bytes(cut)
+    with pytest.raises(AgentError, match=r"m\.jsonl"):
+        Memory.load(path, CriticExample, HashingEncoder())
+    assert path.read_bytes() == cut  # what is left of it is left alone
+
+
+def test_a_file_of_version_1_is_read(tmp_path: Path) -> None:
+    head = {"format": "longrec-billp-memory", "version": 1, "kind": "Reflection", "records": 1,
+            "encoder": "hashing-phrases-128"}  # fmt: skip
+    fields = {
+        "state": "a",
+        "cause": "repeat",
+        "text": "t",
+        "principles": ["p"],
+        "steps": 3,
+        "horizon": 70,
+        "episode": 1,
+    }
+    (tmp_path / "m.jsonl").write_text(json.dumps(head) + "\n" + json.dumps(fields) + "\n", "utf-8")
+    (read,) = Memory.load(tmp_path / "m.jsonl", Reflection, HashingEncoder()).records
+    assert (read.state, read.principles, read.used, read.outcomes, read.merged) == ("a", ("p",), 0, 0.0, 0)
+
+
+@pytest.mark.parametrize("encoder", [HashingEncoder(64), HashingEncoder(128, trigrams)])
+def test_a_memory_of_another_encoder_is_refused(tmp_path: Path, encoder: HashingEncoder) -> None:
+    critic_memory("a").save(tmp_path / "m.jsonl")
+    with pytest.raises(AgentError, match=r"m\.jsonl: made with the text encoder hashing-phrases-128 \(128 wide\)"):
+        Memory.load(tmp_path / "m.jsonl", CriticExample, encoder)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=20), st.lists(WORDS, max_size=6), st.integers(1, 5))
+def test_a_batch_is_answered_as_one_by_one(states: list[str], queries: list[str], k: int) -> None:
+    alone = [critic_memory(*states).nearest(query, k) for query in queries]
+    assert critic_memory(*states).nearest_batch(queries, k) == alone
+
+
+@given(st.lists(st.tuples(WORDS, st.integers(0, 3)), min_size=1, max_size=12), WORDS, st.integers(1, 3))
+def test_weights_and_nearness_order_together(remembered: list[tuple[str, int]], query: str, k: int) -> None:
+    memory = Memory(CriticExample, HashingEncoder(), [CriticExample(s, float(v)) for s, v in remembered])
+    near = memory.nearest(query, memory.num_states)[: 8 * k]
+    rank = {m.state: (-max(1 + r.value for r in m.records) / (1 + m.distance), n) for n, m in enumerate(near)}
+    found = memory.nearest(query, k, weight=lambda r: 1 + r.value)
+    assert [m.state for m in found] == sorted(rank, key=rank.__getitem__)[:k]
+    for match in found:
+        values = [r.value for r in match.records]
+        assert values == sorted(r.value for r in memory.of_state(match.state))
+    assert memory.nearest(query, k, weight=lambda _: 1.0) == memory.nearest(query, k)
+
+
+def test_a_record_is_replaced_in_place() -> None:
+    memory = critic_memory("a", "b", "a")
+    assert [r.value for r in memory.nearest("a", 1)[0].records] == [0.0, 2.0]
+    memory.replace(CriticExample("a", 0.0), CriticExample("a", 7.0))
+    assert [r.value for r in memory.nearest("a", 1)[0].records] == [7.0, 2.0]
+    assert [r.value for r in memory.records] == [7.0, 1.0, 2.0]
+    assert (memory.states, memory.of_state("z")) == (("a", "b"), ())
+    for old, new in (
+        (CriticExample("a", 0.0), CriticExample("a", 1.0)),
+        (CriticExample("b", 1.0), CriticExample("a", 1.0)),
+    ):
+        with pytest.raises(AgentError, match="add it instead"):
+            memory.replace(old, new)
+
+
+def test_embedding_in_pieces_makes_the_same_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = [f"{a}; {b}" for a in "abcdef" for b in "ghijkl"]
+    whole = critic_memory(*states).nearest("a; z", 9)
+    monkeypatch.setattr("bilp_agent.memory.store.EMBEDDED", 5)
+    assert critic_memory(*states).nearest("a; z", 9) == whole
