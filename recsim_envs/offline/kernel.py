@@ -67,32 +67,34 @@ def best(b: Any, order: Any, masks: Any, recent: Any, greedy: Any) -> None:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def allowed_weight(c: Any, b: Any, cumulative: Any, masks: Any) -> Any:
-    """The weight of all items that may be shown in the lane."""
-    if masks.shape[1] == 0:
-        return cumulative[c, cumulative.shape[1] - 1]
-    total = np.int64(0)
+def hide(b: Any, masks: Any, taken: Any) -> Any:
+    """Fill in the items that the lane may not show, ascending; how many they are."""
+    count = 0
     for item in range(masks.shape[1]):
-        if masks[b, item]:
-            total += weight(cumulative, c, item)
+        if masks[b, item] == 0:
+            taken[0, count] = item
+            count += 1
+    return count
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def allowed_weight(c: Any, count: Any, cumulative: Any, taken: Any) -> Any:
+    """The weight of all items but the first `count` of `taken`."""
+    total = cumulative[c, cumulative.shape[1] - 1]
+    for i in range(count):
+        total -= weight(cumulative, c, taken[0, i])
     return total
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def find(rank: Any, c: Any, b: Any, count: Any, cumulative: Any, masks: Any, taken: Any) -> Any:
+def find(rank: Any, c: Any, count: Any, cumulative: Any, taken: Any) -> Any:
     """The item in which the `rank`-th unit of weight lies; the first `count` of `taken` (ascending) are passed over."""
-    if masks.shape[1]:
-        for item in range(masks.shape[1]):
-            if masks[b, item] and not holds(taken, 0, count, item):
-                rank -= weight(cumulative, c, item)
-                if rank < 0:
-                    return item
     for i in range(count):
         if rank >= cumulative[c, taken[0, i]]:
             rank += weight(cumulative, c, taken[0, i])
     low, high = 0, cumulative.shape[1] - 1
     if cumulative[c, high] == high:  # all weights are 1
-        return rank
+        return min(rank, high - 1)  # it is beyond only where nothing is left
     while high - low > 1:
         middle = (low + high) >> 1
         if cumulative[c, middle] <= rank:
@@ -103,14 +105,19 @@ def find(rank: Any, c: Any, b: Any, count: Any, cumulative: Any, masks: Any, tak
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def draw(c: Any, b: Any, left: Any, cumulative: Any, masks: Any, key: Any, step: Any, actions: Any, taken: Any) -> None:
-    """Different items for the lane, each drawn in proportion to the weights of those left, which are `left` in all."""
+def draw(
+    c: Any, b: Any, left: Any, hidden: Any, cumulative: Any, key: Any, step: Any, actions: Any, taken: Any
+) -> None:
+    """Different items for the lane, each drawn in proportion to the weights of those left, which are `left` in all.
+
+    `taken` begins with the `hidden` ones that may not be shown; the items drawn join them.
+    """
     for slot in range(actions.shape[1]):
         rank = rng.below(max(left, 1), key, step, rng.POLICY, slot)
-        item = find(rank, c, b, slot, cumulative, masks, taken)
+        item = find(rank, c, hidden + slot, cumulative, taken)
         actions[b, slot] = item
         left -= weight(cumulative, c, item)
-        place = slot
+        place = hidden + slot
         while place and taken[0, place - 1] > item:
             taken[0, place] = taken[0, place - 1]
             place -= 1
@@ -151,20 +158,21 @@ def play(
     (B, k)), and updates the sessions' state. `cumulative` is int64 (C, n + 1), `order` int64 (1 or B, n), `masks`
     int8 (B, n) or (B, 0), `posterior` float64 (B, C) and `recent` int32 (B, m).
     """
-    taken, left = np.empty((1, actions.shape[1]), np.int64), np.zeros(len(epsilons), np.int64)
+    taken, left = np.empty((1, masks.shape[1] + actions.shape[1]), np.int64), np.zeros(len(epsilons), np.int64)
     joint = np.empty(len(epsilons))
     greedily = np.any(epsilons < 1.0)
     for b in range(len(running)):
         if not running[b]:
             continue
+        hidden = hide(b, masks, taken)
         for c in range(len(epsilons)):
-            left[c] = allowed_weight(c, b, cumulative, masks)
+            left[c] = allowed_weight(c, hidden, cumulative, taken)
         if greedily:
             best(b, order, masks, recent, greedy)
         if not given:
             c = components[b]
             if epsilons[c] == 1.0 or rng.uniform(keys[b], steps[b], rng.AGENT, COIN) < epsilons[c]:
-                draw(c, b, left[c], cumulative, masks, keys[b], steps[b], actions, taken)
+                draw(c, b, left[c], hidden, cumulative, keys[b], steps[b], actions, taken)
             else:
                 for slot in range(actions.shape[1]):
                     actions[b, slot] = greedy[b, slot]
