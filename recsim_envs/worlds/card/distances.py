@@ -119,6 +119,8 @@ def category_mix(
     `indptr` (items + 1,) and `ids` are the categories of items; a like counts in equal parts for those of its item.
     The largest `SHOWN_CATEGORIES` of the log are listed.
     """
+    if len(names) < 2:
+        return {"known": False, "why": "there is only one category, or none"}
     if not len(logged) or not len(simulated):
         return {"known": False, "why": "nothing is liked in the log, or nothing in simulated sessions"}
     owner = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))

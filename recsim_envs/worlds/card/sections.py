@@ -52,11 +52,11 @@ def _departure(world: World) -> str:
     if d.leave_by == "category":
         return (
             f"when a category of an item occurred more than {d.category_limit} times among the last {d.window} items, "
-            f"or its reward is below {d.r_min:g}; horizon {d.horizon}"
+            f"or its reward is below {d.r_min:g}; never at the first step; horizon {d.horizon}"
         )
     return (
         f"when an item lies nearer than {d.threshold:g} to one of the last {d.window}, or its reward is below "
-        f"{d.r_min:g}; horizon {d.horizon}"
+        f"{d.r_min:g}; never at the first step; horizon {d.horizon}"
     )
 
 

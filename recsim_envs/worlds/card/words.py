@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from recsim_envs.gap import RANKED_FROM
+from recsim_envs.gap import PLANNER, RANKED_FROM
 from recsim_envs.worlds.card.exposure import exposure_words
 from recsim_envs.worlds.card.heldout import MODEL, REWARDS
 
@@ -93,8 +93,8 @@ def _calibrated(card: Card) -> Iterator[Sentence]:
     error, raw = (predictors[n]["calibration_error"][0] for n in (name, MODEL))
     path, share = f"held_out.predictors.{name}.calibration_error", error / (high - low)
     measured = f"predicted and observed means differ by {error:.3f} on average, {share:.1%} of the range"
-    if error > raw:
-        measured += f"; {raw:.3f} before predictions were spread to the distribution of the log"
+    if error > raw and f"{error:.3f}" != f"{raw:.3f}":
+        measured += f"; {raw:.3f} before predictions were mapped to rewards"
     if share > MISCALIBRATED:
         yield Sentence("calibration", False, f"How satisfied one user is with one item: {measured}.", path)
     else:
@@ -160,11 +160,23 @@ def _planning(card: Card) -> Iterator[Sentence]:
             continue
         measured = f"the horizon gap is {_percent(found['gap'])}, between the planner and {found['best_myopic']}"
         if found["gap"][0] >= RANKED_FROM:
-            text = f"Testing whether an agent plans{condition}: {measured}."
+            text = f"Testing whether an agent plans{condition}: {measured}{_by_rule(found)}."
             yield Sentence("planning", True, text, f"{path}.gap")
         else:
             text = f"A test of planning{condition}: {measured}, below {RANKED_FROM:.0%}."
             yield Sentence("planning", False, text, f"{path}.gap")
+
+
+def _by_rule(found: Card) -> str:
+    """How near the best rule of thumb comes to the planner, so that nobody takes its return for foresight."""
+    rules = {name: score[0] for name, score in found["scores"].items() if name.startswith("rule-")}
+    planned = found["scores"][PLANNER][0]
+    if not rules or planned <= 0:
+        return ""
+    best = max(rules, key=rules.__getitem__)
+    return (
+        f"; {best}, which knows users and rules but does not search, earns {rules[best] / planned:.0%} of the planner"
+    )
 
 
 def _stable(card: Card) -> Iterator[Sentence]:

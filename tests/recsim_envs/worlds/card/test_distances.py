@@ -74,6 +74,8 @@ def test_a_like_counts_in_parts_for_the_categories_of_its_item():
     assert found["simulated"] == [0.0, 1.0]
     assert found["distance"] == 0.75
     assert not d.category_mix(np.zeros(0, int), np.array([2]), indptr, ids, ["a", "b"])["known"]
+    alone = d.category_mix(np.array([0]), np.array([0]), np.array([0, 1]), np.array([0]), ["(none)"])
+    assert alone == {"known": False, "why": "there is only one category, or none"}
 
 
 def test_lengths_are_cut_at_the_horizon():

@@ -92,6 +92,16 @@ def test_a_better_model_makes_no_better_predictions_where_the_world_pays_worse_o
     assert ("personal", "held_out.gains.bias_only.rmse") in said(card, "good_for")
 
 
+def test_a_test_of_planning_says_what_a_rule_of_thumb_earns():
+    card = changed("horizon.gap", [0.5, 0.4, 0.6])
+    card["horizon"]["scores"] |= {"rule-staying": [30.0, 29.0, 31.0], "planner": [40.0, 39.0, 41.0]}
+    told = {x["figure"]: x["text"] for x in words.verdict(card)["good_for"]}["horizon.gap"]
+    assert "the rule of thumb rule-staying earns 75% of the planner's return" in told
+    del card["horizon"]["scores"]["rule-staying"]
+    told = {x["figure"]: x["text"] for x in words.verdict(card)["good_for"]}["horizon.gap"]
+    assert "rule of thumb" not in told
+
+
 def test_a_ranking_that_is_undefined_is_no_stable_one():
     card = copy.deepcopy(made_card())
     row = card["sensitivity"]["settings"][1]
