@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
+import re
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from typing import Any
 
+from bilp_agent.llm.background import Background
 from bilp_agent.llm.base import Completion, Finish, Request, Usage, cut_at_stop
 from recsim_envs.errors import ConfigurationError, LanguageModelError
 
 TRANSIENT = frozenset({408, 409, 425, 429})  # and every 5xx
+REFUSED = frozenset({400, 413, 422})  # this one request is at fault: too long, or filtered
 LONGEST_WAIT = 60.0  # seconds; bounds both the back-off and what Retry-After may ask for
+LONGEST_TOKEN = 32  # characters a token, on average; a server that writes more has lost count of its tokens
+# How OpenAI, vLLM, llama.cpp and text-generation-inference say that a prompt is too long.
+_OVERFLOW = re.compile(
+    r"context.?(length|size|window)|maximum context|max_new_tokens|prompt is too long", re.IGNORECASE
+)
 
 
 class _TransientError(Exception):
@@ -25,15 +34,29 @@ class _TransientError(Exception):
         self.wait = wait
 
 
+class _TooLongError(Exception):
+    """The prompt does not fit the model's context."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Connection:
+    """What belongs to one event loop: the client, and the slots for requests in flight."""
+
+    client: Any
+    slots: asyncio.Semaphore
+
+
 class OpenAICompatibleModel:
     """A model behind an HTTP endpoint.
 
     model: its name there. base_url: the endpoint, for example "http://localhost:8000/v1"; None is the client's
     default. key_variable: environment variable that holds the key; the key itself is never stored, shown or
-    logged. concurrency: requests in flight. retries: further attempts after a time-out, a 408/409/425/429/5xx, a
-    broken or an empty answer. timeout: seconds an attempt may take. backoff: seconds before the second attempt;
-    doubles each time, with jitter.
+    logged. concurrency: requests in flight, over all threads that ask. retries: further attempts after a time-out,
+    a 408/409/425/429/5xx, a broken or an empty answer. timeout: seconds an attempt may take. backoff: seconds before
+    the second attempt; doubles each time, with jitter. Answers do not keep to `Request.choices`.
     """
+
+    constrains = False
 
     def __init__(
         self,
@@ -47,8 +70,8 @@ class OpenAICompatibleModel:
     ) -> None:
         if concurrency < 1 or retries < 0 or timeout <= 0:
             raise ConfigurationError("concurrency must be at least 1, retries at least 0 and timeout above 0")
-        self._openai = _import_client()
-        self._model, self._concurrency, self._retries, self._backoff = model, concurrency, retries, backoff
+        openai = self._openai = _import_client()
+        self._model, self._retries, self._timeout, self._backoff = model, retries, timeout, backoff
         key = os.environ.get(key_variable)
         if not key and base_url is None:
             raise LanguageModelError(
@@ -56,13 +79,14 @@ class OpenAICompatibleModel:
                 'endpoint as "openai:MODEL@URL"'
             )
         self._key_variable = key_variable
-        self._client = self._openai.OpenAI(
-            api_key=key or "none",
-            base_url=base_url,
-            timeout=timeout,
-            max_retries=0,  # retried and counted here
-        )
-        self._url = str(self._client.base_url)
+
+        def connect() -> _Connection:
+            # Retried and timed here: the client's own time-out starts anew with every byte that trickles in.
+            client = openai.AsyncOpenAI(api_key=key or "none", base_url=base_url, timeout=timeout, max_retries=0)
+            return _Connection(client, asyncio.Semaphore(concurrency))
+
+        self._url = str(connect().client.base_url)
+        self._background = Background(connect, lambda connection: connection.client.close())
 
     @property
     def name(self) -> str:
@@ -73,8 +97,7 @@ class OpenAICompatibleModel:
         """Answer a batch, `concurrency` at a time. Raises `LanguageModelError` if not one could be answered."""
         if not requests:
             return []
-        with ThreadPoolExecutor(min(self._concurrency, len(requests))) as pool:
-            answers = list(pool.map(self._answer, requests))
+        answers = self._background.run(lambda connection: self._answer_all(connection, requests))
         if all(answer.finish == "fault" for answer in answers):
             raise LanguageModelError(
                 f"{self.name} answered none of {len(answers)} requests ({answers[0].fault}); check that the endpoint "
@@ -82,43 +105,69 @@ class OpenAICompatibleModel:
             )
         return answers
 
-    def _answer(self, request: Request) -> Completion:
-        """One request with its retries."""
+    async def _answer_all(self, connection: _Connection, requests: Sequence[Request]) -> list[Completion]:
+        """All at once, in order; what fails for good takes the rest of the batch with it."""
+        tasks = [asyncio.ensure_future(self._answer(connection, request)) for request in requests]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _answer(self, connection: _Connection, request: Request) -> Completion:
+        """One request in its slot, shortened by its optional passages until it fits."""
+        async with connection.slots:
+            for dropped in range(len(request.optional) + 1):
+                try:
+                    return replace(await self._persist(connection.client, request, dropped), dropped=dropped)
+                except _TooLongError as error:
+                    told = f"context overflow: {error}"
+        return Completion("", Usage(), "fault", told, dropped=dropped)
+
+    async def _persist(self, client: Any, request: Request, dropped: int) -> Completion:
+        """One prompt with its retries."""
         reason = ""
         for attempt in range(self._retries + 1):
             try:
-                return replace(self._attempt(request), retries=attempt)
+                return replace(await self._attempt(client, request, dropped), retries=attempt)
             except _TransientError as error:
                 reason = str(error)
                 if attempt < self._retries:
                     delay = self._backoff * 2**attempt * random.uniform(0.5, 1.0)  # spreads retries; changes no result
-                    time.sleep(min(max(delay, error.wait), LONGEST_WAIT))
+                    await asyncio.sleep(min(max(delay, error.wait), LONGEST_WAIT))
         fault = f"{reason}, {self._retries + 1} attempts"
         return Completion("", Usage(), "fault", fault, retries=self._retries)
 
-    def _attempt(self, request: Request) -> Completion:
+    async def _attempt(self, client: Any, request: Request, dropped: int) -> Completion:
         """One HTTP exchange. Raises `_TransientError` where another may help, `LanguageModelError` where none will."""
-        openai = self._openai
+        openai, asked = self._openai, client.chat.completions.create(**self._arguments(request, dropped))
         try:
-            response = self._client.chat.completions.create(**self._arguments(request))
-            return _read(response, request)
-        except openai.APITimeoutError as error:
+            return _read(await asyncio.wait_for(asked, self._timeout), request)
+        except (openai.APITimeoutError, asyncio.TimeoutError) as error:
             raise _TransientError("timed out") from error
         except openai.APIConnectionError as error:
             raise _TransientError(f"cannot connect to {self._url}") from error
         except openai.APIStatusError as error:
-            if error.status_code in TRANSIENT or error.status_code >= 500:
-                raise _TransientError(f"status {error.status_code}", _retry_after(error)) from error
-            if error.status_code in (400, 413, 422):  # this one request is at fault: too long, or filtered
-                return Completion("", Usage(), "fault", f"status {error.status_code}: {_message(error)}")
-            raise self._permanent(error) from error
+            return self._refused(error)
         except (ValueError, AttributeError, TypeError, KeyError, IndexError, openai.APIError) as error:
             raise _TransientError(f"malformed answer ({type(error).__name__})") from error
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
+    def _refused(self, error: Any) -> Completion:
+        """What a status means: another attempt, a shorter prompt, a fault of this request, or the end of the run."""
+        told = f"status {error.status_code}: {_message(error)}"
+        if error.status_code in TRANSIENT or error.status_code >= 500:
+            raise _TransientError(f"status {error.status_code}", _retry_after(error)) from error
+        if error.status_code in REFUSED and _OVERFLOW.search(f"{error.code} {error.type} {error.message}"):
+            raise _TooLongError(told) from error
+        if error.status_code in REFUSED:
+            return Completion("", Usage(), "fault", told)
+        raise self._permanent(error) from error
+
+    def _arguments(self, request: Request, dropped: int) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self._model,
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "messages": [{"role": m.role, "content": m.content} for m in request.shortened(dropped)],
             "max_tokens": request.max_tokens,
             "temperature": request.temperature,
         }
@@ -143,26 +192,37 @@ def _read(response: Any, request: Request) -> Completion:
     text = choice.message.content
     if not isinstance(text, str) or not text.strip():
         raise _TransientError("empty answer")
-    finish: Finish = "length" if choice.finish_reason == "length" else "stop"
-    return Completion(cut_at_stop(text, request.stop).strip(), _usage(usage), finish)
+    longest = LONGEST_TOKEN * request.max_tokens
+    finish: Finish = "length" if choice.finish_reason == "length" or len(text) > longest else "stop"
+    return Completion(cut_at_stop(text[:longest], request.stop).strip(), _usage(usage), finish)
 
 
 def _usage(usage: Any) -> Usage:
     """Token counts where the endpoint reports them, None where it does not."""
-    if usage is None:
-        return Usage()
     details = getattr(usage, "prompt_tokens_details", None)
     return Usage(
-        getattr(usage, "prompt_tokens", None),
-        getattr(details, "cached_tokens", None),
-        getattr(usage, "completion_tokens", None),
+        _count(usage, "prompt_tokens"),
+        _count(details, "cached_tokens"),
+        _count(usage, "completion_tokens"),
     )
 
 
+def _count(record: Any, name: str) -> int | None:
+    """A natural number; whatever else an endpoint may report is no measurement."""
+    value = getattr(record, name, None)
+    return value if type(value) is int and value >= 0 else None
+
+
 def _retry_after(error: Any) -> float:
+    """Seconds that the server asks to wait for, as a number or until a date; 0 if it does not say."""
+    asked = error.response.headers.get("retry-after", "0")
     try:
-        return max(float(error.response.headers.get("retry-after", 0)), 0.0)
-    except ValueError:  # the header may hold a date
+        return max(float(asked), 0.0)
+    except ValueError:
+        pass
+    try:
+        return max(parsedate_to_datetime(asked).timestamp() - time.time(), 0.0)
+    except (ValueError, TypeError):
         return 0.0
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import gc
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,77 +25,15 @@ from bilp_agent.llm.registry import load_model
 from bilp_agent.llm.scripted import ScriptedModel
 from recsim_envs.errors import ConfigurationError, LanguageModelError
 from tests.bilp_agent.fakes import Door, kind_world, play
-
-KEY = "sk-not-a-real-key-0123456789"
-Reply = tuple[int, dict[str, str], bytes]
-
-
-def good(text: str = "fine", **usage: Any) -> Reply:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-    return 200, {}, json.dumps(body | ({"usage": usage} if usage else {})).encode()
-
-
-def status(code: int, **headers: str) -> Reply:
-    return code, headers, json.dumps({"error": {"message": f"no, {KEY}", "type": "t"}}).encode()
-
-
-class Server:
-    """Answers with the given replies, the last one for ever; a callable is asked with the request's body."""
-
-    def __init__(self) -> None:
-        self.replies: list[Reply | Callable[[dict[str, Any]], Reply]] = []
-        self.bodies: list[dict[str, Any]] = []
-        self.keys: set[str | None] = set()
-        self.busy = self.most_busy = 0
-        self._lock = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            wbufsize = -1  # one packet an answer, not one a header
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                outer.answer(self)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
-        with self._lock:
-            self.bodies.append(body)
-            self.keys.add(handler.headers["Authorization"])
-            reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-            self.busy += 1
-            self.most_busy = max(self.most_busy, self.busy)
-        code, headers, content = reply(body) if callable(reply) else reply
-        with self._lock:
-            self.busy -= 1
-        try:
-            handler.send_response(code)
-            for name, value in {"Content-Type": "application/json", **headers}.items():
-                handler.send_header(name.replace("_", "-"), value)
-            handler.send_header("Content-Length", str(len(content)))
-            handler.end_headers()
-            handler.wfile.write(content)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the client had given up
+from tests.bilp_agent.llm.servers import KEY, Reply, Server, good, served, status
+from tests.bilp_agent.llm.tiny import save_tiny_llama
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    made = Server()
-    thread = threading.Thread(target=made.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    made.http.shutdown()
-    thread.join()
-    made.http.server_close()
+    with served() as made:
+        yield made
 
 
 def model(server: Server, **options: Any) -> OpenAICompatibleModel:
@@ -150,6 +93,13 @@ def test_answers_keep_their_order_and_concurrency_is_bounded(server: Server) -> 
         (200, {}, b'{"choices": [{"message": {"content": null}, "finish_reason": "stop"}]}'),
         (200, {"Content_Type": "text/html"}, b"<html>a proxy says hello</html>"),
         good("   "),
+        (200, {"Content_Length": "500"}, b'{"choices": [{"mess'),
+        (200, {"Transfer_Encoding": "chunked"}, b'10\r\n{"choices": [{"m\r\nff\r\nhalf a'),
+        (200, {}, b'{"choices": [{"message": {"content": ["a"]}, "finish_reason": "stop"}]}'),
+        (200, {}, b'{"choices": [{"message": "fine", "finish_reason": "stop"}]}'),
+        (200, {}, b'{"choices": "fine"}'),
+        (200, {}, b'{"answer": "fine"}'),
+        (200, {}, b"\xff\xfe\x00"),
     ],
 )
 def test_a_passing_fault_is_retried(server: Server, bad: Reply) -> None:
@@ -163,6 +113,50 @@ def test_the_servers_wish_to_wait_is_granted(server: Server) -> None:
     start = time.monotonic()
     model(server).generate([ask()])
     assert time.monotonic() - start >= 0.3
+
+
+def test_a_wish_to_wait_may_be_a_date(server: Server) -> None:
+    soon = formatdate(time.time() + 1.6, usegmt=True)  # whole seconds: at least 0.6 from now
+    server.replies = [status(429, Retry_After=soon), good()]
+    start = time.monotonic()
+    model(server).generate([ask()])
+    assert time.monotonic() - start >= 0.4
+
+
+def test_a_text_without_end_is_cut(server: Server) -> None:
+    server.replies = [good("x" * 100_000)]
+    answer = model(server).generate([ask(max_tokens=10)])[0]
+    assert (len(answer.text), answer.finish) == (320, "length")
+
+
+def test_counts_that_are_none_are_not_measured(server: Server) -> None:
+    server.replies = [good(prompt_tokens="nine", completion_tokens=-1, total_tokens=None,
+                           prompt_tokens_details={"cached_tokens": 1.5})]  # fmt: skip
+    assert model(server).generate([ask()])[0].usage == Usage(None, None, None)
+    server.replies = [good(prompt_tokens=5)]
+    assert model(server).generate([ask()])[0].usage == Usage(5, None, None)
+
+
+def overflow(body: dict[str, Any]) -> Reply:
+    """A model whose context holds 20 characters, in the words of three servers."""
+    if sum(len(m["content"]) for m in body["messages"]) <= 20:
+        return good(body["messages"][1]["content"])
+    said = {
+        "a": {"message": "Please reduce the length of the messages.", "code": "context_length_exceeded"},
+        "b": {"message": "This model's maximum context length is 20 tokens.", "code": 400},
+        "c": {"message": "the request exceeds the available context size", "type": "exceed_context_size_error"},
+    }[body["messages"][1]["content"][0]]
+    return 400, {}, json.dumps({"error": said}).encode()
+
+
+@pytest.mark.parametrize("server_of", ["a", "b", "c"])
+def test_a_prompt_that_is_too_long_is_shortened_by_its_priorities(server: Server, server_of: str) -> None:
+    server.replies = [overflow]
+    request = ask(f"{server_of} keep this |least||less||most|", optional=("|least|", "|less|", "|most|"))
+    fits, lost = model(server).generate([request, ask(f"{server_of} " + "y" * 30 + "z", optional=("z",))])
+    assert (fits.text, fits.dropped, fits.retries) == (f"{server_of} keep this |most|", 2, 0)
+    assert (lost.text, lost.finish, lost.dropped) == ("", "fault", 1)
+    assert (lost.fault or "").startswith("context overflow: status 400")
 
 
 def test_one_lasting_fault_does_not_take_the_batch_with_it(server: Server) -> None:
@@ -198,6 +192,67 @@ def test_a_slow_server_times_out(server: Server) -> None:
     server.replies = [slow]
     with pytest.raises(LanguageModelError, match="timed out, 1 attempts"):
         model(server, timeout=0.1, retries=0).generate([ask()])
+
+
+def test_bytes_that_trickle_in_time_out(server: Server) -> None:
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(40):
+                handler.wfile.write(b" ")
+                handler.wfile.flush()
+                time.sleep(0.05)
+
+    server.answer = drip  # type: ignore[method-assign]
+    start = time.monotonic()
+    with pytest.raises(LanguageModelError, match="timed out, 1 attempts"):
+        model(server, timeout=0.3, retries=0).generate([ask()])
+    assert time.monotonic() - start < 1.5
+
+
+def test_a_wrong_key_ends_what_else_is_under_way(server: Server) -> None:
+    def reply(body: dict[str, Any]) -> Reply:
+        if body["messages"][1]["content"] == "0":
+            return status(401)
+        time.sleep(0.2)
+        return good()
+
+    server.replies = [reply]
+    with pytest.raises(LanguageModelError, match="status 401"):
+        model(server, concurrency=2).generate([ask(str(i)) for i in range(40)])
+    time.sleep(0.3)
+    assert len(server.bodies) < 6
+
+
+def test_threads_and_other_loops_may_ask_at_once(server: Server) -> None:
+    def echo(body: dict[str, Any]) -> Reply:
+        time.sleep(0.02)
+        return good(body["messages"][1]["content"])
+
+    server.replies = [echo]
+    made = model(server, concurrency=3)
+
+    async def inside() -> str:
+        return made.generate([ask("loop")])[0].text
+
+    with ThreadPoolExecutor(8) as pool:
+        texts = list(pool.map(lambda i: made.generate([ask(f"{i}")])[0].text, range(8)))
+    assert texts == [str(i) for i in range(8)]
+    assert server.most_busy <= 3
+    assert asyncio.run(inside()) == "loop"
+
+
+def test_a_model_that_is_let_go_leaves_no_thread(server: Server) -> None:
+    server.replies = [good()]
+    made = model(server)
+    made.generate([ask()])
+    assert any(t.name == "longrec-llm" for t in threading.enumerate())
+    del made
+    gc.collect()
+    assert not any(t.name == "longrec-llm" for t in threading.enumerate())
 
 
 @pytest.mark.parametrize(
@@ -252,3 +307,33 @@ def test_the_whole_agent_over_http_equals_the_agent_in_process(server: Server, t
     assert (usage["input_tokens"], usage["output_tokens"]) == (5 * usage["calls"], 2 * usage["calls"])
     agent.save(tmp_path)
     assert all(KEY not in file.read_text("utf-8") for file in tmp_path.iterdir())
+
+
+def test_a_language_model_behind_a_real_server_equals_itself(server: Server, tmp_path: Path) -> None:
+    """The tiny Llama served over HTTP: words, token counts, stop strings, seeds and the limits of its context."""
+    save_tiny_llama(tmp_path)
+    behind, lock = load_model(f"hf:{tmp_path}", device="cpu"), threading.Lock()
+
+    def serve(body: dict[str, Any]) -> Reply:
+        messages = tuple(Message(m["role"], m["content"]) for m in body["messages"])
+        request = Request(
+            messages, body["max_tokens"], body["temperature"], tuple(body.get("stop", ())), body.get("seed")
+        )
+        with lock:
+            answer = behind.generate([request])[0]
+        if answer.finish == "fault":
+            return 400, {}, json.dumps({"error": {"message": answer.fault, "code": "context_length_exceeded"}}).encode()
+        return good(answer.text, answer.finish, prompt_tokens=answer.usage.input, completion_tokens=answer.usage.output,
+                    prompt_tokens_details={"cached_tokens": answer.usage.cached})  # fmt: skip
+
+    server.replies = [serve]
+    requests = [
+        ask("hello", max_tokens=12),
+        ask("hello", max_tokens=12, temperature=1.0, seed=3),
+        ask("a" * 100 + "b" * 150, max_tokens=12, optional=("b" * 150,)),
+        ask("a" * 300, max_tokens=12),
+    ]
+    over, direct = model(server).generate(requests), behind.generate(requests)
+    assert [(a.text, a.finish, a.dropped) for a in over] == [(a.text, a.finish, a.dropped) for a in direct]
+    assert [a.usage for a in over[:3]] == [a.usage for a in direct[:3]]
+    assert over[3].fault is not None
