@@ -49,12 +49,20 @@ def fit_all(ready: Prepared, how: BuildOptions, folder: Path, progress: Progress
     sizes = ModelSizes(ready.num_users, ready.num_items, indptr, ids, int(ids.max()) + 1)
     train, valid = ready.rows[ready.train], ready.rows[ready.valid]
     plan = Training(rank=how.rank, epochs=how.epochs, device=how.device)
-    span, found = value_range(ready.rows), {}
+    span, found, shown = value_range(ready.rows), {}, _without_held_out(ready)
     for name in dict.fromkeys([how.model, *REFERENCES, *how.compare]):
         model = fit_model(name, train, valid, sizes, plan, how.seed, progress, folder / name)
-        knots = fit_map(how.calibration, model.predict_rows(ready.rows, ready.valid), valid.values)
+        knots = fit_map(how.calibration, model.predict_rows(*shown), valid.values)
         found[name] = Fitted(model.after(ready.rows), knots, span)
     return found
+
+
+def _without_held_out(ready: Prepared) -> tuple[Interactions, NDArray[np.int64]]:
+    """Rows among which those that are held out cannot be read, and which of them validate."""
+    if ready.by_time:  # what is held out comes after
+        return ready.rows, ready.valid
+    known = np.sort(np.concatenate([ready.train, ready.valid]))
+    return ready.rows[known], np.searchsorted(known, ready.valid)
 
 
 def predictions(
