@@ -25,6 +25,7 @@ READABLE = (1, 2)
 class Stored(Generic[R]):
     """What a file holds. encoder, dim: name of the encoder that it was made with, and its width (None in version 1)."""
 
+    kind: type[R]
     records: list[R]
     encoder: str
     dim: int | None
@@ -70,7 +71,8 @@ def read_records(path: Path, kind: type[R]) -> Stored[R]:
     if len(lines) - 1 != promised:
         raise AgentError(f"{path}: holds {len(lines) - 1} of {promised} records; copy the folder again or train again")
     hints, needed = get_type_hints(kind), {f.name for f in fields(kind) if f.default is MISSING}
-    return Stored([_record(path, n, line, kind, hints, needed) for n, line in enumerate(lines[1:], 2)], encoder, dim)
+    records = [_record(path, n, line, kind, hints, needed) for n, line in enumerate(lines[1:], 2)]
+    return Stored(kind, records, encoder, dim)
 
 
 def _record(path: Path, line_number: int, line: str, kind: type[R], hints: dict[str, Any], needed: set[str]) -> R:

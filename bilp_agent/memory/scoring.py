@@ -64,7 +64,10 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Score:
-    """How much better sessions went with a reflection than on average, in the outcome's unit, with a 95 % interval."""
+    """How much better sessions went with a reflection than on average, in the outcome's unit, with a 95 % interval.
+
+    The interval is infinite while fewer than two outcomes are known at all.
+    """
 
     value: float
     low: float
@@ -75,7 +78,7 @@ def score(reflection: Reflection, overall: Outcomes, prior: float = PRIOR) -> Sc
     """The shrunken mean outcome of the sessions that used a reflection, less the overall mean; see the module."""
     used = reflection.used
     value = (reflection.outcomes - used * overall.mean) / (used + prior)
-    half = NORMAL_95 * overall.spread / math.sqrt(used + prior)
+    half = NORMAL_95 * overall.spread / math.sqrt(used + prior) if overall.count > 1 else math.inf
     return Score(value, value - half, value + half)
 
 

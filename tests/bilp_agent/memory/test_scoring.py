@@ -64,6 +64,12 @@ def test_more_use_moves_the_score_and_narrows_the_interval() -> None:
     assert unused.high - unused.low > once.high - once.low > often.high - often.low > 0
 
 
+def test_without_outcomes_nothing_is_known() -> None:
+    for overall in (Outcomes(), Outcomes.of([3.0])):
+        found = score(reflection(), overall)
+        assert (found.value, found.low, found.high) == (0.0, -math.inf, math.inf)
+
+
 def test_the_score_covers_the_truth_as_often_as_it_says() -> None:
 
     draws = np.random.default_rng(0)

@@ -1,0 +1,104 @@
+"""The three memories of a saved agent as one folder, read without the agent and without its text encoder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bilp_agent.memory.compact import merge_records
+from bilp_agent.memory.files import Stored, read_records, write_atomically, write_records
+from bilp_agent.memory.records import ActorExample, CriticExample, R, Reflection
+from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.text.encoders import load_encoder
+
+FILES = {"planner": "planner.jsonl", "actor": "actor.jsonl", "critic": "critic.jsonl"}
+TRAINING = "training.json"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a folder holds. training: `training.json` of the agent. record: what `longrec train` wrote about it, or {}.
+
+    path: where the three files lie.
+    """
+
+    path: Path
+    planner: Stored[Reflection]
+    actor: Stored[ActorExample]
+    critic: Stored[CriticExample]
+    training: Mapping[str, Any]
+    record: Mapping[str, Any]
+
+
+def read_folder(folder: Path) -> Kept:
+    """Read a saved agent, or the folder that `longrec train` made and that holds it as `agent`.
+
+    Raises `AgentError` if there are no such memories, telling what is there, or if a file is unusable.
+    """
+    path = next((p for p in (folder, folder / "agent") if any((p / name).is_file() for name in FILES.values())), None)
+    if path is None:
+        raise AgentError(_nothing_in(folder))
+    missing = [name for name in FILES.values() if not (path / name).is_file()]
+    if missing:
+        raise AgentError(f"{path}: {', '.join(missing)} is missing; copy the folder again or train the agent again")
+    about = path.parent / TRAINING if path.name == "agent" else None
+    return Kept(
+        path,
+        read_records(path / FILES["planner"], Reflection),
+        read_records(path / FILES["actor"], ActorExample),
+        read_records(path / FILES["critic"], CriticExample),
+        _json(path / TRAINING),
+        _json(about) if about is not None and about.is_file() else {},
+    )
+
+
+def _nothing_in(folder: Path) -> str:
+    advice = "give a folder that `longrec train billp --env ENV --out DIR` made"
+    if not folder.is_dir():
+        return f"{folder} is no folder; {advice}"
+    about = folder / TRAINING
+    agent = _json(about).get("agent") if about.is_file() else None
+    if isinstance(agent, dict) and agent.get("name"):
+        return f"{folder} holds the agent {agent['name']!r}, which keeps no such memories; {advice}"
+    there = sorted(p.name for p in folder.iterdir())[:5]
+    told = f"it holds {', '.join(there)}" if there else "it is empty"
+    return f"{folder} holds no memories ({', '.join(FILES.values())}): {told}; {advice}"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise AgentError(f"{path}: cannot be read ({error}); copy the folder again or train the agent again") from error
+    if not isinstance(found, dict):
+        raise AgentError(f"{path}: holds no JSON object; copy the folder again or train the agent again")
+    return found
+
+
+def merge_folders(first: Path, second: Path, out: Path) -> Kept:
+    """Write what two saved agents remember as one saved agent to the new folder `out`; see `merge_records`.
+
+    Raises `AgentError` if one is unusable or their text encoders differ, `ConfigurationError` if `out` exists.
+    """
+    if out.exists():
+        raise ConfigurationError(f"{out} exists; choose a new folder")
+    a, b = read_folder(first), read_folder(second)
+    merged = {FILES[role]: _merged(a.path, b.path, getattr(a, role), getattr(b, role)) for role in FILES}
+    for name, (kind, stored, dim) in merged.items():
+        write_records(out / name, kind, stored.records, stored.encoder, dim)
+    sources = [{"folder": str(kept.path), "training": kept.training} for kept in (a, b)]
+    write_atomically(out / TRAINING, json.dumps({"merged": sources}, indent=1) + "\n")
+    return read_folder(out)
+
+
+def _merged(here: Path, there: Path, a: Stored[R], b: Stored[R]) -> tuple[type[R], Stored[R], int]:
+    if a.encoder != b.encoder:
+        raise AgentError(
+            f"{here} was made with the text encoder {a.encoder}, {there} with {b.encoder}; only memories of one "
+            "encoder can be merged"
+        )
+    dim = a.dim or b.dim or load_encoder(a.encoder).dim  # files of version 1 do not tell it
+    return a.kind, Stored(a.kind, merge_records(a.records, b.records), a.encoder, dim), dim
