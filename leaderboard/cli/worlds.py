@@ -101,6 +101,11 @@ def build(
     from recsim_envs.worlds.registry import register_world
 
     name = _name(env_id, out)
+    about_files = {"--items": items, "--columns": columns, "--encoding": encoding}
+    if source is not None and (useless := [option for option, value in about_files.items() if value]):
+        raise typer.BadParameter(f"{', '.join(useless)} belong to --ratings; a --source knows its files")
+    if raw_dir is not None and source is None:
+        raise typer.BadParameter("--raw-dir belongs to --source")
     if ratings is not None and source is None:
         read, facts = _files(ratings, items, columns or [], yes, encoding, max_bad_share)
     elif source is not None and ratings is None:

@@ -129,6 +129,21 @@ def test_errors_are_one_line(longrec, arguments, text, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--source", "coat", "--items", "i.csv", "--columns", "user=u"), "--items, --columns belong to --ratings"),
+        (("--ratings", "r.csv", "--raw-dir", "."), "--raw-dir belongs to --source"),
+        (("--source", "coat", "--ratings", "r.csv"), "pass either --ratings FILE or --source NAME"),
+        ((), "pass either --ratings FILE or --source NAME"),
+    ],
+)
+def test_a_world_is_made_of_files_or_of_a_source(longrec, arguments, text):
+    done = longrec("world", "build", "--out", "w", *arguments)
+    assert done.returncode == 2
+    assert text in " ".join(done.stderr.replace("│", " ").split())
+
+
 def test_from_evaluation_to_board(longrec, world_path, tmp_path):
     """What a user does, one command after the other, on a tiny world; each given twice where it resumes."""
     options = ("--env", ENV, "-o", f"world={world_path}", "--episodes", 8, "--workers", 1, "--json")

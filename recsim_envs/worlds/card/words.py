@@ -174,9 +174,7 @@ def _by_rule(found: Card) -> str:
     if not rules or planned <= 0:
         return ""
     best = max(rules, key=rules.__getitem__)
-    return (
-        f"; {best}, which knows users and rules but does not search, earns {rules[best] / planned:.0%} of the planner"
-    )
+    return f"; the rule of thumb {best} earns {rules[best] / planned:.0%} of the planner's return"
 
 
 def _stable(card: Card) -> Iterator[Sentence]:

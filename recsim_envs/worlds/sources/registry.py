@@ -23,6 +23,6 @@ def find_source(name: str) -> Source:
     found = SOURCES.get(name.lower())
     if found is None:
         near = difflib.get_close_matches(name.lower(), SOURCES, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise ConfigurationError(f"there is no data set {name!r}; {hint}There are {', '.join(SOURCES)}")
+        hint = f"did you mean {near[0]}? There are" if near else "there are"
+        raise ConfigurationError(f"there is no data set {name!r}; {hint} {', '.join(SOURCES)}")
     return found
