@@ -55,10 +55,11 @@ def verify(path: Path) -> Replayed:
     simulators = _simulators(path, submission)
     trace = _read(path, submission, simulators)
     _check_quota(path, submission, trace)
-    outcomes, start = [], 0
-    for n, simulator in enumerate(simulators):
-        stop = start + submission.suite.tasks[n].episodes * len(submission.suite.training_seeds)
-        outcomes.append(_replay_task(submission, n, simulator, trace.of(slice(start, stop))))
+    suite, outcomes, start = submission.suite, [], 0
+    for task, simulator in zip(suite.tasks, simulators, strict=True):
+        stop = start + task.episodes * len(suite.training_seeds)
+        promised = seeds.episode_seeds(suite.name, task.env_id, task.episodes)
+        outcomes.append(replay_episodes(task, promised, simulator, trace.of(slice(start, stop))))
         start = stop
     if file_sha256(path / "traces.parquet") != submission.traces_sha256:
         raise SubmissionError(
@@ -173,11 +174,13 @@ class _Faults:
         return f"slate {slate[:_SHOWN]}{more}"
 
 
-def _replay_task(submission: Submission, number: int, simulator: Simulator, trace: Trace) -> Outcomes:
-    suite, task = submission.suite, submission.suite.tasks[number]
-    faults, repeats = _Faults(simulator.task, trace), len(suite.training_seeds)
-    promised = np.tile(seeds.episode_seeds(suite.name, task.env_id, task.episodes), repeats)
-    if (wrong := trace.episode_seed != promised).any():
+def replay_episodes(task: Task, promised: NDArray[np.uint64], simulator: Simulator, trace: Trace) -> Outcomes:
+    """Replay the episodes of one task under one or more training seeds, which all meet the seeds `promised` (E,).
+
+    Raises `ReplayMismatchError` where the trace is not what the simulator does.
+    """
+    faults, repeats = _Faults(simulator.task, trace), len(trace) // task.episodes
+    if (wrong := trace.episode_seed != np.tile(promised, repeats)).any():
         faults.fail(int(wrong.argmax()), None, "its seed is not the one that the suite derives")
     _check_steps(faults, simulator.task, trace)
     width = simulator.task.slate_size or 1

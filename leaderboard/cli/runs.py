@@ -96,6 +96,20 @@ def train(
     episodes: Annotated[int | None, typer.Option(min=1, help="Budget in sessions that end.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Budget in steps. Default: 100 episodes.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Training seed.")] = 0,
+    curve: Annotated[
+        bool,
+        typer.Option("--curve", help="Play the same unseen users after more and more training; goes on if killed."),
+    ] = False,
+    curve_at: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,...", help="With --curve: budgets. Default: 0,10,25,50,100 up to --episodes."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, max=64, help="With --curve: training seeds, from --seed on. Default: 1.")
+    ] = None,
+    sessions: Annotated[
+        int | None, typer.Option(min=2, help="With --curve: test sessions a point and seed. Default: 200.")
+    ] = None,
     option: Options = None,
     param: Params = None,
     json: AsJson = False,
@@ -107,9 +121,18 @@ def train(
     from leaderboard.agents import parse_parameters
     from leaderboard.evaluate.learn import train_and_save
 
+    _check_curve(curve, steps, curve_at, seeds, sessions)
     if episodes is None and steps is None:
         episodes = 100
     parameters, options = parse_parameters(param or [], "agent parameter"), parse_parameters(option or [], "option")
+    if curve:
+        from leaderboard.cli.curves import train_curve
+
+        train_curve(
+            agent, parameters, env, options, out=out, episodes=episodes or 100, at=curve_at,
+            first_seed=seed, seeds=seeds or 1, sessions=sessions or 200, json=json,
+        )  # fmt: skip
+        return
     with Stages(quiet=json) as stages:
         record = train_and_save(
             agent, parameters, env, options, episodes=episodes, steps=steps, seed=seed, out=out,
@@ -120,6 +143,16 @@ def train(
     else:
         used = f"{record.spent.episodes} episodes, {record.spent.steps} steps, {record.seconds:g} s"
         say(f"trained on {used}; saved to {out}")
+
+
+def _check_curve(curve: bool, steps: int | None, curve_at: str | None, seeds: int | None, sessions: int | None) -> None:
+    """Raise `ConfigurationError` for options that do not go together."""
+    from recsim_envs.errors import ConfigurationError
+
+    if curve and steps is not None:
+        raise ConfigurationError("a learning curve counts training in episodes; give --episodes instead of --steps")
+    if not curve and not (curve_at is None and seeds is None and sessions is None):
+        raise ConfigurationError("--curve-at, --seeds and --sessions belong to --curve; add it")
 
 
 def _suite(name: str | None, env: str | None, episodes: int | None, option: list[str] | None) -> Suite:

@@ -17,6 +17,7 @@ from leaderboard.files import write_json
 from leaderboard.schema import AgentRecord, EnvId, Json, Seconds, SpentBudget, Stored, TrainingSeed, World
 from recsim_envs import make_simulator
 from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.spec import Agent
 from recsim_envs.worlds.storage import atomic_folder
 
 
@@ -55,8 +56,26 @@ def train_and_save(
         raise AgentError(f"agent {agent!r} has nothing to learn; evaluate it as it is")
     if out.exists():
         raise ConfigurationError(f"{out} exists; choose a new folder")
-    simulator = make_simulator(env_id, 1, split="train", **options)
     budget, built = SpentBudget(episodes=episodes, steps=steps), build_agent(agent, parameters)
+    training = train_agent(built, record, env_id, options, budget, seed, progress)
+    with atomic_folder(out) as scratch:
+        (scratch / "agent").mkdir()
+        guarded(built, "save", lambda: built.save(scratch / "agent"))
+        write_json(scratch / "training.json", training)
+    return training
+
+
+def train_agent(
+    agent: Agent,
+    record: AgentRecord,
+    env_id: str,
+    options: Mapping[str, Any],
+    budget: SpentBudget,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
+) -> TrainingRecord:
+    """Train a fresh agent within a budget on the train users, metered; the same seed meets the same users."""
+    simulator = make_simulator(env_id, 1, split="train", **options)
     envs = MeteredEnvs(
         env_id,
         options,
@@ -67,8 +86,8 @@ def train_and_save(
         progress=progress,
     )
     start = time.perf_counter()
-    guarded(built, "train", lambda: built.train(envs, seeds.agent_seed("train", env_id, seed)))
-    training = TrainingRecord(
+    guarded(agent, "train", lambda: agent.train(envs, seeds.agent_seed("train", env_id, seed)))
+    return TrainingRecord(
         agent=record,
         env_id=env_id,
         options=dict(options),
@@ -77,10 +96,5 @@ def train_and_save(
         budget=budget,
         spent=SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps),
         seconds=round(time.perf_counter() - start, 3),
-        facts=agent_facts(built),
+        facts=agent_facts(agent),
     )
-    with atomic_folder(out) as scratch:
-        (scratch / "agent").mkdir()
-        guarded(built, "save", lambda: built.save(scratch / "agent"))
-        write_json(scratch / "training.json", training)
-    return training

@@ -1,0 +1,1 @@
+"""Learning curves: how well an agent does on the same unseen users after more and more training."""
