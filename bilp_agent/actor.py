@@ -16,33 +16,47 @@ from recsim_envs.text.grounding import Allowed
 EXAMPLES_SHOWN = 4  # of each sign
 LIKED_SHOWN = 6
 CANDIDATES_SHOWN = 12  # liked ones included
+MEANS_SHOWN = 8
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What the Actor needs for one session: the plan, what may be shown, examples from like states, candidates."""
+    """What the Actor needs for one session: the plan, what may be shown, examples from like states, candidates.
+
+    notes: what the Critic makes of each candidate, in words; empty where it was not consulted.
+    """
 
     session: Session
     plan: Plan
     allowed: Allowed
     examples: tuple[Match[ActorExample], ...]
     candidates: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Actor:
-    """Names an item for a batch of sessions with one call to the language model."""
+    """Names items for a batch of sessions with one call to the language model.
 
-    def __init__(self, context: Context, asker: Asker) -> None:
-        self._context, self._asker = context, asker
-        self._system = context.system("actor")
+    choices: how many titles it may name, in order of preference. use_tools: whether it is told what the tools found.
+    """
 
-    def name(self, turns: Sequence[Turn], seeds: Sequence[int]) -> list[Answer[str]]:
-        """A title a session, still to be grounded. Falls back to the first candidate."""
-        prompts = [Prompt(self._system, self.prompt(t), seed) for t, seed in zip(turns, seeds, strict=True)]
+    def __init__(self, context: Context, asker: Asker, *, choices: int = 1, use_tools: bool = True) -> None:
+        self._context, self._asker, self._choices, self._use_tools = context, asker, choices, use_tools
+        self._system = context.system("actor", choices=choices)
+
+    def name(self, turns: Sequence[Turn], seeds: Sequence[int]) -> list[Answer[tuple[str, ...]]]:
+        """Titles a session, still to be grounded. Falls back to the first candidate."""
+        prompts = [self._prompt(turn, seed) for turn, seed in zip(turns, seeds, strict=True)]
         return self._asker.ask("actor", prompts, lambda _, text: self.parse(text), lambda i: self._first(turns[i]))
 
-    def _first(self, turn: Turn) -> str:
-        return self._context.text.title(turn.candidates[0]) if turn.candidates else ""
+    def _prompt(self, turn: Turn, seed: int) -> Prompt:
+        # A title that is asked for can be forced to be one of the candidates, where the backend is able to.
+        one = self._choices == 1 and self._use_tools
+        titles = dict.fromkeys(f'"{self._context.text.title(item)}"' for item in turn.candidates) if one else {}
+        return Prompt(self._system, self.prompt(turn), seed, tuple(titles), "Item" if titles else "")
+
+    def _first(self, turn: Turn) -> tuple[str, ...]:
+        return (self._context.text.title(turn.candidates[0]),) if turn.candidates else ("",)
 
     def candidates(self, session: Session, plan: Plan, allowed: Allowed) -> tuple[int, ...]:
         """Allowed items that fit the plan: known and liked ones, then the best rated new ones of its categories."""
@@ -64,25 +78,29 @@ class Actor:
         """The user message: plan, user, session, experience, candidates."""
         context, session, tools = self._context, turn.session, self._context.tools
         encouraged, discouraged = self._judged(turn)
+        notes = turn.notes or ("",) * len(turn.candidates)
+        lines = [self._candidate(session, item, note) for item, note in zip(turn.candidates, notes, strict=True)]
         return context.user(
             "actor",
             session,
             plan=turn.plan,
             focus=context.categories(turn.plan.focus),
             avoid=context.categories(turn.plan.avoid),
-            means_before=context.means(tools.category_means(session.before)),
-            means_during=context.means(tools.category_means(session.during)),
+            use_tools=self._use_tools,
+            means_before=context.means(tools.category_means(session.before)[:MEANS_SHOWN]),
+            means_during=context.means(tools.category_means(session.during)[:MEANS_SHOWN]),
             gap=f"{session.mean_gap_to_rating:+.2f}",
             shown=context.recent(session),
             encouraged=encouraged,
             discouraged=discouraged,
-            candidates=[self._candidate(session, item) for item in turn.candidates],
+            candidates=lines if self._use_tools else [],
         )
 
-    def _candidate(self, session: Session, item: int) -> str:
+    def _candidate(self, session: Session, item: int, note: str) -> str:
         reward, since = session.known.get(item), session.steps_since(item)
         known = "new" if reward is None else f"reward {reward:g}"
-        return f"{self._context.text.line(item)} | {known}" + ("" if since is None else f", {since} steps ago")
+        ago = "" if since is None else f", {since} steps ago"
+        return f"{self._context.text.line(item)} | {known}{ago}" + (f" | {note}" if note else "")
 
     def _judged(self, turn: Turn) -> tuple[list[str], list[str]]:
         """Titles that did well and badly in like states: nearest state and newest record first, majority decides."""
@@ -96,10 +114,11 @@ class Actor:
         bad = [title(item) for item, sign in known.items() if sign < 0]
         return good[:EXAMPLES_SHOWN], bad[:EXAMPLES_SHOWN]
 
-    @staticmethod
-    def parse(answer: str) -> str:
-        """The title in the line "Item: ..."; raises `UnreadableAnswerError` if there is none."""
-        named = (field(answer, "Item") or "").split(" | ")[0].strip().strip('"').strip()
+    def parse(self, answer: str) -> tuple[str, ...]:
+        """The titles in the lines "Item: ...", as many as may be named; raises `UnreadableAnswerError` without any."""
+        told = (field(line, "Item") for line in answer.splitlines())
+        named = [t.split(" | ")[0].strip().strip('"').strip() for t in told if t]
+        named = [title for title in named if title]
         if not named:
             raise UnreadableAnswerError('the line "Item: ..." is missing')
-        return named
+        return tuple(named[: self._choices])

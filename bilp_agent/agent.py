@@ -1,4 +1,4 @@
-"""`BiLLPAgent`: the bi-level planner as an agent of the benchmark."""
+"""`BiLLPAgent`: the bi-level planner as an agent of the benchmark, and what `billp-plus` shares with it."""
 
 from __future__ import annotations
 
@@ -16,64 +16,39 @@ from bilp_agent.asking import Asker
 from bilp_agent.learn import Learner, request_seeds
 from bilp_agent.llm import LanguageModel, load_model
 from bilp_agent.memory import write_atomically
-from bilp_agent.mind import Memories, Mind, Settings
+from bilp_agent.mind import Memories, Mind
 from bilp_agent.quality import critic_quality
 from bilp_agent.session import KEYS, Session, follow, open_session
+from bilp_agent.settings import Settings
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Feedback, Sessions, TaskSpec, TrainingEnvs
 from recsim_envs.text.encoder import HashingEncoder
 
 
-class BiLLPAgent(Agent):
-    """Bi-level LLM planner: learns from few sessions, by writing memories instead of changing weights.
-
-    A Planner reads reflections and writes a plan, an Actor carries it out with tools and judged examples, its
-    answer is grounded in the catalogue, a Critic values the state; when a training session ends a Reflector
-    writes why. After Shi et al., "Large Language Models are Learnable Planners for Long-Term Recommendation",
-    SIGIR 2024, with the published code's errors corrected (docs/agents/billp.md).
-
-    model, model_options, cache: the language model, its keyword arguments and the file of its answer cache, see
-        `bilp_agent.llm.load_model`. max_tokens, temperature: of every answer.
-    gamma: discount of the advantage. reflections: how many a session gets (K). neighbours: remembered states that
-        Actor and Critic are shown (k). window: past recommendations that prompts and states hold.
-    use_planner, use_reflector, use_actor_memory, use_critic: switches for ablations.
-    train_lanes: sessions side by side in training; part of the result, since they share what they learn.
-    """
+class PlanningAgent(Agent):
+    """What both configurations share: sessions, memories, books and files. Subclasses name the mind."""
 
     trains = True
 
     def __init__(
         self,
+        settings: Settings,
         *,
-        model: str = "scripted",
-        model_options: Mapping[str, Any] | None = None,
-        cache: str | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        gamma: float = 0.5,
-        reflections: int = 2,
-        neighbours: int = 3,
-        window: int = 10,
-        use_planner: bool = True,
-        use_reflector: bool = True,
-        use_actor_memory: bool = True,
-        use_critic: bool = True,
-        train_lanes: int = 10,
+        model: str,
+        model_options: Mapping[str, Any] | None,
+        cache: str | None,
+        max_tokens: int,
+        temperature: float,
+        train_lanes: int,
+        valued: HashingEncoder,
     ) -> None:
-        if not 0 <= gamma < 1:
-            raise ConfigurationError(f"gamma {gamma} must be at least 0 and below 1")
-        if min(reflections, neighbours) < 0 or min(window, train_lanes, max_tokens) < 1 or temperature < 0:
-            raise ConfigurationError(
-                "reflections, neighbours and temperature must be at least 0, window, train_lanes and max_tokens at "
-                "least 1"
-            )
-        self._settings = Settings(
-            gamma, reflections, neighbours, window, use_planner, use_reflector, use_actor_memory, use_critic
-        )
+        if min(train_lanes, max_tokens) < 1 or temperature < 0:
+            raise ConfigurationError("train_lanes and max_tokens must be at least 1, temperature at least 0")
+        self._settings = settings
         self._model_source = (model, cache, dict(model_options or {}))
         self._max_tokens, self._temperature, self._train_lanes = max_tokens, temperature, train_lanes
-        self._encoder = HashingEncoder()
-        self._memories = Memories.empty(self._encoder)
+        self._encoder, self._valued = HashingEncoder(), valued
+        self._memories = Memories.empty(self._encoder, valued)
         self._training: dict[str, Any] = {}
         self._model: LanguageModel | None = None
         self._mind: Mind | None = None
@@ -83,7 +58,7 @@ class BiLLPAgent(Agent):
 
     def train(self, envs: TrainingEnvs, seed: int) -> None:
         """Fill empty memories within the budget."""
-        self._memories = Memories.empty(self._encoder)
+        self._forget()
         mind = self._make_mind(envs.task)
         learner = Learner(mind, seed)
         learner.run(envs, self._train_lanes)
@@ -126,19 +101,26 @@ class BiLLPAgent(Agent):
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote. Raises `AgentError` naming the file if it is damaged or of another version."""
-        memories, file = Memories.load(path, self._encoder), path / "training.json"
+        memories, file = Memories.load(path, self._encoder, self._valued), path / "training.json"
         try:
             training = json.loads(file.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise AgentError(f"{file}: cannot be read ({error}); train the agent again") from error
         self._memories, self._training = memories, training
 
-    def _make_mind(self, task: TaskSpec) -> Mind:
-        _check(task)
+    def _forget(self) -> None:
+        """Empty what earlier training left."""
+        self._memories = Memories.empty(self._encoder, self._valued)
+
+    def _asker(self) -> Asker:
         if self._model is None:
             spec, cache, options = self._model_source
             self._model = load_model(spec, cache, **options)
-        return Mind(task, self._settings, self._memories, Asker(self._model, self._max_tokens, self._temperature))
+        return Asker(self._model, self._max_tokens, self._temperature)
+
+    def _make_mind(self, task: TaskSpec) -> Mind:
+        check_task(task)
+        return Mind(task, self._settings, self._memories, self._asker())
 
     def _ready(self) -> Mind:
         if self._mind is None:
@@ -155,7 +137,51 @@ class BiLLPAgent(Agent):
         return self._lanes[lane]
 
 
-def _check(task: TaskSpec) -> None:
+class BiLLPAgent(PlanningAgent):
+    """Bi-level LLM planner: learns from few sessions, by writing memories instead of changing weights.
+
+    A Planner reads reflections and writes a plan, an Actor carries it out with tools and judged examples, its
+    answer is grounded in the catalogue, a Critic values the state; when a training session ends a Reflector
+    writes why. After Shi et al., "Large Language Models are Learnable Planners for Long-Term Recommendation",
+    SIGIR 2024, with the published code's errors corrected (docs/agents/billp.md).
+
+    model, model_options, cache: the language model, its keyword arguments and the file of its answer cache, see
+        `bilp_agent.llm.load_model`. max_tokens, temperature: of every answer.
+    gamma, reflections, neighbours, window, use_*: see `bilp_agent.settings.Settings`.
+    train_lanes: sessions side by side in training; part of the result, since they share what they learn.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = "scripted",
+        model_options: Mapping[str, Any] | None = None,
+        cache: str | None = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        gamma: float = 0.5,
+        reflections: int = 2,
+        neighbours: int = 3,
+        window: int = 10,
+        use_planner: bool = True,
+        use_reflector: bool = True,
+        use_actor_memory: bool = True,
+        use_critic: bool = True,
+        use_tools: bool = True,
+        use_filter: bool = True,
+        train_lanes: int = 10,
+    ) -> None:
+        super().__init__(
+            Settings(
+                gamma, reflections, neighbours, window,
+                use_planner, use_reflector, use_actor_memory, use_critic, use_tools, use_filter,
+            ),
+            model=model, model_options=model_options, cache=cache,
+            max_tokens=max_tokens, temperature=temperature, train_lanes=train_lanes, valued=HashingEncoder(),
+        )  # fmt: skip
+
+
+def check_task(task: TaskSpec) -> None:
     """Raise `ConfigurationError` for a task that BiLLP has no words for."""
     missing = [key for key in KEYS if key not in task.observation_space.spaces]
     if missing or not isinstance(task.action_space, spaces.Discrete):

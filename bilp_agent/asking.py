@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
-from bilp_agent.llm.base import Completion, LanguageModel, Message, Request
+from bilp_agent.llm.base import Completion, LanguageModel, Message, Request, can_constrain
 from bilp_agent.llm.usage import UsageMeter
 from bilp_agent.prompts import render
 
@@ -21,11 +21,16 @@ class UnreadableAnswerError(ValueError):
 
 @dataclass(frozen=True)
 class Prompt:
-    """What one role is shown for one session."""
+    """What one role is shown for one session.
+
+    choices, line: texts that the line `line: ...` may end the answer with, where the backend can be held to them.
+    """
 
     system: str
     user: str
     seed: int = 0
+    choices: tuple[str, ...] = ()
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Asker:
         """
         if not prompts:
             return []
-        requests = [self._request((Message("system", p.system), Message("user", p.user)), p.seed) for p in prompts]
+        requests = [self._asked(prompt) for prompt in prompts]
         answers, reasons, texts = self._try(role, range(len(prompts)), requests, parse, "ok")
         unread = sorted(reasons)
         if unread:
@@ -90,6 +95,12 @@ class Asker:
                 self.faults[_kind(completion.fault) or f"{role}: {error}"] += 1
         return answers, reasons, texts
 
+    def _asked(self, prompt: Prompt) -> Request:
+        request = self._request((Message("system", prompt.system), Message("user", prompt.user)), prompt.seed)
+        if not prompt.choices or not can_constrain(self.model):
+            return request
+        return replace(request, choices=prompt.choices, choice_line=prompt.line)
+
     def _request(self, messages: tuple[Message, ...], seed: int) -> Request:
         chosen = seed if self.temperature > 0 else None
         return Request(messages, self.max_tokens, self.temperature, seed=chosen)
@@ -98,7 +109,7 @@ class Asker:
         """The same conversation, going on with what was wrong about the answer."""
         complaint = Message("user", render("repair", reason=reason))
         answered = (Message("assistant", text), complaint) if text else (complaint,)
-        return self._request(request.messages + answered, request.seed or 0)
+        return replace(request, messages=request.messages + answered)
 
     def report(self) -> dict[str, Any]:
         """JSON form: usage, and a role at a time the share of answers repaired and replaced by a fallback."""

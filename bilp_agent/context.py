@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bilp_agent.prompts import render, words
-from bilp_agent.session import Session, Shown, state_text
+from bilp_agent.session import Session, Shown
+from bilp_agent.states import coarse_text, titles_text
 from bilp_agent.tools import CategoryFact, Tools
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.catalogue import CatalogueText
@@ -15,17 +16,22 @@ from recsim_envs.text.catalogue import CatalogueText
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """A task as the roles see it. window: how many past recommendations a prompt shows and a state is made of."""
+    """A task as the roles see it.
+
+    window: how many past recommendations a prompt shows and a state is made of. coarse: whether states are described
+    abstractly, so that they recur, or by titles as in the paper.
+    """
 
     task: TaskSpec
     window: int
+    coarse: bool
     text: CatalogueText
     tools: Tools
 
     @classmethod
-    def of(cls, task: TaskSpec, window: int) -> Context:
+    def of(cls, task: TaskSpec, window: int, *, coarse: bool = False) -> Context:
         """The shared parts, made from a task."""
-        return cls(task, window, CatalogueText(task.catalogue), Tools(task.catalogue))
+        return cls(task, window, coarse, CatalogueText(task.catalogue), Tools(task.catalogue))
 
     def system(self, role: str, **values: Any) -> str:
         """The system message of a role: the same for every session, so that a prefix cache can keep it."""
@@ -33,9 +39,9 @@ class Context:
         facts = {"low": f"{low:g}", "high": f"{high:g}", "horizon": self.task.horizon}
         return render(f"{role}_system", **words(self.task.domain), **facts, **values)
 
-    def user(self, role: str, session: Session, **values: Any) -> str:
-        """The user message of a role about one session."""
-        facts = {"step": session.step + 1, "horizon": self.task.horizon}
+    def user(self, role: str, session: Session | None = None, **values: Any) -> str:
+        """The user message of a role about one session, or about none."""
+        facts = {"step": session.step + 1, "horizon": self.task.horizon} if session else {}
         return render(f"{role}_user", **words(self.task.domain), **facts, **values)
 
     def lines(self, entries: Iterable[Shown]) -> list[str]:
@@ -63,8 +69,11 @@ class Context:
         return "; ".join(f"{names[fact.category]} {fact.mean:.2f} ({fact.count})" for fact in facts) or "none"
 
     def state(self, session: Session) -> str:
-        """The abstract state of a session, the key of the Actor's and the Critic's memories."""
-        return state_text(session, self.text.category_names, self.task.horizon, self.window)
+        """The state of a session in words, the key of the Actor's memory, and of the Critic's in `billp`."""
+        if self.coarse:
+            return coarse_text(session, self.text.category_names, self.task.horizon, self.window)
+        recent = [*session.history[-self.window :], *session.shown[-self.window :]][-self.window :]
+        return titles_text([self.text.title(entry.item) for entry in recent])
 
     def profile(self, session: Session) -> str:
         """Who the user is, from before the session: the key of the Planner's memory. One phrase a category."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
 from bilp_agent.context import Context
 from bilp_agent.memory import CriticExample, Match
-from bilp_agent.session import Session
 from bilp_agent.text import field, number
 
 
@@ -51,18 +50,21 @@ class Critic:
         self._system = context.system("critic", gamma=f"{returns.gamma:g}", bound=f"{returns.bound:g}")
 
     def value(
-        self, sessions: Sequence[Session], examples: Sequence[Sequence[Match[CriticExample]]], seeds: Sequence[int]
+        self,
+        states: Sequence[str],
+        mean_rewards: Sequence[float],
+        examples: Sequence[Sequence[Match[CriticExample]]],
+        seeds: Sequence[int],
     ) -> list[Answer[float]]:
-        """The value of each session's present state. Falls back to the mean of the examples, else 0."""
-        prompts = [
-            Prompt(self._system, self.prompt(s, e), seed) for s, e, seed in zip(sessions, examples, seeds, strict=True)
-        ]
+        """The value of each state; falls back to the mean of the examples, else 0. mean_rewards: of its session."""
+        rows = zip(states, mean_rewards, examples, seeds, strict=True)
+        prompts = [Prompt(self._system, self.prompt(state, mean, e), seed) for state, mean, e, seed in rows]
         return self._asker.ask("critic", prompts, lambda _, text: self.parse(text), lambda i: _mean(examples[i]))
 
-    def prompt(self, session: Session, examples: Sequence[Match[CriticExample]]) -> str:
+    def prompt(self, state: str, mean_reward: float, examples: Sequence[Match[CriticExample]]) -> str:
         """The user message: like states and what they were worth, then the state to value."""
         lines = [f"{m.state} -> {_mean([m]):.2f} ({len(m.records)} times)" for m in examples]
-        return self._context.user("critic", session, examples=lines, state=session.state)
+        return self._context.user("critic", examples=lines, state=state, mean_reward=f"{mean_reward:.2f}")
 
     def parse(self, answer: str) -> float:
         """The number in the line "Value: ...", within the bound; raises `UnreadableAnswerError` if there is none."""

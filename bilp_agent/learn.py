@@ -18,9 +18,10 @@ from recsim_envs.spec import Batch, TrainingEnvs
 
 @dataclass(frozen=True)
 class Move:
-    """One recommendation whose advantage waits for the value of the next state."""
+    """One recommendation whose advantage waits for the value of the next state. valued: what `value` is about."""
 
     state: str
+    valued: str
     item: int
     value: float
     reward: float
@@ -57,7 +58,9 @@ class Learner:
             items = self._decide(observations, infos)
             observations, rewards, terminated, truncated, infos = vector.step(np.array(items, np.int64))
             for lane, session in enumerate(self._sessions):
-                self._waiting[lane] = Move(session.state, items[lane], session.value, float(rewards[lane]))
+                self._waiting[lane] = Move(
+                    session.state, session.valued, items[lane], session.value, float(rewards[lane])
+                )
             ended = np.flatnonzero(terminated | truncated).tolist()
             if ended:
                 self._finish(ended, terminated, infos["final_obs"])
@@ -96,14 +99,14 @@ class Learner:
             good, size = returns.encouraged(*outcome), returns.advantage(*outcome)
             memories.actor.add(ActorExample(move.state, move.item, good, size))
         if settings.use_critic:
-            memories.critic.add(CriticExample(move.state, returns.target(move.reward, next_value, left)))
+            self._mind.remember(CriticExample(move.valued, returns.target(move.reward, next_value, left)))
 
     def _finish(self, ended: list[int], terminated: NDArray[np.bool_], final: Batch) -> None:
         """Label the last steps, put the sessions on the curve and reflect on them."""
         sessions = [self._sessions[lane] for lane in ended]
         for lane, session in zip(ended, sessions, strict=True):
             follow(session, final, lane)
-            session.state = self._mind.context.state(session)
+            self._mind.describe(session)
         # A session cut by the horizon could have gone on: what it would have been worth is the Critic's estimate.
         cut = [lane for lane in ended if not terminated[lane]]
         self._mind.judge([self._sessions[lane] for lane in cut], self._seeds(cut))
@@ -114,8 +117,8 @@ class Learner:
             reports.append(Ended(session, left, len(self.curve)))
             total = sum(entry.reward for entry in session.shown)
             self.curve.append(Finished(len(self.curve), len(session.shown) - left, total, left))
-        for reflection in self._mind.reflect(reports, self._seeds(ended)):
-            self._mind.memories.planner.add(reflection)
+            self._mind.study(reports[-1])
+        self._mind.reflect(reports, self._seeds(ended))
 
 
 def request_seeds(keys: NDArray[np.uint64], steps: NDArray[np.int64]) -> list[int]:

@@ -16,23 +16,10 @@ from bilp_agent.memory import ActorExample, CriticExample, Match, Memory, Reflec
 from bilp_agent.planner import Plan, Planner
 from bilp_agent.reflector import Ended, Reflector
 from bilp_agent.session import Session
+from bilp_agent.settings import Settings
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.encoder import Encoder
 from recsim_envs.text.grounding import Allowed, Grounding
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What of BiLLP is switched on, and its constants; see `BiLLPAgent`."""
-
-    gamma: float
-    reflections: int
-    neighbours: int
-    window: int
-    use_planner: bool
-    use_reflector: bool
-    use_actor_memory: bool
-    use_critic: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +31,9 @@ class Memories:
     critic: Memory[CriticExample]
 
     @classmethod
-    def empty(cls, encoder: Encoder) -> Memories:
-        """Nothing learned yet."""
-        return cls(Memory(Reflection, encoder), Memory(ActorExample, encoder), Memory(CriticExample, encoder))
+    def empty(cls, encoder: Encoder, valued: Encoder) -> Memories:
+        """Nothing learned yet. encoder: of profiles and states; valued: of the states that the Critic values."""
+        return cls(Memory(Reflection, encoder), Memory(ActorExample, encoder), Memory(CriticExample, valued))
 
     def save(self, folder: Path) -> None:
         """Write `planner.jsonl`, `actor.jsonl` and `critic.jsonl`."""
@@ -54,12 +41,12 @@ class Memories:
             memory.save(folder / f"{name}.jsonl")
 
     @classmethod
-    def load(cls, folder: Path, encoder: Encoder) -> Memories:
+    def load(cls, folder: Path, encoder: Encoder, valued: Encoder) -> Memories:
         """Read them. Raises `AgentError` naming the file and line if one is unusable."""
         return cls(
             Memory.load(folder / "planner.jsonl", Reflection, encoder),
             Memory.load(folder / "actor.jsonl", ActorExample, encoder),
-            Memory.load(folder / "critic.jsonl", CriticExample, encoder),
+            Memory.load(folder / "critic.jsonl", CriticExample, valued),
         )
 
     def sizes(self) -> dict[str, dict[str, int]]:
@@ -78,16 +65,24 @@ class Mind:
 
     def __init__(self, task: TaskSpec, settings: Settings, memories: Memories, asker: Asker) -> None:
         self.settings, self.memories, self.asker = settings, memories, asker
-        self.context = Context.of(task, settings.window)
+        self.context = self._make_context(task)
         largest = max(abs(bound) for bound in task.reward_range)
         self.returns = Returns(settings.gamma, largest)
-        self._planner, self._actor = Planner(self.context, asker), Actor(self.context, asker)
+        self._planner = Planner(self.context, asker)
+        self._actor = Actor(self.context, asker, choices=self._choices(), use_tools=settings.use_tools)
         self._critic = Critic(self.context, asker, self.returns)
         self._reflector = Reflector(self.context, asker)
         self._grounding = Grounding(self.context.text)
         self.grounded: Counter[str] = Counter()
         self.recalled: Counter[str] = Counter()
         self.decisions = 0
+
+    def _make_context(self, task: TaskSpec) -> Context:
+        return Context.of(task, self.settings.window)
+
+    def _choices(self) -> int:
+        """Titles that the Actor names."""
+        return 1
 
     def recall(self, session: Session) -> None:
         """Retrieve the reflections for a new session: those of the most similar users, nearest first."""
@@ -102,33 +97,46 @@ class Mind:
         """
         self.decisions += len(sessions)
         for session in sessions:
-            session.state = self.context.state(session)
+            self.describe(session)
         self._make_plans(sessions, seeds)
         turns = [self._turn(session, mask) for session, mask in zip(sessions, masks, strict=True)]
         names = self._actor.name(turns, seeds)
-        items = [self._ground(name.value, turn) for name, turn in zip(names, turns, strict=True)]
+        items = [self._ground(name.value[0], turn) for name, turn in zip(names, turns, strict=True)]
         self.judge(sessions, seeds)
         return items
+
+    def describe(self, session: Session) -> None:
+        """Put the present state into words: what Actor and Critic remember it by."""
+        session.state = session.valued = self.context.state(session)
 
     def _make_plans(self, sessions: Sequence[Session], seeds: Sequence[int]) -> None:
         if not self.settings.use_planner:
             return
         for session, answer in zip(sessions, self._planner.plan(sessions, seeds), strict=True):
-            session.plan = answer.value
+            session.plan, session.planned = answer.value, session.step
 
     def _turn(self, session: Session, mask: Any) -> Turn:
         plan = session.plan or Plan()
+        allowed = self._allowed(session, plan, mask)
+        candidates = self._actor.candidates(session, plan, allowed)
+        return Turn(session, plan, allowed, self._examples(session), candidates)
+
+    def _allowed(self, session: Session, plan: Plan, mask: Any) -> Allowed:
+        """What the protocol allows and, with the filter on, has rested as long as the plan demands."""
+        if not self.settings.use_filter:
+            return Allowed(mask=mask)
         blocked = (i for i in session.last_step if (session.steps_since(i) or 0) <= plan.repeat_after)
         allowed = Allowed(frozenset(blocked), mask)
-        if not allowed.any_item(self.context.task.catalogue.num_items):
-            self.grounded["plan relaxed"] += 1  # the plan forbids all that the protocol allows
-            allowed = Allowed(mask=mask)
-        candidates = self._actor.candidates(session, plan, allowed)
-        examples: tuple[Match[ActorExample], ...] = ()
-        if self.settings.use_actor_memory:
-            self.recalled["same" if session.state in self.memories.actor else "near"] += 1
-            examples = tuple(self.memories.actor.nearest(session.state, self.settings.neighbours))
-        return Turn(session, plan, allowed, examples, candidates)
+        if allowed.any_item(self.context.task.catalogue.num_items):
+            return allowed
+        self.grounded["plan relaxed"] += 1  # the plan forbids all that the protocol allows
+        return Allowed(mask=mask)
+
+    def _examples(self, session: Session) -> tuple[Match[ActorExample], ...]:
+        if not self.settings.use_actor_memory:
+            return ()
+        self.recalled["same" if session.state in self.memories.actor else "near"] += 1
+        return tuple(self.memories.actor.nearest(session.state, self.settings.neighbours))
 
     def _ground(self, name: str, turn: Turn) -> int:
         found = self._grounding.ground(name, turn.allowed, turn.candidates)
@@ -139,16 +147,27 @@ class Mind:
         """Let the Critic value the present state of each session; without a Critic every value is 0."""
         if not self.settings.use_critic:
             return
-        examples = [self.memories.critic.nearest(s.state, self.settings.neighbours) for s in sessions]
-        for session, answer in zip(sessions, self._critic.value(sessions, examples, seeds), strict=True):
+        states = [session.valued for session in sessions]
+        rewards = [session.mean_reward for session in sessions]
+        examples = [self.memories.critic.nearest(state, self.settings.neighbours) for state in states]
+        for session, answer in zip(sessions, self._critic.value(states, rewards, examples, seeds), strict=True):
             session.value = answer.value
 
-    def reflect(self, ended: Sequence[Ended], seeds: Sequence[int]) -> list[Reflection]:
-        """Reflections on finished sessions, without those that could not be read."""
-        if not self.settings.use_reflector:
-            return []
-        answers = self._reflector.reflect(ended, seeds)
-        return [answer.value for answer in answers if answer.value is not None]
+    def remember(self, record: CriticExample) -> None:
+        """Keep what a state turned out to be worth."""
+        self.memories.critic.add(record)
+
+    def study(self, ended: Ended) -> None:
+        """Take in the facts of a finished training session, before it is reflected on."""
+
+    def reflect(self, ended: Sequence[Ended], seeds: Sequence[int]) -> None:
+        """Remember reflections on finished sessions, but for those that could not be read."""
+        if self.settings.use_reflector:
+            answers = self._reflector.reflect(ended, seeds)
+            self._keep([answer.value for answer in answers if answer.value is not None])
+
+    def _keep(self, reflections: Sequence[Reflection]) -> None:
+        self.memories.planner.extend(reflections)
 
     def report(self) -> dict[str, Any]:
         """JSON form of what the language model was asked and how its answers were used."""

@@ -8,6 +8,8 @@ from typing import Literal
 
 from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
 from bilp_agent.context import Context
+from bilp_agent.hypotheses import Belief
+from bilp_agent.memory import Reflection
 from bilp_agent.session import Session
 from bilp_agent.text import field, number
 
@@ -34,11 +36,12 @@ class Plan:
 
 
 class Planner:
-    """Writes plans for a batch of sessions with one call to the language model."""
+    """Writes plans for a batch of sessions with one call to the language model. `beliefs` are told in every prompt."""
 
     def __init__(self, context: Context, asker: Asker) -> None:
         self._context, self._asker = context, asker
         self._system = context.system("planner")
+        self.beliefs: tuple[Belief, ...] = ()
 
     def plan(self, sessions: Sequence[Session], seeds: Sequence[int]) -> list[Answer[Plan]]:
         """A plan a session. Falls back to the session's last plan, else to the neutral one."""
@@ -53,7 +56,8 @@ class Planner:
         return context.user(
             "planner",
             session,
-            reflections=[f"(stayed {r.steps} of {r.horizon} steps) {r.text}" for r in session.reflections],
+            beliefs=self.beliefs,
+            reflections=[f"(stayed {_steps_stayed(r):.0f} of {r.horizon} steps) {r.text}" for r in session.reflections],
             history=context.history(session),
             means_before=context.means(tools.category_means(session.before)),
             shown=context.recent(session),
@@ -79,6 +83,11 @@ class Planner:
             number(field(answer, "Minimum rating")) or 0.0,
             _preference(field(answer, "Prefer")),
         )
+
+
+def _steps_stayed(reflection: Reflection) -> float:
+    """How long users stayed with it: those that it was followed with, where that was counted, or the one it is of."""
+    return reflection.outcomes / reflection.used if reflection.used else reflection.steps
 
 
 def _preference(text: str | None) -> Prefer:

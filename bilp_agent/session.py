@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bilp_agent.company import REACH, Company
 from recsim_envs.spec import Batch, Catalogue
 
 if TYPE_CHECKING:
     from bilp_agent.memory import Reflection
     from bilp_agent.planner import Plan
+    from bilp_agent.states import Outlook
 
 KEYS = ("history_items", "history_rewards", "session_items", "session_rewards", "length")
 
@@ -46,7 +48,9 @@ class Session:
 
     history: what the log shows from before, oldest first. shown: this session's recommendations, oldest first.
     known: latest reward of every item seen so far. last_step: latest step an item was shown at, this session.
-    reflections, plan, state, value: what the roles retrieved, decided and estimated last.
+    company: which items were shown near one another while the user stayed. reflections, plan, state, value: what the
+    roles retrieved, decided and estimated last; `valued` is the text of the state that `value` is about. planned: the
+    step that the plan was made before. outlooks: what was known of each recommendation before it was made.
     """
 
     catalogue: Catalogue
@@ -58,10 +62,14 @@ class Session:
     before: CategoryStats = field(default_factory=CategoryStats)
     during: CategoryStats = field(default_factory=CategoryStats)
     gap_to_rating: float = 0.0
+    company: Company = field(default_factory=Company)
     reflections: tuple[Reflection, ...] = ()
     plan: Plan | None = None
+    planned: int = 0
     state: str = ""
     value: float = 0.0
+    valued: str = ""
+    outlooks: list[Outlook] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for entry in self.history:
@@ -77,6 +85,12 @@ class Session:
         """How far the user's rewards lie above (or below) the public ratings of the same items, on average."""
         return self.gap_to_rating / max(len(self.history) + len(self.shown), 1)
 
+    @property
+    def mean_reward(self) -> float:
+        """Mean reward in log and session; 0 where nothing was rated."""
+        rewards = [entry.reward for entry in (*self.history, *self.shown)]
+        return sum(rewards) / len(rewards) if rewards else 0.0
+
     def steps_since(self, item: int) -> int | None:
         """How many steps ago an item would have been shown if it were shown next; None if it was not."""
         last = self.last_step.get(item)
@@ -89,7 +103,14 @@ class Session:
             self._append(Shown(length - back + 1, int(items[-back]), float(rewards[-back])))
         self.step = length
 
+    def items(self) -> list[int]:
+        """What was shown in this session, oldest first."""
+        return [entry.item for entry in self.shown]
+
     def _append(self, entry: Shown) -> None:
+        if self.shown:  # the user stayed when the one before was shown; of this one it is not known yet
+            *before, last = [e.item for e in self.shown[-1 - REACH :]]
+            self.company.stay(last, before)
         self.shown.append(entry)
         self.last_step[entry.item] = entry.step
         self._note(entry, self.during)
@@ -109,35 +130,3 @@ def follow(session: Session, observations: Batch, row: int) -> None:
         observations["session_rewards"][row].tolist(),
         int(np.asarray(observations["length"][row]).reshape(-1)[0]),
     )
-
-
-def state_text(session: Session, names: Sequence[str], horizon: int, window: int) -> str:
-    """An abstract description of a session's state, coarse enough to recur across users.
-
-    Phrases separated by semicolons: stage of the session, last main category, rewards rounded, repeats among the
-    last `window` recommendations, run of the same main category. The paper uses the last titles, which never recur.
-    """
-    recent = (list(session.history) + session.shown)[-window:]
-    if not recent:
-        return "stage start"
-    mains = [int(session.catalogue.categories(entry.item)[0]) for entry in recent]
-    run = next((i for i, main in enumerate(reversed(mains)) if main != mains[-1]), len(mains))
-    session_items = [entry.item for entry in session.shown[-window:]]
-    repeats = len(session_items) - len(set(session_items))
-    mean = sum(entry.reward for entry in recent) / len(recent)
-    return "; ".join(
-        (
-            f"stage {_stage(session.step / horizon)}",
-            f"last category {names[mains[-1]]}",
-            f"last reward {recent[-1].reward:.0f}",
-            f"mean reward {mean:.0f}",
-            f"repeats {'none' if not repeats else 'few' if repeats < len(session_items) / 2 else 'many'}",
-            f"category run {min(run, 3)}",
-        )
-    )
-
-
-def _stage(share: float) -> str:
-    if share == 0:
-        return "start"
-    return "early" if share < 0.1 else "middle" if share < 0.5 else "late"

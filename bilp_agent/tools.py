@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,9 +10,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from bilp_agent.hypotheses import Circumstances
 from bilp_agent.session import CategoryStats, Session, Shown
 from recsim_envs.spec import Catalogue
 from recsim_envs.text.grounding import Allowed
+
+PRIOR_COUNT = 2.0  # pseudo-observations that shrink a category's mean towards the user's
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,11 @@ class Tools:
         ranking = self.ranking(category)
         for start in range(0, len(ranking), 64):  # converted piecewise: a search rarely looks far
             for item in ranking[start : start + 64].tolist():
-                if allowed(item) and not (shunned and shunned.intersection(self._categories(item))):
+                if allowed(item) and not (shunned and shunned.intersection(self.categories(item))):
                     yield item
 
-    def _categories(self, item: int) -> list[int]:
+    def categories(self, item: int) -> list[int]:
+        """Ids of an item's categories, the main one first."""
         return self.catalogue.categories(item).tolist()
 
     @staticmethod
@@ -130,12 +135,45 @@ class Tools:
         fit = [
             item
             for item, reward in session.known.items()
-            if reward >= least and allowed(item) and not (shunned and shunned.intersection(self._categories(item)))
+            if reward >= least and allowed(item) and not (shunned and shunned.intersection(self.categories(item)))
         ]
         last, known = session.last_step, session.known
         if shown_first:
             return sorted(fit, key=lambda i: (0, last[i], i) if i in last else (1, -known[i], i))[:count]
         return sorted(fit, key=lambda i: (-known[i], last.get(i, 0), i))[:count]
+
+    def expected_reward(self, session: Session, item: int) -> float:
+        """The user's own latest reward for an item, or what can be expected of a new one.
+
+        That is the public rating, moved by how this user rates in general and in the item's categories, as if
+        `PRIOR_COUNT` average rewards had been seen in each besides.
+        """
+        known = session.known.get(item)
+        if known is not None:
+            return known
+        overall = sum(session.known.values()) / len(session.known) if session.known else 0.0
+        taste = [self._taste(session, c, overall) for c in self.categories(item)]
+        rating = float(self.catalogue.mean_reward[item])
+        return rating + session.mean_gap_to_rating + sum(taste) / len(taste)
+
+    @staticmethod
+    def _taste(session: Session, category: int, overall: float) -> float:
+        stats = (session.before, session.during)
+        total = sum(s.sums.get(category, 0.0) for s in stats)
+        count = sum(s.counts.get(category, 0) for s in stats)
+        return (total - count * overall) / (count + PRIOR_COUNT)
+
+    def circumstances(self, session: Session, item: int, window: int, trail: Sequence[int] = ()) -> Circumstances:
+        """What is true of showing `item` next. trail: items imagined to be shown before it, oldest first."""
+        recent = [*(entry.item for entry in session.shown[-window:]), *trail][-window:]
+        back = next((n for n, other in enumerate(reversed(recent), 1) if other == item), None)
+        if back is None and item in session.last_step:
+            back = session.step + 1 + len(trail) - session.last_step[item]
+        main = self.main_category(item)
+        alike = next((n for n, other in enumerate(reversed(recent), 1) if self.main_category(other) == main), None)
+        shared = Counter(c for other in recent for c in self.categories(other))
+        crowded = max((shared[c] for c in self.categories(item)), default=0)
+        return Circumstances(back, alike, crowded, self.expected_reward(session, item))
 
     def resting(self, session: Session, steps: int) -> set[int]:
         """Main categories of the last `steps` recommendations."""

@@ -13,6 +13,8 @@ _RATING = re.compile(r"rating of at least (\d+(?:\.\d+)?)")
 _AVOID = re.compile(r"Avoid ([^.;]+)")
 _KNOWN = re.compile(r"Prefer [^.]*known to like")
 _SHOWN = re.compile(r"Come back to what was shown")
+_LEAVES = re.compile(r"leaves (\d+)%")
+_BELIEF = re.compile(r"again within (\d+) steps: users left")
 _STAYED = re.compile(r"^\(stayed (\d+) of \d+ steps\)")
 
 
@@ -20,7 +22,8 @@ _STAYED = re.compile(r"^\(stayed (\d+) of \d+ steps\)")
 class Line:
     """One item line: `step 4: "Title" | A; B | rating 4.10 | reward 5` or `... | new` or `... | reward 5, 9 steps ago`.
 
-    reward: None if the item is new to the user. ago: whether it was shown in this session, some steps ago.
+    reward: None if the item is new to the user. ago: whether it was shown in this session, some steps ago. leaves: how
+    often users left in such a case, where a fifth part says so.
     """
 
     title: str
@@ -28,6 +31,7 @@ class Line:
     rating: float
     reward: float | None
     ago: bool
+    leaves: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,11 @@ def read_line(text: str) -> Line | None:
     start, parts = text.find('"'), text.split(" | ")
     if start < 0 or len(parts) < 4:
         return None
-    title, tail = parts[0][start + 1 : -1], parts[-1]
+    title, tail = parts[0][start + 1 : -1], parts[3]
     reward = float(tail[7:].split(",")[0]) if tail.startswith("reward ") else None
-    return Line(title, tuple(parts[1].split("; ")), float(parts[2][7:]), reward, tail.endswith(" steps ago"))
+    leaves = _LEAVES.match(parts[4]) if len(parts) > 4 else None
+    share = float(leaves.group(1)) / 100.0 if leaves else 0.0
+    return Line(title, tuple(parts[1].split("; ")), float(parts[2][7:]), reward, tail.endswith(" steps ago"), share)
 
 
 def read_principles(reflections: list[str]) -> Principles:
@@ -113,3 +119,8 @@ def read_principles(reflections: list[str]) -> Principles:
         tuple(dict.fromkeys(_AVOID.findall(text))),
         "shown" if _SHOWN.search(text) else "known" if _KNOWN.search(text) else "any",
     )
+
+
+def read_beliefs(beliefs: list[str]) -> int:
+    """How many steps an item must rest, by what was counted; 0 where nothing is believed."""
+    return max((int(m.group(1)) for line in beliefs if (m := _BELIEF.search(line))), default=0)

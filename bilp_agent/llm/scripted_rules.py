@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import replace
 
-from bilp_agent.llm.scripted_reading import Line, Page, Principles, read_line, read_principles
+from bilp_agent.llm.scripted_reading import Line, Page, Principles, read_beliefs, read_line, read_principles
 
 FOCUS = 3  # categories that a plan names
 PRIOR_COUNT = 2.0  # pseudo-observations that shrink a category's mean towards the user's
@@ -19,13 +19,14 @@ def write_plan(page: Page) -> str:
     avoid = [c for c in learned.avoid if page.means.get(c, (-math.inf, 0))[0] < page.overall]
     liked = sorted((-_shrunk(page, c), c) for c in page.means if c not in avoid)
     focus = [c for _, c in liked[:FOCUS]]
+    again = read_beliefs(page.section("Beliefs")) or learned.again  # counts say more than warnings
     # Coming back needs to know how long to rest first.
-    prefer = "known" if learned.prefer == "shown" and not learned.again else learned.prefer
+    prefer = "known" if learned.prefer == "shown" and not again else learned.prefer
     warned = "Earlier sessions warn of repeats and bad picks." if page.section("Reflections") else ""
     thought = f"The user likes {focus[0]} best. {warned}" if focus else f"Nothing is known of the user. {warned}"
     return (
         f"Thought: {thought.strip()}\nFocus: {'; '.join(focus) or 'any'}\nAvoid: {'; '.join(avoid) or 'none'}\n"
-        f"Repeat after: {learned.again}\nRest categories: {learned.rest}\nMinimum rating: {learned.rating:g}\n"
+        f"Repeat after: {again}\nRest categories: {learned.rest}\nMinimum rating: {learned.rating:g}\n"
         f"Prefer: {prefer}"
     )
 
@@ -46,14 +47,28 @@ def write_choice(page: Page) -> str:
 
     def score(line: Line) -> float:
         expected = line.reward if line.reward is not None else min(_expected(page, line, gap), highest)
-        if prefer == "shown" and line.ago:
+        if prefer == "shown" and line.ago and not line.leaves:
             return 3.0 * highest  # whatever its reward: keeping the order is what keeps it safe
+        expected -= line.leaves * page.overall * _steps_left(page)
         first = highest if prefer != "any" and line.reward is not None else 0.0
         return first + expected + DID_WELL * (line.title in well) + DID_BADLY * (line.title in badly)
 
-    chosen = max(candidates, key=score)  # the first of equals
-    why = f"reward {chosen.reward:g} before" if chosen.reward is not None else f"expected reward {score(chosen):.2f}"
-    return f'Reason: {why}\nItem: "{chosen.title}"'
+    ranked = sorted(candidates, key=lambda line: -score(line))[: _wanted(page)]  # equals stay in order
+    best = ranked[0]
+    why = f"reward {best.reward:g} before" if best.reward is not None else f"expected reward {score(best):.2f}"
+    return "\n".join((f"Reason: {why}", *(f'Item: "{line.title}"' for line in ranked)))
+
+
+def _wanted(page: Page) -> int:
+    """How many titles the form asks for at most."""
+    match = re.search(r'up to (\d+) more lines "Item"', page.system)
+    return 1 + (int(match.group(1)) if match else 0)
+
+
+def _steps_left(page: Page) -> int:
+    """How many steps the session can still have."""
+    match = re.search(r"for step (\d+) of (\d+)", " ".join(page.section("Next")))
+    return int(match.group(2)) - int(match.group(1)) if match else 1
 
 
 def _expected(page: Page, line: Line, gap: float) -> float:
@@ -71,8 +86,7 @@ def write_value(page: Page) -> str:
     """A mean of the examples, weighted by likeness and number, and of what the mean reward would be worth for ever."""
     state = set("".join(page.section("State")).split("; "))
     gamma = float(match.group(1)) if (match := re.search(r"plus ([\d.]+) times", page.system)) else 0.0
-    rewards = (p.rsplit(" ", 1)[1] for p in state if p.startswith("mean reward "))
-    total = float(next(rewards, "0")) / (1.0 - gamma)
+    total = float((page.section("Mean reward so far") or ["0"])[0]) / (1.0 - gamma)
     weights = 1.0
     for example in page.section("Examples"):
         text, _, rest = example.removeprefix("- ").rpartition(" -> ")

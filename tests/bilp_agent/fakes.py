@@ -44,9 +44,9 @@ def task(titles: Sequence[str] = TITLES, domain: str = "games") -> TaskSpec:
     return TaskSpec("test/Eight-v0", seen, spaces.Discrete(8), catalogue(titles), 20, "FB", (1.0, 5.0), domain)
 
 
-def context(titles: Sequence[str] = TITLES, domain: str = "games") -> Context:
+def context(titles: Sequence[str] = TITLES, domain: str = "games", *, coarse: bool = False) -> Context:
     """What the roles share about that task."""
-    return Context.of(task(titles, domain), 10)
+    return Context.of(task(titles, domain), 10, coarse=coarse)
 
 
 def session(shown: Sequence[tuple[int, float]] = (), history: Sequence[tuple[int, float]] = ()) -> Session:

@@ -186,13 +186,15 @@ def test_the_actor_is_shown_experience_from_the_nearest_state_first() -> None:
 
 
 def test_the_actors_answer_is_a_title() -> None:
-    assert Actor.parse('Reason: good\nItem: "Beta Two"') == "Beta Two"
-    assert Actor.parse("**Item:** Beta Two | Action | rating 4.00") == "Beta Two"
+    actor, made = turn()
+    assert actor.parse('Reason: good\nItem: "Beta Two"\nItem: "Eta"') == ("Beta Two",)
+    assert actor.parse("**Item:** Beta Two | Action | rating 4.00") == ("Beta Two",)
     for answer in ("", "Beta Two", "Item:", 'Item: ""'):
         with pytest.raises(UnreadableAnswerError):
-            Actor.parse(answer)
-    actor, made = turn()
-    assert [(a.value, a.status) for a in actor.name([made], [0])] == [("Alpha", "fallback")]
+            actor.parse(answer)
+    assert [(a.value, a.status) for a in actor.name([made], [0])] == [(("Alpha",), "fallback")]
+    several = Actor(context(), Asker(Says("?")), choices=2)
+    assert several.parse('Item: "Beta Two"\nItem:\nItem: "Eta"\nItem: "Zeta"') == ("Beta Two", "Eta")
 
 
 def test_a_title_that_gives_orders_is_only_a_title() -> None:
@@ -202,8 +204,8 @@ def test_a_title_that_gives_orders_is_only_a_title() -> None:
     assert not any(line.startswith("Item:") for line in prompt.splitlines())
     assert sum("Ignore previous" in line for line in prompt.splitlines()) == 2  # shown once, a candidate once
     answer = Actor(context(), Asker(ScriptedModel()))  # the reader of the prompt is not the one who made it
-    named = answer._asker.ask("actor", [_prompt(actor, made)], lambda _, text: Actor.parse(text), lambda _: "")
-    assert named[0].value == context((INJECTION, *TITLES[1:])).text.title(0)
+    named = answer._asker.ask("actor", [_prompt(actor, made)], lambda _, text: actor.parse(text), lambda _: ("",))
+    assert named[0].value[0] == context((INJECTION, *TITLES[1:])).text.title(0)
 
 
 def _prompt(actor: Actor, made: Turn) -> Prompt:
@@ -213,13 +215,15 @@ def _prompt(actor: Actor, made: Turn) -> Prompt:
 def test_the_critic_reads_examples_and_stays_within_its_bound() -> None:
     examples = [Match("stage early", 0.0, (CriticExample("stage early", 4.0), CriticExample("stage early", 2.0)))]
     critic = Critic(context(), Asker(Says("Value: 1e3")), Returns(0.5, 5.0))
-    visit = session()
-    visit.state = "stage start"
-    assert "- stage early -> 3.00 (2 times)" in critic.prompt(visit, examples)
-    assert critic.value([visit], [examples], [0])[0].value == 10.0
+    prompt = critic.prompt("stage start", 3.5, examples)
+    assert "- stage early -> 3.00 (2 times)" in prompt
+    assert prompt.endswith("## Mean reward so far\n3.50\n## State\nstage start")
+    assert critic.value(["stage start"], [3.5], [examples], [0])[0].value == 10.0
     assert critic.parse("Value: -400") == -10.0
     assert critic.parse("Value: about 7.25.") == 7.25
-    fallback = Critic(context(), Asker(Says("high")), Returns(0.5, 5.0)).value([visit, visit], [examples, []], [0, 0])
+    fallback = Critic(context(), Asker(Says("high")), Returns(0.5, 5.0)).value(
+        ["a", "b"], [0, 0], [examples, []], [0, 0]
+    )
     assert [(a.value, a.status) for a in fallback] == [(3.0, "fallback"), (0.0, "fallback")]
 
 

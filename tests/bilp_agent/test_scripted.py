@@ -117,7 +117,7 @@ def test_the_reflector_keeps_what_worked() -> None:
 def choose(visit: Session, examples: tuple[Match[ActorExample], ...] = (), plan: Plan | None = None) -> str:
     actor, plan = Actor(SHARED, Asker(ScriptedModel())), plan or Plan()
     turn = Turn(visit, plan, Allowed(), examples, actor.candidates(visit, plan, Allowed()))
-    return actor.name([turn], [0])[0].value
+    return actor.name([turn], [0])[0].value[0]
 
 
 def test_the_actor_takes_the_largest_expected_reward() -> None:
@@ -136,9 +136,8 @@ def test_the_actor_heeds_experience() -> None:
 
 def test_the_critic_follows_like_states() -> None:
     critic = Critic(SHARED, Asker(ScriptedModel()), Returns(0.5, 5.0))
-    visit = session()
-    visit.state = "stage early; mean reward 4"
-    same = Match(visit.state, 0.0, tuple(CriticExample(visit.state, -6.0) for _ in range(9)))
+    state = "stage early; crowd 2"
+    same = Match(state, 0.0, tuple(CriticExample(state, -6.0) for _ in range(9)))
     other = Match("stage late; mean reward 1", 4.0, (CriticExample("stage late; mean reward 1", -10.0),))
-    values = [a.value for a in critic.value([visit] * 3, [[], [same], [other]], [0] * 3)]
+    values = [a.value for a in critic.value([state] * 3, [4.0] * 3, [[], [same], [other]], [0] * 3)]
     assert values == [8.0, pytest.approx((8.0 - 54.0) / 10, abs=1e-3), 8.0]

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bilp_agent.session import Shown, follow, open_session, state_text
+from bilp_agent.session import Shown, follow, open_session
+from bilp_agent.states import coarse_text
 from bilp_agent.tools import CategoryFact, LikenessFacts, RepeatFacts, Tools
 from recsim_envs.text.grounding import Allowed
 from tests.bilp_agent.fakes import CATEGORIES, RATINGS, catalogue, session
@@ -110,12 +111,14 @@ def test_a_ledger_is_what_the_observations_show(shown: list[int], history: list[
 
 
 def test_states_recur() -> None:
-    one = state_text(session([(0, 5), (2, 4)]), NAMES, 20, 10)
-    other = state_text(session([(6, 4.4), (7, 4)]), NAMES, 20, 10)
+    one = coarse_text(session([(0, 5), (2, 4)]), NAMES, 20, 10)
+    other = coarse_text(session([(6, 4.4), (7, 4)]), NAMES, 20, 10)
     assert (
         one
         == other
         == ("stage middle; last category Puzzle; last reward 4; mean reward 4; repeats none; category run 1")
     )
-    assert "repeats few; category run 2" in state_text(session([(0, 5), (6, 5), (0, 5), (4, 5), (4, 5)]), NAMES, 20, 10)
-    assert state_text(session(), NAMES, 20, 10) == "stage start"
+    assert "repeats few; category run 2" in coarse_text(
+        session([(0, 5), (6, 5), (0, 5), (4, 5), (4, 5)]), NAMES, 20, 10
+    )
+    assert coarse_text(session(), NAMES, 20, 10) == "stage start"

@@ -1,0 +1,1 @@
+"""`billp-plus`: the same four roles, with tested beliefs, pair facts, a valued choice and plans over several steps."""

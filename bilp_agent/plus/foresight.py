@@ -1,0 +1,93 @@
+"""What a recommendation can be expected to bring: circumstances, remembered values, and what would follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from bilp_agent.company import Company
+from bilp_agent.context import Context
+from bilp_agent.hypotheses import Belief, forbids
+from bilp_agent.plus.estimate import Estimate, ValueTable
+from bilp_agent.plus.lookahead import Prospect
+from bilp_agent.session import Session
+from bilp_agent.states import Outlook
+
+PRIOR_STEPS = 1.0  # weight of the Critic's judgement beside remembered steps
+PRIOR_LEAVES = 0.1  # chance of leaving assumed with it
+WIDEST = 6  # items considered at each step that is played in thought
+
+Judged = Callable[[str], float]
+
+
+@dataclass(frozen=True)
+class Imagined:
+    """A session and the items imagined to be shown from here on, oldest first."""
+
+    session: Session
+    trail: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Foresight:
+    """Looks ahead from one session; implements `lookahead.Model`.
+
+    company: pair facts of training, or none. pool: items worth considering. judged: what the Critic says of a state in
+    words, or a default. span: steps that users are believed to remember.
+    """
+
+    context: Context
+    company: Company
+    beliefs: tuple[Belief, ...]
+    span: int
+    table: ValueTable
+    judged: Judged
+    gamma: float
+    lost: float
+    pool: Sequence[int] = ()
+    known: dict[int, Outlook] = field(default_factory=dict)  # of the next step of this session
+
+    def outlook(self, state: Imagined, item: int) -> Outlook:
+        """What is known of showing an item before it is shown."""
+        if state.trail:
+            return self._look(state, item)
+        found = self.known.get(item)
+        if found is None:
+            found = self.known[item] = self._look(state, item)
+        return found
+
+    def _look(self, state: Imagined, item: int) -> Outlook:
+        session, trail = state.session, state.trail
+        what = self.context.tools.circumstances(session, item, self.context.window, trail)
+        before = [*session.items(), *trail]
+        mine = session.company.untried(item, before, self.span)
+        others = self.company.untried(item, before, self.span) if mine else []
+        open_pairs = [other for other in mine if other in others]
+        suspicion = self.company.suspicion(item, open_pairs)
+        mine_are = set(self.context.tools.categories(item))
+        kin = sum(not mine_are.isdisjoint(self.context.tools.categories(other)) for other in open_pairs)
+        return Outlook(item, what, item in session.known, self.span, len(open_pairs), kin, suspicion)
+
+    def estimate(self, outlook: Outlook) -> Estimate:
+        """Its value and chance of leaving: what is remembered of like ones, and the Critic's judgement as prior."""
+        text = outlook.text()
+        return self.table.estimate(text).mixed(self.judged(text), PRIOR_LEAVES, PRIOR_STEPS)
+
+    def prospect(self, state: Imagined, item: int) -> Prospect:
+        """Expected reward, chance of leaving and value of showing an item."""
+        outlook = self.outlook(state, item)
+        found = self.estimate(outlook)
+        return Prospect(outlook.what.reward, found.leaves, found.value)
+
+    def options(self, state: Imagined) -> Sequence[int]:
+        """The likeliest next items: of the pool, those that nothing forbids."""
+        free = (i for i in self.pool if not forbids(self.beliefs, self.outlook(state, i).what))
+        return [item for item, _ in zip(free, range(WIDEST), strict=False)]
+
+    def among(self, pool: Sequence[int]) -> Foresight:
+        """The same with items worth considering."""
+        return replace(self, pool=pool)
+
+    def after(self, state: Imagined, item: int) -> Imagined:
+        """With the item shown and the user still there."""
+        return Imagined(state.session, (*state.trail, item))

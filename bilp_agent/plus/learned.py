@@ -1,0 +1,46 @@
+"""What `billp-plus` learns besides the three memories: tested hypotheses and pair facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bilp_agent.company import REACH, Company
+from bilp_agent.hypotheses import Belief, Hypotheses
+from bilp_agent.reflector import Ended
+
+
+@dataclass
+class Learned:
+    """hypotheses: why users leave, with counts. company: which items were shown near one another in peace."""
+
+    hypotheses: Hypotheses = field(default_factory=Hypotheses)
+    company: Company = field(default_factory=Company)
+
+    def study(self, ended: Ended, beliefs: tuple[Belief, ...]) -> None:
+        """Count what a finished session showed, under the beliefs that it was played with."""
+        session, items = ended.session, ended.session.items()
+        for place, outlook in enumerate(session.outlooks):
+            self.hypotheses.count(outlook.what, ended.left and place == len(items) - 1)
+        self.company.merge(session.company)
+        span = remembered(beliefs)
+        last = session.outlooks[-1].what
+        if not ended.left:
+            self.company.stay(items[-1], items[:-1])
+        elif last.repeat is None or last.repeat > span:  # a repeat is explained by itself
+            self.company.leave(items[-1], items[:-1], span)
+
+    def save(self, folder: Path) -> None:
+        """Write `hypotheses.json` and `company.json`."""
+        self.hypotheses.save(folder / "hypotheses.json")
+        self.company.save(folder / "company.json")
+
+    @classmethod
+    def load(cls, folder: Path) -> Learned:
+        """Read them. Raises `AgentError` naming the file if one is unusable."""
+        return cls(Hypotheses.load(folder / "hypotheses.json"), Company.load(folder / "company.json"))
+
+
+def remembered(beliefs: tuple[Belief, ...]) -> int:
+    """Steps within which a repeat is believed to make users leave; REACH where nothing is believed."""
+    return next((min(b.limit, REACH) for b in beliefs if b.kind == "repeat"), REACH)

@@ -1,0 +1,237 @@
+"""The mind of `billp-plus`: speaks to the language model where it is worth it, and chooses by expected value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bilp_agent.actor import CANDIDATES_SHOWN, Turn
+from bilp_agent.asking import Asker
+from bilp_agent.company import Company
+from bilp_agent.context import Context
+from bilp_agent.hypotheses import Belief, forbids
+from bilp_agent.memory import CriticExample, Outcomes, Reflection, credit, merge_similar, records_of, weight_by_score
+from bilp_agent.memory.scoring import joined
+from bilp_agent.mind import Memories, Mind
+from bilp_agent.planner import Plan
+from bilp_agent.plus.estimate import ValueTable
+from bilp_agent.plus.foresight import Foresight, Imagined
+from bilp_agent.plus.learned import Learned, remembered
+from bilp_agent.plus.lookahead import Lookahead
+from bilp_agent.reflector import Ended
+from bilp_agent.session import Session
+from bilp_agent.settings import PlusSettings
+from recsim_envs.spec import TaskSpec
+
+SURPRISE = 0.25  # a reward so far below what was expected, as a share of the range, calls for a new plan
+PARTNERS = 12  # well-travelled items among the candidates
+EXAMPLES = 3  # remembered states that the Critic is shown
+LIKE_USERS = 4  # remembered users among whose reflections a like one is looked for
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A candidate and what it is expected to bring."""
+
+    item: int
+    value: float
+    leaves: float
+    state: str
+    weight: float
+
+
+class PlusMind(Mind):
+    """See `Mind`. `learned` and the memories change in training only."""
+
+    settings: PlusSettings
+
+    def __init__(
+        self, task: TaskSpec, settings: PlusSettings, memories: Memories, learned: Learned, asker: Asker
+    ) -> None:
+        super().__init__(task, settings, memories, asker)
+        self.learned = learned
+        self._table = ValueTable(
+            memories.critic.encoder, self.returns.bound, settings.neighbours, memories.critic.records
+        )
+        self._judged: dict[str, float] = {}
+        self._spoken: Counter[str] = Counter()
+        self._refresh()
+
+    def _make_context(self, task: TaskSpec) -> Context:
+        return Context.of(task, self.settings.window, coarse=True)
+
+    def _choices(self) -> int:
+        return self.settings.choices if self.settings.use_critic else 1
+
+    def _refresh(self) -> None:
+        """What follows from memories and counts, made anew after they changed."""
+        settings = self.settings
+        self.beliefs: tuple[Belief, ...] = self.learned.hypotheses.beliefs() if settings.use_reflector else ()
+        self._span = remembered(self.beliefs)
+        self._company = self.learned.company if settings.use_actor_memory else Company()
+        partners = self._company.partners()
+        self._travelled = sorted(partners, key=lambda item: (-partners[item], item))
+        self._planner.beliefs = self.beliefs
+        self._weight = weight_by_score(Outcomes.pooled(self.memories.planner.records))
+
+    def recall(self, session: Session) -> None:
+        """Reflections of like users, those first that sessions went better with."""
+        if self.settings.use_reflector:
+            k = self.settings.reflections
+            matches = self.memories.planner.nearest(self.context.profile(session), k, self._weight)
+            session.reflections = tuple(records_of(matches)[:k])
+
+    def describe(self, session: Session) -> None:
+        """The coarse state; what the Critic values is the state right after a recommendation."""
+        session.state = self.context.state(session)
+
+    def _make_plans(self, sessions: Sequence[Session], seeds: Sequence[int]) -> None:
+        """Plan only where no plan is in force, it has run out, or something unexpected happened."""
+        if not self.settings.use_planner:
+            return
+        due = [(s, seed) for s, seed in zip(sessions, seeds, strict=True) if self._due(s)]
+        super()._make_plans([s for s, _ in due], [seed for _, seed in due])
+
+    def _due(self, session: Session) -> bool:
+        why = self._reason(session)
+        self._spoken[why] += 1
+        return why != "plan in force"
+
+    def _reason(self, session: Session) -> str:
+        if session.plan is None:
+            return "no plan"
+        if session.step - session.planned >= self.settings.plan_steps:
+            return "plan has run out"
+        low, high = self.context.task.reward_range
+        expected = session.outlooks[-1].what.reward if session.outlooks else low
+        if session.shown and session.shown[-1].reward < expected - SURPRISE * (high - low):
+            return "reward below expectation"
+        return "plan in force"
+
+    def decide(self, sessions: Sequence[Session], masks: Sequence[Any], seeds: Sequence[int]) -> list[int]:
+        """The item to show in each session: of those that the Actor names, the one worth most."""
+        self.decisions += len(sessions)
+        for session in sessions:
+            self.describe(session)
+        self._make_plans(sessions, seeds)
+        turns = [self._turn(s, mask) for s, mask in zip(sessions, masks, strict=True)]
+        sights = [self._foresight(turn) for turn in turns]
+        turns = self._consult(turns, sights)
+        named = self._actor.name(turns, seeds)
+        rows = zip(turns, sights, named, strict=True)
+        return [self._choose(turn, sight.among(turn.candidates), answer.value) for turn, sight, answer in rows]
+
+    def _turn(self, session: Session, mask: Any) -> Turn:
+        """Candidates are what the plan suggests and what has gone well beside others, but for what is forbidden."""
+        plan = session.plan or Plan()
+        allowed = self._allowed(session, plan, mask)
+        pool = dict.fromkeys(self._actor.candidates(session, plan, allowed))
+        travelled = [i for i in self._travelled if allowed(i) and self._fits(session, i, plan)][:PARTNERS]
+        pool |= dict.fromkeys(travelled)
+        free = [item for item in pool if not self._forbidden(session, item)] or list(pool)
+        return Turn(session, plan, allowed, self._examples(session), tuple(free))
+
+    def _fits(self, session: Session, item: int, plan: Plan) -> bool:
+        categories = self.context.task.catalogue.categories(item).tolist()
+        if not set(plan.avoid).isdisjoint(categories):
+            return False
+        return item in session.known or float(self.context.task.catalogue.mean_reward[item]) >= plan.minimum
+
+    def _forbidden(self, session: Session, item: int) -> bool:
+        if not self.settings.use_filter or not self.beliefs:
+            return False
+        return forbids(self.beliefs, self.context.tools.circumstances(session, item, self.context.window))
+
+    def _foresight(self, turn: Turn) -> Foresight:
+        mean = turn.session.mean_reward / (1.0 - self.returns.gamma)
+        return Foresight(
+            self.context, self._company, self.beliefs, self._span, self._table,
+            lambda state: self._judged.get(state, mean), self.returns.gamma, -self.returns.bound,
+        )  # fmt: skip
+
+    def _consult(self, turns: Sequence[Turn], sights: Sequence[Foresight]) -> list[Turn]:
+        """The turns with their candidates in order of value, after the Critic has judged what memory hardly knows."""
+        if not self.settings.use_critic:
+            return [_with(turn, turn.candidates[:CANDIDATES_SHOWN]) for turn in turns]
+        pairs = list(zip(turns, sights, strict=True))
+        weighed = [_weigh(turn, sight) for turn, sight in pairs]
+        self._ask_critic([w for row in weighed for w in row[: self.settings.choices]])
+        return [_ranked(turn, _weigh(turn, sight)) for turn, sight in pairs]
+
+    def _ask_critic(self, weighed: Sequence[Weighed]) -> None:
+        """Ask once for each state of which less than `thin` steps is remembered, whichever session it came up in."""
+        thin = (w.state for w in weighed if w.weight < self.settings.thin and w.state not in self._judged)
+        states = sorted(set(thin))
+        middle = sum(self.context.task.reward_range) / 2.0
+        examples = [self.memories.critic.nearest(state, EXAMPLES) for state in states]
+        answers = self._critic.value(states, [middle] * len(states), examples, [0] * len(states))
+        self._judged |= {state: answer.value for state, answer in zip(states, answers, strict=True)}
+
+    def _choose(self, turn: Turn, sight: Foresight, titles: Sequence[str]) -> int:
+        """Ground the titles and take the one worth most; remember what was known of it."""
+        named = list(dict.fromkeys(self._ground(title, turn) for title in titles))
+        session, here, item = turn.session, Imagined(turn.session), named[0]
+        if self.settings.use_critic and len(named) > 1:
+            ahead: Lookahead[Imagined] = Lookahead(sight)
+            item = max(named, key=lambda i: ahead.value(here, i, self.settings.simulate))
+        outlook = sight.outlook(here, item)
+        session.outlooks.append(outlook)
+        session.valued = outlook.text()
+        session.value = sight.estimate(outlook).value if self.settings.use_critic else 0.0
+        return item
+
+    def judge(self, sessions: Sequence[Session], seeds: Sequence[int]) -> None:
+        """Nothing to do: a session that could go on is worth what its last recommendation was."""
+
+    def remember(self, record: CriticExample) -> None:
+        """Keep what a state turned out to be worth, in the memory and in its sums."""
+        super().remember(record)
+        self._table.add(record)
+
+    def study(self, ended: Ended) -> None:
+        """Count the facts of a session and credit the reflections that it was given."""
+        self.learned.study(ended, self.beliefs)
+        credit(self.memories.planner, ended.session.reflections, float(len(ended.session.shown) - ended.left))
+        self._refresh()
+
+    def _keep(self, reflections: Sequence[Reflection]) -> None:
+        """Put their causes to the test; one that says what a like user's said already only counts for that one."""
+        memory = self.memories.planner
+        for new in reflections:
+            self.learned.hypotheses.propose(new.cause)
+            near = records_of(memory.nearest(new.state, LIKE_USERS))
+            old = next((r for r in near if len(merge_similar([r, new], memory.encoder)) == 1), None)
+            if old is None:
+                memory.add(new)
+            else:
+                memory.replace(old, joined(old, new))
+        self._refresh()
+
+    def report(self) -> dict[str, Any]:
+        """What `Mind.report` says, why the Planner spoke, and the beliefs."""
+        return {
+            **super().report(),
+            "planning": dict(sorted(self._spoken.items())),
+            "beliefs": [asdict(belief) for belief in self.beliefs],
+        }
+
+
+def _weigh(turn: Turn, sight: Foresight) -> list[Weighed]:
+    """The candidates from the one worth most; equals stay in order."""
+    found = []
+    for item in turn.candidates:
+        outlook = sight.outlook(Imagined(turn.session), item)
+        estimate = sight.estimate(outlook)
+        found.append(Weighed(item, estimate.value, estimate.leaves, outlook.text(), estimate.weight))
+    return sorted(found, key=lambda w: -w.value)
+
+
+def _ranked(turn: Turn, weighed: Sequence[Weighed]) -> Turn:
+    best = weighed[:CANDIDATES_SHOWN]
+    return _with(turn, tuple(w.item for w in best), tuple(f"leaves {100 * w.leaves:.0f}%" for w in best))
+
+
+def _with(turn: Turn, candidates: tuple[int, ...], notes: tuple[str, ...] = ()) -> Turn:
+    return Turn(turn.session, turn.plan, turn.allowed, turn.examples, candidates, notes)

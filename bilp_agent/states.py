@@ -1,0 +1,100 @@
+"""How states are described in words: as the paper does, coarsely, and as what follows a recommendation."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bilp_agent.hypotheses import Circumstances
+from bilp_agent.session import Session
+
+MOST_UNTRIED = 4  # more than that are described alike
+_GRADED = re.compile(r"^(.*?) (\d+(?:\.\d+)?)$")
+
+
+def titles_text(titles: Sequence[str]) -> str:
+    """The last titles of log and session, oldest first: the paper's state. Hardly any recurs."""
+    return "; ".join(titles) or "nothing seen"
+
+
+def coarse_text(session: Session, names: Sequence[str], horizon: int, window: int) -> str:
+    """An abstract description of a session's state, coarse enough to recur across users.
+
+    Phrases separated by semicolons: stage of the session, last main category, rewards rounded, repeats among the
+    last `window` recommendations, run of the same main category.
+    """
+    recent = (list(session.history) + session.shown)[-window:]
+    if not recent:
+        return "stage start"
+    mains = [int(session.catalogue.categories(entry.item)[0]) for entry in recent]
+    run = next((i for i, main in enumerate(reversed(mains)) if main != mains[-1]), len(mains))
+    session_items = [entry.item for entry in session.shown[-window:]]
+    repeats = len(session_items) - len(set(session_items))
+    mean = sum(entry.reward for entry in recent) / len(recent)
+    return "; ".join(
+        (
+            f"stage {_stage(session.step / horizon)}",
+            f"last category {names[mains[-1]]}",
+            f"last reward {recent[-1].reward:.0f}",
+            f"mean reward {mean:.0f}",
+            f"repeats {'none' if not repeats else 'few' if repeats < len(session_items) / 2 else 'many'}",
+            f"category run {min(run, 3)}",
+        )
+    )
+
+
+def _stage(share: float) -> str:
+    if share == 0:
+        return "start"
+    return "early" if share < 0.1 else "middle" if share < 0.5 else "late"
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is known of a recommendation before it is made.
+
+    item: what it is. what: its circumstances. known: whether the user's own reward for it is known. span: steps that
+    users are believed to remember. untried: how many of the last `span` items nobody was seen to stay with beside
+    it; kin: how many of those share a category with it. suspicion: departures that these may have caused.
+    """
+
+    item: int
+    what: Circumstances
+    known: bool
+    span: int
+    untried: int
+    kin: int
+    suspicion: float
+
+    def text(self) -> str:
+        """The key of the Critic's memory in `billp-plus`: it speaks of no item and no user, so it recurs."""
+        what = self.what
+        rested = what.repeat is None or what.repeat > self.span
+        return "; ".join(
+            (
+                f"{'known' if self.known else 'new'}",
+                f"{'known' if self.known else 'expected'} reward {math.floor(2 * what.reward + 0.5) / 2:g}",
+                f"untried neighbours {min(self.untried, MOST_UNTRIED)}",
+                f"of them alike {min(self.kin, MOST_UNTRIED)}",
+                "suspected" if self.suspicion > 0 else "not suspected",
+                "rested" if rested else f"shown {what.repeat} steps ago",
+                f"crowd {min(what.crowded, 3)}",
+            )
+        )
+
+
+def graded(text: str) -> Iterable[str]:
+    """The phrases of a state, lower case; one that ends in a number is as near to another as the numbers are.
+
+    "crowd 2" becomes "crowd", "crowd 1" and "crowd 2", so that it differs from "crowd 3" by one feature only.
+    Halves count: "reward 3.5" has seven steps.
+    """
+    for phrase in (part.strip() for part in text.casefold().split(";")):
+        whole = _GRADED.match(phrase)
+        if whole is None:
+            yield phrase
+            continue
+        name, steps = whole.group(1), float(whole.group(2)) * (2 if "reward" in phrase else 1)
+        yield from (f"{name} {step}" for step in range(int(steps) + 1))

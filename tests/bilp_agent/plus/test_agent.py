@@ -1,0 +1,138 @@
+"""`billp-plus` on a small world: it trains, acts, can be saved, believes what is true, and can be taken apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bilp_agent.agent import BiLLPAgent
+from bilp_agent.plus.agent import BiLLPPlusAgent
+from leaderboard.agents import load_class
+from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.worlds.world import World
+from tests.bilp_agent.fakes import Door, Says, kind_world, play
+
+ORDER = list(range(12))
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return kind_world()
+
+
+@pytest.fixture(scope="module")
+def trained(world: World) -> BiLLPPlusAgent:
+    agent = BiLLPPlusAgent(train_lanes=4)
+    agent.train(Door(world, 40), 0)
+    return agent
+
+
+def mean_length(agent: Any, world: World) -> float:
+    return float(np.mean([len(items) for items in play(agent, world, ORDER, 12).values()]))
+
+
+def test_both_configurations_are_registered() -> None:
+    assert load_class("billp") is BiLLPAgent
+    assert load_class("billp-plus") is BiLLPPlusAgent
+
+
+def test_it_asks_about_once_a_decision(trained: BiLLPPlusAgent, world: World) -> None:
+    play(trained, world, ORDER, 12)
+    facts = trained.describe()
+    assert facts["calls_per_decision"] <= 2
+    assert facts["planning"]["plan in force"] > facts["decisions"] / 2
+    assert facts["answers"]["actor"]["fallback"] == 0
+
+
+def test_it_believes_what_is_true_of_the_world(trained: BiLLPPlusAgent, world: World) -> None:
+    trained.reset(Door(world, 1).task, 1, 0)
+    beliefs = {b["kind"]: b for b in trained.describe()["beliefs"]}
+    assert beliefs["repeat"]["limit"] == 4  # the window of the rule
+    assert beliefs["repeat"]["stayed"] == 0
+    assert "alike" not in beliefs  # no two items are near
+
+
+def test_it_keeps_users_for_longer_than_it_did_untrained(trained: BiLLPPlusAgent, world: World) -> None:
+    fresh = BiLLPPlusAgent(train_lanes=4)
+    fresh.train(Door(world, 1), 0)
+    assert mean_length(trained, world) > mean_length(fresh, world) + 2
+
+
+def test_actions_do_not_depend_on_batch_size_or_lane_order(trained: BiLLPPlusAgent, world: World) -> None:
+    together = play(trained, world, ORDER, 12)
+    assert play(trained, world, ORDER[::-1], 5) == together
+    assert play(trained, world, ORDER[3:5], 1) == {i: together[i] for i in (3, 4)}
+
+
+def test_training_is_repeatable_and_what_is_saved_acts_alike(
+    trained: BiLLPPlusAgent, world: World, tmp_path: Path
+) -> None:
+    again = BiLLPPlusAgent(train_lanes=4)
+    again.train(Door(world, 40), 0)
+    assert again.describe()["training"] == trained.describe()["training"]
+    again.save(tmp_path / "agent")
+    loaded = BiLLPPlusAgent(train_lanes=4)
+    loaded.load(tmp_path / "agent")
+    assert play(loaded, world, ORDER, 12) == play(trained, world, ORDER, 12)
+    assert json.dumps(loaded.describe(), sort_keys=True) == json.dumps(trained.describe(), sort_keys=True)
+    (tmp_path / "agent" / "company.json").unlink()
+    with pytest.raises(AgentError, match=r"company\.json"):
+        BiLLPPlusAgent().load(tmp_path / "agent")
+
+
+@pytest.mark.parametrize("protocol", ["NX_0", "NX_5"])
+def test_protocols_without_repeats_are_obeyed(trained: BiLLPPlusAgent, world: World, protocol: str) -> None:
+    played = play(trained, world, ORDER[:4], 4, protocol=protocol)  # a masked action would raise
+    assert all(len(items) == len(set(items)) for items in played.values())
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"use_planner": False},
+        {"use_reflector": False},
+        {"use_actor_memory": False},
+        {"use_critic": False},
+        {"use_tools": False},
+        {"use_filter": False},
+        {"simulate": 2, "choices": 2},
+        {"reflections": 0, "neighbours": 0, "window": 3, "plan_steps": 1},
+    ],
+)
+def test_every_switch_works_alone(world: World, switches: dict[str, Any]) -> None:
+    agent = BiLLPPlusAgent(train_lanes=3, **switches)
+    agent.train(Door(world, 6), 0)
+    play(agent, world, ORDER[:3], 3)
+    facts = agent.describe()
+    roles, training = set(facts["usage"]["roles"]), set(facts["training"]["usage"]["roles"])
+    assert "actor" in roles
+    assert ("planner" in roles) == switches.get("use_planner", True)
+    assert ("reflector" in training) == switches.get("use_reflector", True)
+    if not switches.get("use_critic", True):
+        assert "critic" not in roles | training
+        assert facts["memories"]["critic"]["records"] == 0
+    if not switches.get("use_reflector", True):
+        assert facts["memories"]["planner"]["records"] == 0
+        assert facts["beliefs"] == []
+    if not switches.get("use_actor_memory", True):
+        assert facts["memories"]["actor"]["records"] == 0
+
+
+def test_a_model_that_talks_nonsense_still_finishes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bilp_agent.agent.load_model", lambda *_args, **_options: Says("As an AI, I cannot."))
+    agent = BiLLPPlusAgent(train_lanes=3)
+    agent.train(Door(world, 6), 0)
+    assert set(play(agent, world, ORDER[:4], 4)) == set(ORDER[:4])
+    assert {share["fallback"] for share in agent.describe()["answers"].values()} == {1.0}
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"plan_steps": 0}, {"choices": 0}, {"simulate": -1}, {"thin": -1.0}, {"gamma": 1.0}]
+)
+def test_parameters_without_meaning_are_refused(parameters: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        BiLLPPlusAgent(**parameters)
