@@ -24,7 +24,7 @@ def test_what_is_held_out_moves_neither_the_fit_nor_the_calibration(model, holdo
     first, second = (
         fit_all(r, how, tmp_path / name, lambda *_: None)[model] for r, name in ((ready, "a"), (other, "b"))
     )
-    assert first.model.epochs > 0
+    assert first.model.epochs > 0 or holdout == "time"  # else no state would have been read
     np.testing.assert_array_equal(first.knots, second.knots)
     for name, array in first.model.arrays.items():
         if name != "user_states":  # these have read the whole log
