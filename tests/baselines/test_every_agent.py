@@ -6,6 +6,7 @@ import inspect
 import json
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from recsim_envs.spec import Agent, Budget
 from tests.baselines.support import FakeDoor, evaluate
 from tests.worlds import tiny_factor_world, tiny_world
 
+PAGES = Path(__file__).parents[2] / "docs" / "agents"
 BASELINES = {e.name: e for e in entry_points(group="longrec.agents") if e.value.startswith("baselines.")}
 PROTOCOLS = ("FB", "NX_0", "NX_7")
 EPISODES = 24
@@ -44,6 +46,14 @@ def test_the_baselines_of_record_are_registered():
     assert {"random", "popular", "best-rated", "fixed-cycle", "greedy", "greedy-no-repeat", "oracle"} <= set(BASELINES)
     assert {"dqn", "a2c", "ppo"} <= set(BASELINES)
     assert {"exact-no-repeat", "act-only", "react", "reflexion"} <= set(BASELINES)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_each_has_a_page_that_names_its_source(name: str):
+    page = (PAGES / f"{name}.md").read_text("utf-8")
+    assert page.startswith(f"# {name}\n")
+    assert f"`{BASELINES[name].module.replace('.', '/')}.py`" in page
+    assert f"longrec evaluate {name} " in page
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
