@@ -22,6 +22,6 @@ class ActOnlyAgent(LanguageModelAgent):
         for turn in turns:
             candidates = [desk.option(item, turn.visit) for item in turn.shortlist]
             user = desk.render("act_only_user", candidates=candidates, **desk.past(turn.visit))
-            prompts.append(Prompt(system, user, turn.seed))
+            prompts.append(Prompt(system, user, turn.seed, self._choices(turn.shortlist), "Item"))
         answers = self._asker.ask("actor", prompts, lambda _, text: named_item(text), lambda i: self._first(turns[i]))
         return [Named(answer.value, turn.shortlist) for answer, turn in zip(answers, turns, strict=True)]

@@ -135,6 +135,10 @@ class LanguageModelAgent(Agent):
         """What is named where no answer can be read."""
         return self.desk.text.title(turn.shortlist[0])
 
+    def _choices(self, items: Sequence[int]) -> tuple[str, ...]:
+        """Titles that a backend which can be held to some may end its answer with."""
+        return tuple(dict.fromkeys(f'"{self.desk.text.title(item)}"' for item in items))
+
     def _report(self) -> dict[str, Any]:
         calls = self._asker.usage.calls
         return {

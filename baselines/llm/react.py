@@ -86,8 +86,7 @@ class ReActAgent(LanguageModelAgent):
 
     def _think(self, decisions: Sequence[Deliberation], left: int) -> list[Thought]:
         """One thought a decision; falls back to the first item offered."""
-        system = self.desk.render("react_system")
-        prompts = [Prompt(system, self._prompt(d, left), d.turn.seed) for d in decisions]
+        prompts = [self._prompt(decision, left) for decision in decisions]
         answers = self._asker.ask(
             "actor",
             prompts,
@@ -96,16 +95,19 @@ class ReActAgent(LanguageModelAgent):
         )
         return [answer.value for answer in answers]
 
-    def _prompt(self, decision: Deliberation, left: int) -> str:
-        visit, desk = decision.turn.visit, self.desk
-        return desk.render(
+    def _prompt(self, decision: Deliberation, left: int) -> Prompt:
+        turn, desk = decision.turn, self.desk
+        user = desk.render(
             "react_user",
             reflections=self._lessons(),
-            thought=visit.thought,
+            thought=turn.visit.thought,
             found=decision.found,
             calls_left=left,
-            **desk.past(visit),
+            **desk.past(turn.visit),
         )
+        # As long as tools may be asked the answer's last line is open.
+        choices = self._choices(decision.offered) if not left else ()
+        return Prompt(desk.render("react_system"), user, turn.seed, choices, "Item" if choices else "")
 
     def _use_tool(self, decision: Deliberation, asked: Thought) -> None:
         """Answer with facts, and remember the items that were named. A category that does not exist is said so."""

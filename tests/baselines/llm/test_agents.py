@@ -65,6 +65,18 @@ def test_nonsense_falls_back_and_is_counted(kind):
     assert facts["calls_per_decision"] == 2.0  # asked once more, then the first of the shortlist
 
 
+def test_a_backend_that_can_be_held_to_titles_is():
+    act, react = ActOnlyAgent(shortlist=3), ReActAgent(shortlist=2, tool_calls=1)
+    for agent in (act, react):
+        model = speak(agent, lambda r: f"Thought: x\n{'Item: ' + r.choices[0] if r.choices else 'Tool: search any'}")
+        model.constrains = True  # type: ignore[attr-defined]
+        play(agent, kind_world(), ORDER[:1], 1)
+        choices = [r.choices for r in model.requests]
+        assert all(title in r.messages[1].content for r in model.requests for title in r.choices)
+        assert set(map(len, choices)) == ({3} if agent is act else {0, 2})
+        assert agent.describe()["grounding"] == {"exact": agent.describe()["decisions"]}
+
+
 def test_react_asks_at_most_so_many_tools_and_is_told_facts():
     agent = ReActAgent(tool_calls=2)
     model = speak(agent, "Thought: more facts\nTool: search red")
