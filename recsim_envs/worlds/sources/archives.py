@@ -58,7 +58,16 @@ def members(file: RawFile, folder: Path, progress: Progress) -> Iterator[dict[st
 
 
 def lying_unpacked(file: RawFile, folder: Path) -> dict[str, Path]:
-    """Where the members of an archive lie unpacked in a folder: under their paths, or all in the folder itself."""
+    """Where the members of an archive lie unpacked: in a folder, or in one of its own that holds all of them.
+
+    They lie there under their paths, or all side by side.
+    """
+    within = sorted(path for path in folder.glob("*") if path.is_dir())
+    tried = (_lying_in(base, file) for base in (folder, *within))
+    return next((found for found in tried if len(found) == len(file.members)), {})
+
+
+def _lying_in(folder: Path, file: RawFile) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for member in file.members:
         tried = (folder / member, folder / PurePosixPath(member).name)

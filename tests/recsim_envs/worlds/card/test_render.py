@@ -89,6 +89,12 @@ def test_markdown_tells_every_part(world):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
 
 
+def test_the_drop_of_ndcg_comes_with_the_rows_it_hangs_on(world):
+    card = made_card()
+    each = [f"{held['rows'] / held['users']:.1f}" for held in (card["exposure"]["random"], card["held_out"])]
+    assert "There a user has {} of them, {} among the held-out ones".format(*each) in card_markdown(world)
+
+
 def test_the_page_is_one_well_formed_file_that_fetches_and_runs_nothing(page):
     class Balance(HTMLParser):
         open_: list[str] = []

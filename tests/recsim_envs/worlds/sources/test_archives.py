@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from recsim_envs.errors import LogError
-from recsim_envs.worlds.sources.archives import members
+from recsim_envs.worlds.sources.archives import lying_unpacked, members
 from recsim_envs.worlds.sources.source import RawFile, silent
 from tests.recsim_envs.worlds.sources.raw import write_tar, write_zip
 
@@ -90,6 +90,13 @@ class TestBoth:
         (tmp_path / "data").mkdir()
         (tmp_path / "data" / "x.csv").write_text("deep")
         (tmp_path / "y.csv").write_text("flat")
+        assert taken(file, tmp_path) == {"x.csv": "deep", "y.csv": "flat"}
+
+    def test_members_may_lie_in_the_folder_that_the_archive_made(self, tmp_path, file, write):
+        (tmp_path / "a" / "data").mkdir(parents=True)
+        (tmp_path / "a" / "data" / "x.csv").write_text("deep")
+        assert lying_unpacked(file, tmp_path) == {}
+        (tmp_path / "a" / "y.csv").write_text("flat")
         assert taken(file, tmp_path) == {"x.csv": "deep", "y.csv": "flat"}
 
 
