@@ -101,6 +101,12 @@ def _calibrated(card: Card) -> Iterator[Sentence]:
         yield Sentence("calibration", True, f"Mean rewards on the scale of the log: {measured}.", path)
 
 
+def _implicit(card: Card) -> Iterator[Sentence]:
+    if card["fit"].get("implicit"):
+        text = "What people dislike: the log only says what happened, and its zeros were drawn from all that did not."
+        yield Sentence("implicit", False, text, "fit.implicit")
+
+
 def _ratings(card: Card) -> Iterator[Sentence]:
     distance = card["distances"]["ratings"]["distance"]["same_pairs"]["tv"]
     path = "distances.ratings.distance.same_pairs.tv"
@@ -230,6 +236,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _personal,
     _second_best,
     _calibrated,
+    _implicit,
     _ratings,
     _mix,
     _lengths,
