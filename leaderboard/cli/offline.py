@@ -30,16 +30,16 @@ def list_logs(json: AsJson = False) -> None:
     from recsim_envs.offline import dataset_id, default_path
     from recsim_envs.offline.files import STEPS_FILE
 
-    lines = []
+    lines: list[dict[str, Any]] = []
     for env_id in registered_ids():
         for policy in _policies(env_id):
             name = dataset_id(env_id, policy)
-            made = "yes" if (default_path(name) / STEPS_FILE).exists() else ""
+            made = (default_path(name) / STEPS_FILE).exists()
             lines.append({"id": name, "env_id": env_id, "policy": policy, "made": made})
     if json:
         print_json(lines)
     else:
-        print_table("logs", ["id", "made"], [(line["id"], line["made"]) for line in lines])
+        print_table("logs", ["id", "made"], [(line["id"], "yes" if line["made"] else "") for line in lines])
 
 
 def _policies(env_id: str) -> tuple[str, ...]:

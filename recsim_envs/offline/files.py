@@ -26,17 +26,18 @@ START: Final = "start_"
 ROW_GROUP: Final = 2**20
 
 WORD: Final = pa.dictionary(pa.int8(), pa.string())
-STEP_COLUMNS: Final = (
-    "session",
-    "step",
-    "action",
-    "reward",
-    "propensity",
-    "component",
-    "terminated",
-    "truncated",
-    "end",
-)
+STEP_COLUMNS: Final = {
+    "session": pa.int32(),
+    "step": pa.int32(),
+    "action": pa.int32(),
+    "reward": pa.float32(),
+    "propensity": pa.float64(),
+    "component": WORD,
+    "terminated": pa.bool_(),
+    "truncated": pa.bool_(),
+    "end": WORD,
+}
+"""Columns of the steps; where slates of k are shown, `action` holds lists of k."""
 SESSION_COLUMNS: Final = {
     "session": pa.int32(),
     "episode_seed": pa.uint64(),

@@ -5,7 +5,7 @@ anything is believed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,22 +20,18 @@ from recsim_envs.offline.files import FACTS, SESSION_COLUMNS, SESSIONS_FILE, STA
 from recsim_envs.offline.log import TABLES, OfflineLog
 from recsim_envs.offline.spec import POLICIES, DatasetSpec, dataset_id
 
+Facts = dict[str, Any]
+
 MAX_ROWS: Final = 2**31 - 1
 BOMB: Final = 1000  # logs unpack to two to ten times their size, those of one action and reward only to some hundred
 ALWAYS_FINE: Final = 2**26  # bytes
 MAX_CAUSES: Final = 126  # they are numbered in a byte
 
-_STEP_TYPES: Final = {
-    "reward": pa.float32(), "propensity": pa.float64(), "session": pa.int32(), "step": pa.int32(),
-    "component": SESSION_COLUMNS["component"], "terminated": pa.bool_(), "truncated": pa.bool_(),
-    "end": SESSION_COLUMNS["end"],
-}  # fmt: skip
 _WANTED: Final[dict[str, type | tuple[type, ...]]] = {
     "id": str, "env_id": str, "options": dict, "split": str, "world": str, "world_sha256": str, "policy": str,
     "parameters": dict, "components": list, "sessions": int, "seed": int, "version": int, "horizon": int,
     "num_items": int, "slate_size": (int, type(None)), "observations": str, "packages": dict,
 }  # fmt: skip
-_BYTES: Final = {"BOOLEAN": 1, "INT64": 8, "DOUBLE": 8, "INT96": 12}  # of a value in memory; of any other kind 4
 
 
 def load_log(path: Path) -> OfflineLog:
@@ -44,42 +40,57 @@ def load_log(path: Path) -> OfflineLog:
     Raises `LogError` naming the file and what is wrong: missing, damaged, other columns, impossible numbers.
     """
     path = Path(path)
-    sessions, facts = _read(path / SESSIONS_FILE)
-    steps, other = _read(path / STEPS_FILE)
+    sessions, facts = _read(path / SESSIONS_FILE, _session_columns)
+    steps, other = _read(path / STEPS_FILE, _step_columns)
     if facts != other:
         raise LogError(f"{path}: {STEPS_FILE} and {SESSIONS_FILE} are of different logs; copy the whole folder again")
-    _check_columns(path, steps, sessions, facts)
     log = _from_tables(path, steps, sessions, facts)
     _check_rows(path, log, steps)
     return log
 
 
-def _read(file: Path) -> tuple[pa.Table, dict[str, Any]]:
+def _read(file: Path, columns: Callable[[pa.Schema, Facts], dict[str, pa.DataType]]) -> tuple[pa.Table, Facts]:
     try:
         if not file.is_file():
             raise LogError(f"{file} is missing: {file.parent} is no log; make one with `longrec logs make`")
         with pq.ParquetFile(file, read_dictionary=["component", "end"]) as parquet:
-            _check_size(file, parquet.metadata)
             facts = _facts(file, parquet.schema_arrow)
-            return parquet.read(), facts
-    except (pa.ArrowException, OSError, ValueError) as error:
+            _check_columns(file, parquet.schema_arrow, columns(parquet.schema_arrow, facts))
+            _check_size(file, parquet.metadata, parquet.schema_arrow)
+            table = parquet.read()
+            table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise LogError(
             f"{file} is truncated, damaged or no Parquet file ({str(error)[:200]}); make the log again"
         ) from error
+    for name in table.column_names:
+        if table.column(name).null_count:
+            raise LogError(f"{file}: column {name} holds nulls; make the log again")
+    return table, facts
 
 
-def _check_size(file: Path, metadata: pq.FileMetaData) -> None:
-    """Raise `LogError` for files that would fill the memory: more rows than a log can have, or a decompression bomb."""
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    columns = [group.column(number) for group in groups for number in range(group.num_columns)]
-    size = sum(max(c.num_values * _BYTES.get(c.physical_type, 4), c.total_uncompressed_size) for c in columns)
+def _check_size(file: Path, metadata: pq.FileMetaData, schema: pa.Schema) -> None:
+    """Raise `LogError` for files that would fill the memory: more rows than a log can have, or a decompression bomb.
+
+    Columns of row groups would say more, but pyarrow 26 ends the process where theirs are damaged.
+    """
+    rows = metadata.num_rows * sum(_width(kind) for kind in schema.types)
+    groups = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    size = max(rows, groups)
     if metadata.num_rows > MAX_ROWS or size > max(ALWAYS_FINE, BOMB * file.stat().st_size):
         raise LogError(
             f"{file}: {metadata.num_rows} rows, {size} bytes unpacked, are too many for its size; it is no log of ours"
         )
 
 
-def _facts(file: Path, schema: pa.Schema) -> dict[str, Any]:
+def _width(kind: pa.DataType) -> int:
+    """Bytes of a value in memory."""
+    if pa.types.is_fixed_size_list(kind):
+        return int(kind.list_size) * _width(kind.value_type)
+    return 4 if pa.types.is_dictionary(kind) else (int(kind.bit_width) + 7) // 8
+
+
+def _facts(file: Path, schema: pa.Schema) -> Facts:
     try:
         facts = json.loads((schema.metadata or {})[FACTS])
     except (KeyError, ValueError, RecursionError):
@@ -111,35 +122,35 @@ def _check_facts(facts: Mapping[str, Any]) -> None:
         choice(f"component {number}", component, tuple(c for c in POLICIES if c not in facts["components"][:number]))
 
 
-def _check_columns(path: Path, steps: pa.Table, sessions: pa.Table, facts: Mapping[str, Any]) -> None:
-    if tuple(steps.column_names) != STEP_COLUMNS:
-        raise LogError(
-            f"{path / STEPS_FILE}: columns {steps.column_names} are not {list(STEP_COLUMNS)}; make the log again"
-        )
-    first, more = sessions.column_names[: len(SESSION_COLUMNS)], sessions.column_names[len(SESSION_COLUMNS) :]
-    if first != list(SESSION_COLUMNS) or len(set(more)) < len(more) or not all(n.startswith(START) for n in more):
-        raise LogError(
-            f"{path / SESSIONS_FILE}: columns are not {list(SESSION_COLUMNS)} and different ones that begin with "
-            f"{START}; make the log again"
-        )
-    for file, table, wanted in ((STEPS_FILE, steps, _STEP_TYPES), (SESSIONS_FILE, sessions, SESSION_COLUMNS)):
-        for name, kind in wanted.items():
-            found = table.schema.field(name).type
-            if (found.value_type if pa.types.is_dictionary(found) else found) != getattr(kind, "value_type", kind):
-                raise LogError(f"{path / file}: column {name} is {found}, not {kind}; make the log again")
-        for name in table.column_names:
-            if table.column(name).null_count:
-                raise LogError(f"{path / file}: column {name} holds nulls; make the log again")
-    slate, found = facts["slate_size"], steps.schema.field("action").type
-    if _listed(found) != (slate is not None) or (found.value_type if _listed(found) else found) != pa.int32():
-        raise LogError(f"{path / STEPS_FILE}: column action is {found}, and the footer says slates of {slate}")
+def _step_columns(_: pa.Schema, facts: Facts) -> dict[str, pa.DataType]:
+    slate = facts["slate_size"]
+    return STEP_COLUMNS | ({} if slate is None else {"action": pa.list_(pa.int32(), slate)})
 
 
-def _listed(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind))
+def _session_columns(schema: pa.Schema, _: Facts) -> dict[str, pa.DataType]:
+    return SESSION_COLUMNS | {field.name: field.type for field in schema if field.name.startswith(START)}
 
 
-def _from_tables(path: Path, steps: pa.Table, sessions: pa.Table, facts: dict[str, Any]) -> OfflineLog:
+def _check_columns(file: Path, schema: pa.Schema, wanted: Mapping[str, pa.DataType]) -> None:
+    if schema.names != list(wanted):
+        raise LogError(f"{file}: columns {schema.names} are not {list(wanted)}; make the log again")
+    for field, kind in zip(schema, wanted.values(), strict=True):
+        if field.name.startswith(START):
+            fits, kind = _of_numbers(field.type), "numbers or lists of one length"
+        elif pa.types.is_dictionary(kind):
+            fits = pa.types.is_dictionary(field.type) and field.type.value_type == kind.value_type
+        else:
+            fits = field.type == kind
+        if not fits:
+            raise LogError(f"{file}: column {field.name} is {field.type}, not {kind}; make the log again")
+
+
+def _of_numbers(kind: pa.DataType) -> bool:
+    value = kind.value_type if pa.types.is_fixed_size_list(kind) else kind
+    return bool(pa.types.is_integer(value) or pa.types.is_floating(value))
+
+
+def _from_tables(path: Path, steps: pa.Table, sessions: pa.Table, facts: Facts) -> OfflineLog:
     file, lengths = path / SESSIONS_FILE, sessions.column("steps").to_numpy().astype(np.int64)
     if len(lengths) != facts["sessions"] or lengths.min() < 1 or lengths.sum() != steps.num_rows:
         raise LogError(
@@ -182,15 +193,12 @@ def _starts(file: Path, sessions: pa.Table, tables: bool) -> dict[str, NDArray[A
 def _matrix(file: Path, table: pa.Table, name: str) -> NDArray[Any]:
     """A column of numbers (rows,), or of lists of one length (rows, k)."""
     column = table.column(name).combine_chunks()
-    flat = column.flatten() if _listed(column.type) else column
-    if not (pa.types.is_integer(flat.type) or pa.types.is_floating(flat.type)):
-        raise LogError(f"{file}: column {name} is {column.type}, which are no numbers; make the log again")
-    if flat is column:
+    if not pa.types.is_fixed_size_list(column.type):
         return column.to_numpy()
-    width = len(flat) // len(column)
-    if flat.null_count or (pa.types.is_list(column.type) and np.any(np.diff(column.offsets.to_numpy()) != width)):
-        raise LogError(f"{file}: lists of column {name} differ in length or hold nulls; make the log again")
-    return flat.to_numpy().reshape(len(column), width)
+    flat = column.flatten()
+    if flat.null_count:
+        raise LogError(f"{file}: lists of column {name} hold nulls; make the log again")
+    return flat.to_numpy().reshape(len(column), column.type.list_size)
 
 
 def _numbers(file: Path, table: pa.Table, name: str, words: list[str]) -> NDArray[np.int8]:
@@ -210,8 +218,7 @@ def _check_rows(path: Path, log: OfflineLog, steps: pa.Table) -> None:
     tests = {
         "session": steps.column("session").to_numpy() == sessions,
         "step": (steps.column("step").to_numpy() == log.steps()) & (log.steps() < log.facts["horizon"]),
-        "action": ((actions >= 0) & (actions < log.facts["num_items"])).all(axis=1)
-        & (actions.shape[1] == (log.facts["slate_size"] or 1)),
+        "action": ((actions >= 0) & (actions < log.facts["num_items"])).all(axis=1),
         "reward": np.isfinite(log.rewards),
         "propensity": (log.propensities > 0) & (log.propensities <= 1),
         "component": _numbers(file, steps, "component", log.facts["components"]) == log.components[sessions],

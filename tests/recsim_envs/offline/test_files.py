@@ -125,6 +125,10 @@ def footer(**changes):
     return change
 
 
+def lists(rows, values):
+    return pa.FixedSizeListArray.from_arrays(pa.array(values * rows, pa.float32()), len(values))
+
+
 def start(key, values):
     def change(table):
         name = f"start_{key}"
@@ -162,7 +166,7 @@ WRONG = [
     (SESSIONS_FILE, put("steps", 0, -5), "do not add up"),
     (SESSIONS_FILE, put("component", 0, "oracle"), "'oracle' is none of"),
     (SESSIONS_FILE, put("start_history_items", 2, None), "holds nulls"),
-    (SESSIONS_FILE, lambda t: t.drop_columns("episode_seed"), "columns are not"),
+    (SESSIONS_FILE, lambda t: t.drop_columns("episode_seed"), "columns .* are not"),
     (SESSIONS_FILE, lambda t: pa.concat_tables([t, t]), "do not add up"),
     (SESSIONS_FILE, footer(id="../../evil"), "id '../../evil' does not exist"),
     (SESSIONS_FILE, footer(policy="greedy"), "policy 'greedy' does not exist"),
@@ -182,13 +186,14 @@ WRONG = [
     (STEPS_FILE, put("end", 3, "abducted"), "end 'abducted' is none of"),
     (STEPS_FILE, put("component", 3, "oracle"), "component 'oracle' is none of"),
     (STEPS_FILE, lambda t: t.append_column("reward", t["reward"]), "columns .* are not"),
-    (SESSIONS_FILE, lambda t: t.append_column("user", t["session"]), "begin with start_"),
-    (SESSIONS_FILE, lambda t: t.append_column("start_length", t["start_length"]), "columns are not"),
+    (SESSIONS_FILE, lambda t: t.append_column("user", t["session"]), "columns .* are not"),
+    (SESSIONS_FILE, lambda t: t.append_column("start_length", t["start_length"]), "columns .* are not"),
     (SESSIONS_FILE, start("session_items", np.zeros(30, np.int32)), "start_session_items .* holds no lists of"),
-    (SESSIONS_FILE, start("session_items", [["x"]] * 30), "are no numbers"),
-    (SESSIONS_FILE, start("session_items", [{"a": 1}] * 30), "are no numbers"),
-    (SESSIONS_FILE, start("session_items", [[1]] * 29 + [[1, 2]]), "differ in length"),
-    (SESSIONS_FILE, start("history_rewards", [[float("nan")]] * 30), "holds what is no number"),
+    (SESSIONS_FILE, start("session_items", ["x"] * 30), "session_items is string, not numbers"),
+    (SESSIONS_FILE, start("session_items", [{"a": 1}] * 30), "session_items is struct.*, not numbers"),
+    (SESSIONS_FILE, start("session_items", [[1]] * 29 + [[1, 2]]), "session_items is list.*, not numbers"),
+    (SESSIONS_FILE, start("history_rewards", lists(30, [0.0, float("nan")])), "holds what is no number"),
+    (SESSIONS_FILE, start("history_rewards", lists(30, [0.0, None])), "hold nulls"),
 ]
 
 
@@ -229,32 +234,33 @@ def test_slates_of_another_length(tmp_path):
     write_log(generate(SPECS[1]), tmp_path / "log")
     for file in (STEPS_FILE, SESSIONS_FILE):
         rewrite(tmp_path / "log", file, footer(slate_size=3))
-    with pytest.raises(LogError, match="row 0, column action"):
+    with pytest.raises(LogError, match=r"column action is .*10.*, not .*3"):
         load_log(tmp_path / "log")
 
 
 def test_items_where_slates_should_be(copy):
     for file in (STEPS_FILE, SESSIONS_FILE):
         rewrite(copy, file, footer(slate_size=3))
-    with pytest.raises(LogError, match="the footer says slates of 3"):
+    with pytest.raises(LogError, match="column action is int32, not"):
         load_log(copy)
 
 
 @pytest.mark.parametrize("file", [STEPS_FILE, SESSIONS_FILE])
 def test_a_flipped_byte_is_noticed_or_harmless(written, tmp_path_factory, file):
-    """Whatever a byte becomes, the log is read or refused; nothing else is raised."""
+    """Whatever a byte becomes, the log is read or refused; nothing else is raised, and the process goes on."""
     path = shutil.copytree(written, tmp_path_factory.mktemp("flipped") / "log")
     whole, generator = (path / file).read_bytes(), np.random.default_rng(0)
     refused = 0
-    for place in generator.integers(0, len(whole), 120).tolist():
+    anywhere, in_footer = generator.integers(0, len(whole), 100), len(whole) - 1 - generator.integers(0, 2500, 200)
+    for place in (*anywhere.tolist(), *in_footer.tolist()):
         damaged = bytearray(whole)
-        damaged[place] ^= 1 << int(generator.integers(8))
+        damaged[place] = int(generator.integers(256))
         (path / file).write_bytes(damaged)
         try:
             load_log(path)
         except LogError:
             refused += 1
-    assert refused > 20
+    assert refused > 50
 
 
 @pytest.mark.parametrize("file", [STEPS_FILE, SESSIONS_FILE])
