@@ -204,9 +204,12 @@ def test_figures_are_read_with_care():
         "critic": {"auc": 0.75},
         "memories": {"a": {"records": 3}, "b": {"records": 4}},
         "actor_memory": {"same": 1, "near": 3},
+        "prompt_characters_per_call": 800,
+        "reusable_prefix_share": 0.5,
     }
     found = measures([told])
     assert found["tokens_per_decision"] == 10.0
+    assert (found["prompt_characters"], found["reusable_prefix"]) == (800.0, 0.5)
     assert (found["critic_auc"], found["memory_records"], found["memory_hits"]) == (0.75, 7.0, 0.25)
     assert measures([told, {}])["critic_auc"] is None  # a mean over some of the seeds would mislead
     assert measures([{"reflections": ["a", "b"]}])["memory_records"] == 2.0

@@ -26,6 +26,16 @@ def tokens_per_decision(facts: Mapping[str, Any]) -> Figure:
     return None if read is None or written is None or not decisions else (read + written) / decisions
 
 
+def prompt_characters(facts: Mapping[str, Any]) -> Figure:
+    """Characters of a prompt, on average over the calls."""
+    return _number(facts.get("prompt_characters_per_call"))
+
+
+def reusable_prefix(facts: Mapping[str, Any]) -> Figure:
+    """Share of the prompts' characters that a prefix cache could reuse."""
+    return _number(facts.get("reusable_prefix_share"))
+
+
 def repaired(facts: Mapping[str, Any]) -> Figure:
     """Share of the answers that had to be asked for once more."""
     return _share_of_answers(facts, "repaired")
@@ -62,6 +72,8 @@ FIGURES: Final[dict[str, Callable[[Mapping[str, Any]], Figure]]] = {
     for figure in (
         calls_per_decision,
         tokens_per_decision,
+        prompt_characters,
+        reusable_prefix,
         repaired,
         fallback,
         critic_auc,
