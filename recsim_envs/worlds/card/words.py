@@ -107,6 +107,13 @@ def _implicit(card: Card) -> Iterator[Sentence]:
         yield Sentence("implicit", False, text, "fit.implicit")
 
 
+def _negative(card: Card) -> Iterator[Sentence]:
+    low, high = card["sizes"]["reward_range"]
+    if low < 0:
+        text = f"Returns as a measure of engagement: rewards go from {low:g} to {high:g}, so that a user may cost by staying."
+        yield Sentence("negative", False, text, "sizes.reward_range")
+
+
 def _ratings(card: Card) -> Iterator[Sentence]:
     distance = card["distances"]["ratings"]["distance"]["same_pairs"]["tv"]
     path = "distances.ratings.distance.same_pairs.tv"
@@ -237,6 +244,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _second_best,
     _calibrated,
     _implicit,
+    _negative,
     _ratings,
     _mix,
     _lengths,

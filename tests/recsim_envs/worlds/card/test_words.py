@@ -53,6 +53,7 @@ def test_each_rule_speaks_for_and_against(rule, path, good, bad):
     [
         ("second-best", "held_out.gains.mf.rmse", [-0.1, -0.2, -0.05]),
         ("implicit", "fit.implicit", True),
+        ("negative", "sizes.reward_range", [-2.0, 2.0]),
         ("few-users", "held_out.users", 99),
         ("few-users", "sizes.test_users", 99),
         ("part-of-catalogue", "sizes.items_played", 10),
@@ -101,6 +102,10 @@ def test_a_test_of_planning_says_what_a_rule_of_thumb_earns():
     del card["horizon"]["scores"]["rule-staying"]
     told = {x["figure"]: x["text"] for x in words.verdict(card)["good_for"]}["horizon.gap"]
     assert "rule of thumb" not in told
+
+
+def test_ratings_from_nought_up_are_not_held_against_a_world():
+    assert "negative" not in {name for name, _ in said(changed("sizes.reward_range", [0.0, 1.0]), "not_valid_for")}
 
 
 def test_a_ranking_that_is_undefined_is_no_stable_one():
