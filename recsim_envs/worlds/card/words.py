@@ -110,8 +110,8 @@ def _implicit(card: Card) -> Iterator[Sentence]:
 def _negative(card: Card) -> Iterator[Sentence]:
     low, high = card["sizes"]["reward_range"]
     if low < 0:
-        text = f"Returns as a measure of engagement: rewards go from {low:g} to {high:g}, so that a user may cost by staying."
-        yield Sentence("negative", False, text, "sizes.reward_range")
+        text = f"rewards go from {low:g} to {high:g}, so that one who stays may earn less than one who leaves"
+        yield Sentence("negative", False, f"Returns as a measure of engagement: {text}.", "sizes.reward_range")
 
 
 def _ratings(card: Card) -> Iterator[Sentence]:
