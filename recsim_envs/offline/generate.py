@@ -78,7 +78,7 @@ def fitting_lanes(simulator: Simulator, sessions: int) -> int:
 def facts(spec: DatasetSpec, simulator: Simulator, components: tuple[str, ...]) -> dict[str, Any]:
     """Where a log comes from: JSON. Nothing in it depends on when or by whom the log was made."""
     from recsim_envs.fingerprint import golden
-    from recsim_envs.offline.observations import rebuilt_from
+    from recsim_envs.offline.observations import shape_of
 
     world, sha256 = simulator.provenance()
     return {
@@ -95,10 +95,7 @@ def facts(spec: DatasetSpec, simulator: Simulator, components: tuple[str, ...]) 
         "sessions": spec.sessions,
         "seed": spec.seed,
         "version": spec.version,
-        "horizon": simulator.task.horizon,
-        "num_items": simulator.task.catalogue.num_items,
-        "slate_size": simulator.task.slate_size,
-        "observations": rebuilt_from(simulator),
+        **shape_of(simulator),
         "packages": {name: version(name) for name in PACKAGES},
     }
 

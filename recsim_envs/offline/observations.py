@@ -84,8 +84,18 @@ def rebuilt_from(simulator: Simulator) -> str:
     return "tables" if isinstance(simulator, DepartureSimulator) else "replay"
 
 
+def shape_of(simulator: Simulator) -> dict[str, Any]:
+    """What the facts of a log say of the environment itself."""
+    return {
+        "horizon": simulator.task.horizon,
+        "num_items": simulator.task.catalogue.num_items,
+        "slate_size": simulator.task.slate_size,
+        "observations": rebuilt_from(simulator),
+    }
+
+
 def simulator_of(log: OfflineLog, lanes: int) -> Simulator:
-    """The simulator that a log was made on; raises `LogError` if the data behind it are other ones by now."""
+    """The simulator that a log was made on; raises `LogError` if the data behind it or its shape are other ones."""
     facts = log.facts
     simulator = make_simulator(facts["env_id"], lanes, **(dict(facts["options"]) | {"split": facts["split"]}))
     name, sha256 = simulator.provenance()
@@ -94,6 +104,12 @@ def simulator_of(log: OfflineLog, lanes: int) -> Simulator:
             f"log {facts['id']} was made on {facts['world']} {facts['world_sha256'][:12]}, and {facts['env_id']} now "
             f"stands on {name} {sha256[:12]}; make the log again"
         )
+    for what, value in shape_of(simulator).items():
+        if facts[what] != value:
+            raise LogError(
+                f"log {facts['id']}: {what} is {facts[what]} in its footer, and {value} of {facts['env_id']}; make the "
+                "log again"
+            )
     return simulator
 
 

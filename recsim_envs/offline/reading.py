@@ -118,6 +118,8 @@ def _check_facts(facts: Mapping[str, Any]) -> None:
     for name in ("horizon", "num_items"):
         integer(name, facts[name], 1, MAX_ROWS)
     integer("slate_size", facts["slate_size"] or 1, 1, facts["num_items"])
+    if not isinstance(facts["packages"].get("longrec"), str):
+        raise ConfigurationError("packages must name the version of longrec")
     for number, component in enumerate(facts["components"]):
         choice(f"component {number}", component, tuple(c for c in POLICIES if c not in facts["components"][:number]))
 

@@ -13,6 +13,7 @@ import pytest
 from recsim_envs.errors import LogError
 from recsim_envs.offline import DatasetSpec, generate, load_log, transitions, write_log
 from recsim_envs.offline.files import FACTS, SESSIONS_FILE, STEPS_FILE
+from recsim_envs.offline.observations import simulator_of
 
 SPECS = [
     DatasetSpec("longrec/Games-v0", "mixed", sessions=30),
@@ -180,6 +181,7 @@ WRONG = [
     (SESSIONS_FILE, footer(horizon=10**12), "horizon must be"),
     (SESSIONS_FILE, footer(num_items=True), "num_items must be"),
     (SESSIONS_FILE, footer(packages="gone"), "field packages"),
+    (SESSIONS_FILE, footer(packages={}), "packages must name the version"),
     (SESSIONS_FILE, put("session", 3, 4), "does not count up"),
     (SESSIONS_FILE, put("end", 3, ""), "column end must hold"),
     (SESSIONS_FILE, put("end", 3, "abducted"), "column end: .* cannot be"),
@@ -210,6 +212,15 @@ def test_rows_beyond_what_the_footer_says(copy, facts):
         rewrite(copy, file, footer(**facts))
     with pytest.raises(LogError, match=r"row .*, column (step|action)"):
         load_log(copy)
+
+
+@pytest.mark.parametrize("facts", [{"horizon": 71}, {"num_items": 10**6}, {"observations": "replay"}])
+def test_a_footer_that_the_environment_contradicts(copy, facts):
+    """Actions beyond the catalogue would be looked up by compiled code."""
+    for file in (STEPS_FILE, SESSIONS_FILE):
+        rewrite(copy, file, footer(**facts))
+    with pytest.raises(LogError, match=f"{next(iter(facts))} is {next(iter(facts.values()))} in its footer"):
+        simulator_of(load_log(copy), 1)
 
 
 def test_a_small_file_of_very_many_rows_is_not_unpacked(copy):
