@@ -28,16 +28,16 @@ def train_curve(
     at: str | None,
     first_seed: int,
     seeds: int,
-    sessions: int,
+    sessions: int | None,
     json: bool,
 ) -> None:
     """Make the curve, going on where an earlier command stopped, and print it."""
-    from leaderboard.evaluate.curve.plan import make_curve_plan
+    from leaderboard.evaluate.curve.plan import SESSIONS, make_curve_plan
     from leaderboard.evaluate.curve.run import learning_curve
 
     plan = make_curve_plan(
         agent, parameters, env, options,
-        at=budgets(at, episodes), training_seeds=range(first_seed, first_seed + seeds), sessions=sessions,
+        at=budgets(at, episodes), training_seeds=range(first_seed, first_seed + seeds), sessions=sessions or SESSIONS,
     )  # fmt: skip
     with Stages(quiet=json) as stages:
         curve = learning_curve(agent, plan, out, stages)

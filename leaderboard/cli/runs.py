@@ -130,7 +130,7 @@ def train(
 
         train_curve(
             agent, parameters, env, options, out=out, episodes=episodes or 100, at=curve_at,
-            first_seed=seed, seeds=seeds or 1, sessions=sessions or 200, json=json,
+            first_seed=seed, seeds=seeds or 1, sessions=sessions, json=json,
         )  # fmt: skip
         return
     with Stages(quiet=json) as stages:

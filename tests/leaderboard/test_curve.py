@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+import typer
 
 from leaderboard.cli import runs
+from leaderboard.cli.app import app
 from leaderboard.cli.curves import budgets
 from leaderboard.evaluate.curve.facts import brief, measures
-from leaderboard.evaluate.curve.plan import CurvePlan, LearningCurve, default_budgets, make_curve_plan
+from leaderboard.evaluate.curve.plan import (
+    BUDGETS,
+    SESSIONS,
+    CurvePlan,
+    CurvePoint,
+    LearningCurve,
+    default_budgets,
+    make_curve_plan,
+)
 from leaderboard.evaluate.curve.run import learning_curve
 from leaderboard.files import read_model
 from recsim_envs.errors import AgentError, ConfigurationError, SubmissionError
@@ -214,3 +225,13 @@ def test_figures_are_read_with_care():
     assert measures([told, {}])["critic_auc"] is None  # a mean over some of the seeds would mislead
     assert measures([{"reflections": ["a", "b"]}])["memory_records"] == 2.0
     assert brief({"a": [1] * 33, "b": {"c": [1] * 32}}) == {"b": {"c": [1] * 32}}
+
+
+def test_the_page_says_what_is_written_and_how():
+    text = (Path(__file__).parents[2] / "docs" / "learning-curves.md").read_text("utf-8")
+    for name in CurvePoint.model_fields:
+        assert name == "episodes" or f"`{name}`" in text
+    (command,) = re.findall(r"^    longrec (train .*)$", text.split("\n## ")[0], re.M)
+    typer.main.get_command(app).commands["train"].make_context("train", command.split()[1:])
+    assert ",".join(map(str, BUDGETS)) in text
+    assert f"| `--sessions` | {SESSIONS} |" in text
