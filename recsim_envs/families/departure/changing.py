@@ -126,6 +126,11 @@ class ChangingDepartureSimulator(DepartureSimulator):
         with self._speaking(actions):
             return super()._rewards_of(actions)
 
+    @property
+    def settled(self) -> bool:
+        """Whether what users would give hangs on nothing but who they are."""
+        return super().settled and not self.drift
+
     def opinions(self, lanes: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the users in these lanes would give every item now: float32 (len(lanes), n_items)."""
         own = super().opinions(lanes)

@@ -19,7 +19,28 @@ MAX_POOL: Final = 1536
 NODE_LIMIT: Final = 2000  # branch-and-bound nodes of one search
 HASTY_LIMIT: Final = 100  # where every plan lasts one step; longer searches found no better sessions
 CHUNK: Final = 512  # lanes whose opinions of the whole catalogue are held at once, fewer where that is more than
-HELD: Final = 1 << 25  # opinions
+HELD: Final = 1 << 25  # opinions, 128 MiB
+
+
+class Opinions:
+    """What users would give every item now, kept while a user stays where nothing else moves it and there is room."""
+
+    def __init__(self, simulator: DepartureSimulator) -> None:
+        shape = simulator.num_lanes, simulator.world.num_items
+        keeps = simulator.settled and shape[0] * shape[1] <= HELD
+        self._simulator, self._kept = simulator, np.empty(shape if keeps else (0, 0), np.float32)
+        self._users = np.full(simulator.num_lanes, -1)  # whose opinions are kept
+
+    def of(self, lanes: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Those in these lanes: float32 (len(lanes), n_items), the caller's own."""
+        if not len(self._kept):
+            return self._simulator.opinions(lanes)
+        users = self._simulator.user_ids()[lanes]
+        new = lanes[self._users[lanes] != users]
+        if len(new):
+            self._kept[new] = self._simulator.opinions(new)
+            self._users[lanes] = users
+        return self._kept[lanes]
 
 
 class Myopic:
@@ -31,6 +52,7 @@ class Myopic:
     def __init__(self, simulator: DepartureSimulator, repeats: bool) -> None:
         shape = (simulator.num_lanes, simulator.world.num_items)
         self._simulator, self._seen = simulator, None if repeats else np.zeros(shape, np.bool_)
+        self._opinions = Opinions(simulator)
 
     def __call__(self) -> NDArray[np.int64]:
         """One item a lane (B,)."""
@@ -40,7 +62,7 @@ class Myopic:
         if self._seen is not None:
             self._seen[sim.steps == 0] = False
             forbidden = self._seen if forbidden is None else self._seen | forbidden
-        actions[rows] = dearest(sim, rows, forbidden, staying=not sim.rules.leaving_pays)
+        actions[rows] = dearest(sim, self._opinions, rows, forbidden, staying=not sim.rules.leaving_pays)
         if self._seen is not None:
             self._seen[rows, actions[rows]] = True
         return actions
@@ -50,13 +72,13 @@ class Staying:
     """The item that pays most of those that do not make the user leave: a rule that looks one step ahead, no plan."""
 
     def __init__(self, simulator: DepartureSimulator) -> None:
-        self._simulator = simulator
+        self._simulator, self._opinions = simulator, Opinions(simulator)
 
     def __call__(self) -> NDArray[np.int64]:
         """One item a lane (B,)."""
         sim = self._simulator
         rows, actions = np.flatnonzero(~sim.over), np.zeros(sim.num_lanes, np.int64)
-        actions[rows] = dearest(sim, rows, sim.forbidden(), staying=True)
+        actions[rows] = dearest(sim, self._opinions, rows, sim.forbidden(), staying=True)
         return actions
 
 
@@ -71,7 +93,7 @@ class Planner:
     """
 
     def __init__(self, simulator: DepartureSimulator) -> None:
-        self._simulator, rules = simulator, simulator.rules
+        self._simulator, self._opinions, rules = simulator, Opinions(simulator), simulator.rules
         off = rules.leave_by == "distance" and rules.threshold == 0
         size = 1 if off else min(rules.window + 1, rules.horizon)
         self._plans = np.full((simulator.num_lanes, size), -1, np.int64)
@@ -93,12 +115,12 @@ class Planner:
         last = (steps == rules.horizon - 1) & rules.leaving_pays
         for rows, staying in ((~follow & ~last, True), (last, False)):
             lanes = np.flatnonzero(rows & ~sim.over)
-            actions[lanes] = dearest(sim, lanes, forbidden, staying=staying)
+            actions[lanes] = dearest(sim, self._opinions, lanes, forbidden, staying=staying)
         return np.maximum(actions, 0)
 
     def _plan(self, lane: int, forbidden: NDArray[np.bool_] | None) -> NDArray[np.int64]:
         """Items of one cycle in order, -1 where it is shorter than a block."""
-        rules, values = self._simulator.rules, self._simulator.opinions(np.array([lane]))[0]
+        rules, values = self._simulator.rules, self._opinions.of(np.array([lane]))[0]
         usable = values >= rules.r_min
         if forbidden is not None:
             usable &= ~forbidden
@@ -123,7 +145,12 @@ class Planner:
 
 
 def dearest(
-    simulator: DepartureSimulator, rows: NDArray[np.int64], forbidden: NDArray[np.bool_] | None, *, staying: bool
+    simulator: DepartureSimulator,
+    opinions: Opinions,
+    rows: NDArray[np.int64],
+    forbidden: NDArray[np.bool_] | None,
+    *,
+    staying: bool,
 ) -> NDArray[np.int64]:
     """The item of the highest reward in these lanes (len(rows),); if `staying`, of those that do not end the session.
 
@@ -133,7 +160,7 @@ def dearest(
     chunk = max(1, min(CHUNK, HELD // simulator.world.num_items))
     for start in range(0, len(rows), chunk):
         lanes = rows[start : start + chunk]
-        values = simulator.opinions(lanes)
+        values = opinions.of(lanes)
         if forbidden is not None:
             values[forbidden[lanes]] = -np.inf
         found = out[start : start + chunk]

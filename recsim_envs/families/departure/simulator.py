@@ -233,6 +233,11 @@ class DepartureSimulator(Simulator):
         """Items that each session has shown (B,)."""
         return self._state[kernel.STEPS].astype(np.int64)
 
+    @property
+    def settled(self) -> bool:
+        """Whether what users would give hangs on nothing but who they are."""
+        return not self.world.rewards.sequential
+
     def opinions(self, lanes: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the users in these lanes would give every item now: float32 (len(lanes), n_items)."""
         return self._opinions_of(self._state[kernel.USER, lanes], lanes)
@@ -269,7 +274,7 @@ class DepartureSimulator(Simulator):
         return rewards.astype(np.float32)
 
     def references(self) -> dict[str, Callable[[], Reference]]:
-        """Policies that know every user: "myopic", "myopic-no-repeat" and "planner"."""
+        """Policies that know every user: "myopic", "myopic-no-repeat", "rule-staying" and "planner"."""
         from recsim_envs.families.departure.references import makers
 
         return makers(self)

@@ -273,3 +273,21 @@ def test_the_dearest_that_keeps_a_user_is_found_among_all_items(make, rule):
     wanted = np.where(stays.any(axis=1), np.where(stays, opinions, -np.inf).argmax(axis=1), -1)
     np.testing.assert_array_equal(sim.dearest_staying(lanes, opinions), wanted)
     assert (wanted != opinions.argmax(axis=1)).any()
+
+
+@pytest.mark.parametrize("make", [tiny_world, tiny_gru_world])
+@pytest.mark.parametrize("changes", [{}, {"drift": 2}, {"churn": 3}])
+def test_what_a_policy_has_kept_of_users_is_not_said_of_the_next(make, changes):
+    def acts(sim, policy, seed):
+        sim.begin(np.arange(16), rng.bits_array(seed, np.arange(16), 99))
+        found = []
+        while not sim.over.all():
+            found.append(np.where(sim.over, -1, policy()))
+            sim.step(np.maximum(found[-1], 0))
+        return np.stack(found)
+
+    sim = make_family("changing-departure", 16, world=make(), split="all", **changes)
+    for name, maker in sim.references().items():
+        policy = maker()
+        acts(sim, policy, 1)
+        np.testing.assert_array_equal(acts(sim, policy, 2), acts(sim, maker(), 2), err_msg=name)
