@@ -38,11 +38,11 @@ def fit_model(
     """Fit on `train` and keep the epoch that is best on `valid`. The same arguments give the same bits on one platform.
 
     train: sorted by user, each user's rows from the oldest to the latest. Values may be ratings on any scale, or 0
-    and 1 with what did not happen already sampled as zeros: the loss is the squared error either way. checkpoint: a
-    folder in which the state is kept, so that the same call goes on where it was interrupted and ends in the same
-    bits; a state of other data, options or seed is ignored and replaced. progress: called with (stage, done, total).
-    Raises `ConfigurationError` for an unknown name or an option without meaning, `LogError` for rows that cannot be
-    learned from.
+    and 1 with what did not happen already sampled as zeros, in an order that does not tell which is which, for "gru"
+    would learn it: the loss is the squared error either way. checkpoint: a folder in which the state is kept, so that
+    the same call goes on where it was interrupted and ends in the same bits; a state of other data, options or seed is
+    ignored and replaced. progress: called with (stage, done, total). Raises `ConfigurationError` for an unknown name or
+    an option without meaning, `LogError` for rows that cannot be learned from.
     """
     if name not in MODELS:
         near = difflib.get_close_matches(str(name), MODELS, 1, cutoff=0.3)
