@@ -117,6 +117,7 @@ def _sizes(world: World, train: Interactions, held_out: Interactions) -> dict[st
         "held_out_rows": len(held_out),
         "logged_rows": len(world.arrays["log_items"]),
         "reward_model": world.info.reward_model,
+        "sequential": world.rewards.sequential,
         "reward_range": list(world.info.reward_range),
     }
 

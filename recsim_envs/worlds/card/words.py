@@ -79,6 +79,15 @@ def _paid_worse(card: Card) -> str:
     return f"but that of the rewards as the world pays them is {paid:.3f}, above {biases:.3f}" if paid > biases else ""
 
 
+def _reads(card: Card) -> Iterator[Sentence]:
+    if card["sizes"].get("sequential"):
+        text = (
+            "Predictions for users whose latest ratings are unknown: on held-out rows the model reads what the user "
+            "gave just before, other held-out rows among it; biases and matrix factorisation read none of them."
+        )
+        yield Sentence("reads", False, text, "sizes.sequential")
+
+
 def _second_best(card: Card) -> Iterator[Sentence]:
     gains = card["held_out"]["gains"].get("mf")
     if gains and gains["rmse"][2] < 0:
@@ -241,6 +250,7 @@ def _reduced(card: Card) -> Iterator[Sentence]:
 
 RULES: Final[tuple[Rule, ...]] = (
     _personal,
+    _reads,
     _second_best,
     _calibrated,
     _implicit,

@@ -52,6 +52,7 @@ def test_each_rule_speaks_for_and_against(rule, path, good, bad):
     ("rule", "path", "value"),
     [
         ("second-best", "held_out.gains.mf.rmse", [-0.1, -0.2, -0.05]),
+        ("reads", "sizes.sequential", True),
         ("implicit", "fit.implicit", True),
         ("negative", "sizes.reward_range", [-2.0, 2.0]),
         ("few-users", "held_out.users", 99),
