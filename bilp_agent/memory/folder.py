@@ -22,7 +22,7 @@ TRAINING = "training.json"
 class Kept:
     """What a folder holds. training: `training.json` of the agent. record: what `longrec train` wrote about it, or {}.
 
-    path: where the three files lie.
+    path: where the three files lie. others: files beside them, which only the agent that wrote them can read.
     """
 
     path: Path
@@ -31,6 +31,7 @@ class Kept:
     critic: Stored[CriticExample]
     training: Mapping[str, Any]
     record: Mapping[str, Any]
+    others: tuple[str, ...] = ()
 
 
 def read_folder(folder: Path) -> Kept:
@@ -52,6 +53,7 @@ def read_folder(folder: Path) -> Kept:
         read_records(path / FILES["critic"], CriticExample),
         _json(path / TRAINING),
         _json(about) if about is not None and about.is_file() else {},
+        tuple(sorted(p.name for p in path.iterdir() if p.name not in (*FILES.values(), TRAINING))),
     )
 
 
@@ -81,11 +83,18 @@ def _json(path: Path) -> dict[str, Any]:
 def merge_folders(first: Path, second: Path, out: Path) -> Kept:
     """Write what two saved agents remember as one saved agent to the new folder `out`; see `merge_records`.
 
-    Raises `AgentError` if one is unusable or their text encoders differ, `ConfigurationError` if `out` exists.
+    Raises `AgentError` if one is unusable, holds more than memories or has another text encoder than the other,
+    `ConfigurationError` if `out` exists.
     """
     if out.exists():
         raise ConfigurationError(f"{out} exists; choose a new folder")
     a, b = read_folder(first), read_folder(second)
+    for kept in (a, b):
+        if kept.others:
+            raise AgentError(
+                f"{kept.path} holds {', '.join(kept.others)} besides its memories, which cannot be merged, so that the "
+                "agent could not be loaded; merge its memories in Python with bilp_agent.memory.merge"
+            )
     merged = {FILES[role]: _merged(a.path, b.path, getattr(a, role), getattr(b, role)) for role in FILES}
     for name, (kind, stored, dim) in merged.items():
         write_records(out / name, kind, stored.records, stored.encoder, dim)

@@ -63,12 +63,17 @@ def show(
         "critic": worths(kept.critic.records),
     }
     chosen = {name: rows for name, rows in found.items() if role is None or role.value == name}
+    beliefs = list(_beliefs(kept)) if "planner" in chosen else []
     title = _titles(kept, env, option or []) if "actor" in chosen else _number
     if json:
         parts = {name: [_record(row, title) for row in rows[:limit]] for name, rows in chosen.items()}
-        print_json({"folder": str(kept.path), "encoder": kept.planner.encoder, "records": _sizes(kept), **parts})
+        encoders = {name: getattr(kept, name).encoder for name in HEADINGS}
+        print_json({"folder": str(kept.path), "encoders": encoders, "records": _sizes(kept), **parts})
         return
     _print(_opening(kept))
+    if beliefs:
+        typer.secho("\nWhy it believes that users leave", bold=True)
+        _print(iter(beliefs))
     for name, rows in chosen.items():
         typer.secho(f"\n{HEADINGS[name]}", bold=True)
         _print(_section(name, rows, limit, title))
@@ -121,6 +126,23 @@ def _opening(kept: Kept) -> Iterator[str]:
         f"{_count(sizes['actor'], 'judged recommendation')} in {_count(states[1], 'state')}, and "
         f"{_count(sizes['critic'], 'value')} of {_count(states[2], 'state')}."
     )
+
+
+BELIEVED = {
+    "repeat": "the same item again within {limit} steps",
+    "alike": "the main category of something shown within {limit} steps before",
+    "crowded": "a category that occurs {limit} times or more lately",
+    "low reward": "an expected reward of no more than {limit}",
+}
+
+
+def _beliefs(kept: Kept) -> Iterator[str]:
+    """Hypotheses that stood the test, which `billp-plus` keeps in the record of its training."""
+    for belief in kept.training.get("beliefs") or ():
+        if belief.get("kind") in BELIEVED:
+            what, left, stayed = BELIEVED[belief["kind"]].format(**belief), belief["left"], belief["stayed"]
+            others = f"{belief['other_left']:,} of {belief['other_left'] + belief['other_stayed']:,}"
+            yield f"  -  {what}: users left at {left:,} of {left + stayed:,} such steps, and at {others} others"
 
 
 def _section(role: str, rows: Sequence[Any], limit: int, title: Title) -> Iterator[str]:

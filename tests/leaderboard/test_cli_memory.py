@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 from typer.testing import CliRunner
 
+from bilp_agent.hypotheses import Belief
 from bilp_agent.memory import ActorExample, CriticExample, Memory, Reflection
 from leaderboard.cli.memory import app
 from leaderboard.evaluate.learn import train_and_save
@@ -44,7 +46,7 @@ def test_what_a_training_left_behind_reads_like_prose(trained):
 def test_a_machine_reads_the_same(trained):
     found = json.loads(run("show", trained, "--json", "--limit", 2).stdout)
     assert found["records"]["planner"] == 4
-    assert found["encoder"] == "hashing-phrases-128"
+    assert found["encoders"]["planner"] == "hashing-phrases-128"
     assert [len(found[role]) for role in ("planner", "actor", "critic")] == [2, 2, 2]
     assert found["actor"][0]["times"] >= found["actor"][1]["times"]
     assert {"item", "title", "count"} == set(next(s["encouraged"] for s in found["actor"] if s["encouraged"])[0])
@@ -68,6 +70,16 @@ def test_use_and_what_came_of_it_is_told(tmp_path):
     assert "Not used yet." in told
     record = json.loads(run("show", tmp_path / "agent", "--json").stdout)["planner"][0]
     assert (record["used"], record["mean_outcome"], record["causes"]) == (3, 11.0, [["repeat", 1], ["too alike", 1]])
+
+
+def test_what_is_believed_of_leaving_is_told(tmp_path):
+    folder = save_agent(tmp_path / "agent", LEARNT)
+    beliefs = [asdict(Belief("repeat", 4, 5, 1, 8, 1315)), asdict(Belief("low reward", 2, 1, 2, 3, 4))]
+    (folder / "training.json").write_text(json.dumps({"beliefs": beliefs}))
+    told = " ".join(run("show", folder).output.split())
+    assert "- the same item again within 4 steps: users left at 5 of 6 such steps, and at 8 of 1,323 others" in told
+    assert "- an expected reward of no more than 2: users left at 1 of 3 such steps, and at 3 of 7 others" in told
+    assert "Why it believes" not in run("show", folder, "--role", "actor").output
 
 
 def test_titles_come_from_the_environment_that_is_named(tmp_path):

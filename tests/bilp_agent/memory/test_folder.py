@@ -115,4 +115,8 @@ def test_folders_are_merged_to_one_that_an_agent_loads(tmp_path: Path) -> None:
     odd = save_agent(tmp_path / "odd", LEARNT, HashingEncoder(64))
     with pytest.raises(AgentError, match="text encoder"):
         merge_folders(one, odd, tmp_path / "new")
+    (other / "hypotheses.json").write_text("{}")
+    assert read_folder(other).others == ("hypotheses.json",)
+    with pytest.raises(AgentError, match=r"other holds hypotheses\.json besides its memories"):
+        merge_folders(one, other, tmp_path / "new")
     assert not (tmp_path / "new").exists()
