@@ -19,6 +19,7 @@ from recsim_envs.errors import AgentError
 
 FORMAT, VERSION = "longrec-billp-memory", 2
 READABLE = (1, 2)
+RESCUE = "copy the folder again, or keep what is whole with `longrec memory rescue`"
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,38 @@ def _line(record: Any) -> str:
     return text if not any("\ud800" <= sign <= "\udfff" for sign in text) else json.dumps(asdict(record))
 
 
-def read_records(path: Path, kind: type[R]) -> Stored[R]:
-    """Read what `write_records` wrote. Raises `AgentError` naming the file, the line and what to do if it is unusable.
+def read_records(path: Path, kind: type[R], lost: list[str] | None = None) -> Stored[R]:
+    """Read what `write_records` wrote; the file is never changed.
 
-    The file is never changed: what is whole in a damaged one can still be copied out by hand.
+    Raises `AgentError` naming the file, the line and what to do if it is unusable. Where a list `lost` is given, lines
+    that cannot be read are told in it and left out; only the first line must be whole.
     """
     try:
-        # Not splitlines: a text may hold other signs that it takes for the end of a line.
-        lines = path.read_text("utf-8").rstrip("\n").split("\n")
-        head = json.loads(lines[0])
+        lines = path.read_bytes().rstrip(b"\n").split(b"\n")
+    except OSError as error:
+        raise AgentError(f"{path}: cannot be read ({error.strerror}); train the agent again") from error
+    promised, encoder, dim = _head(path, lines[0], kind)
+    faults = [f"{path}: holds {len(lines) - 1} of {promised} records; {RESCUE}"] if len(lines) - 1 != promised else []
+    if lost is None and faults:
+        raise AgentError(faults[0])
+    hints, needed = get_type_hints(kind), {f.name for f in fields(kind) if f.default is MISSING}
+    records: list[R] = []
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            records.append(_record(line, kind, hints, needed))
+        except (ValueError, TypeError) as error:
+            faults.append(f"{path}: line {number} is damaged ({error}); {RESCUE}")
+            if lost is None:
+                raise AgentError(faults[-1]) from error
+    if lost is not None:
+        lost += faults
+    return Stored(kind, records, encoder, dim)
+
+
+def _head(path: Path, line: bytes, kind: type[R]) -> tuple[int, str, int | None]:
+    """How many records the first line promises, and the name and width of their encoder."""
+    try:
+        head = json.loads(line)
         if head["format"] != FORMAT or head["kind"] != kind.__name__:
             raise AgentError(f"{path}: not a memory of {kind.__name__} records; give the folder that `save` wrote")
         if head["version"] not in READABLE:
@@ -60,29 +84,17 @@ def read_records(path: Path, kind: type[R]) -> Stored[R]:
                 f"{path}: version {head['version']}, this longrec reads {READABLE[0]} to {VERSION}; train the agent "
                 "again, or read it with the longrec that wrote it"
             )
-        promised, encoder, dim = int(head["records"]), str(head["encoder"]), head.get("dim")
-    except OSError as error:
-        raise AgentError(f"{path}: cannot be read ({error.strerror}); train the agent again") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise AgentError(f"{path}: line {line} is damaged ({error.reason}); copy the folder again") from error
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+        return int(head["records"]), str(head["encoder"]), head.get("dim")
+    except (ValueError, KeyError, TypeError) as error:
         raise AgentError(f"{path}: line 1 is damaged ({error}); copy the folder again or train again") from error
-    if len(lines) - 1 != promised:
-        raise AgentError(f"{path}: holds {len(lines) - 1} of {promised} records; copy the folder again or train again")
-    hints, needed = get_type_hints(kind), {f.name for f in fields(kind) if f.default is MISSING}
-    records = [_record(path, n, line, kind, hints, needed) for n, line in enumerate(lines[1:], 2)]
-    return Stored(kind, records, encoder, dim)
 
 
-def _record(path: Path, line_number: int, line: str, kind: type[R], hints: dict[str, Any], needed: set[str]) -> R:
-    try:
-        values = json.loads(line)
-        if not needed <= set(values) <= set(hints):
-            raise ValueError(f"fields {sorted(values)}")
-        return kind(**{name: _typed(name, value, hints[name]) for name, value in values.items()})
-    except (ValueError, TypeError) as error:
-        raise AgentError(f"{path}: line {line_number} is damaged ({error}); copy the folder again") from error
+def _record(line: bytes, kind: type[R], hints: dict[str, Any], needed: set[str]) -> R:
+    """One record; raises ValueError or TypeError if it is none of this kind."""
+    values = json.loads(line)
+    if not needed <= set(values) <= set(hints):
+        raise ValueError(f"fields {sorted(values)}")
+    return kind(**{name: _typed(name, value, hints[name]) for name, value in values.items()})
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from bilp_agent.memory.files import Stored, read_records, write_atomically, writ
 from bilp_agent.memory.records import ActorExample, CriticExample, R, Reflection
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.encoders import load_encoder
+from recsim_envs.worlds.storage import atomic_folder
 
 FILES = {"planner": "planner.jsonl", "actor": "actor.jsonl", "critic": "critic.jsonl"}
 TRAINING = "training.json"
@@ -34,10 +36,11 @@ class Kept:
     others: tuple[str, ...] = ()
 
 
-def read_folder(folder: Path) -> Kept:
+def read_folder(folder: Path, lost: list[str] | None = None) -> Kept:
     """Read a saved agent, or the folder that `longrec train` made and that holds it as `agent`.
 
-    Raises `AgentError` if there are no such memories, telling what is there, or if a file is unusable.
+    Raises `AgentError` if there are no such memories, telling what is there, or if a file is unusable. With a list
+    `lost`, damaged lines of memories are told in it and left out.
     """
     path = next((p for p in (folder, folder / "agent") if any((p / name).is_file() for name in FILES.values())), None)
     if path is None:
@@ -48,9 +51,9 @@ def read_folder(folder: Path) -> Kept:
     about = path.parent / TRAINING if path.name == "agent" else None
     return Kept(
         path,
-        read_records(path / FILES["planner"], Reflection),
-        read_records(path / FILES["actor"], ActorExample),
-        read_records(path / FILES["critic"], CriticExample),
+        read_records(path / FILES["planner"], Reflection, lost),
+        read_records(path / FILES["actor"], ActorExample, lost),
+        read_records(path / FILES["critic"], CriticExample, lost),
         _json(path / TRAINING),
         _json(about) if about is not None and about.is_file() else {},
         tuple(sorted(p.name for p in path.iterdir() if p.name not in (*FILES.values(), TRAINING))),
@@ -96,11 +99,36 @@ def merge_folders(first: Path, second: Path, out: Path) -> Kept:
                 "agent could not be loaded; merge its memories in Python with bilp_agent.memory.merge"
             )
     merged = {FILES[role]: _merged(a.path, b.path, getattr(a, role), getattr(b, role)) for role in FILES}
-    for name, (kind, stored, dim) in merged.items():
-        write_records(out / name, kind, stored.records, stored.encoder, dim)
     sources = [{"folder": str(kept.path), "training": kept.training} for kept in (a, b)]
-    write_atomically(out / TRAINING, json.dumps({"merged": sources}, indent=1) + "\n")
+    with atomic_folder(out) as scratch:
+        for name, (kind, stored, dim) in merged.items():
+            write_records(scratch / name, kind, stored.records, stored.encoder, dim)
+        write_atomically(scratch / TRAINING, json.dumps({"merged": sources}, indent=1) + "\n")
     return read_folder(out)
+
+
+def rescue_folder(folder: Path, out: Path) -> tuple[Kept, list[str]]:
+    """Write what is whole in a damaged saved agent to the new folder `out`; what that is, and what was lost.
+
+    Other files are copied as they are. Raises `AgentError` where the first line of a memory or another file is
+    unusable, `ConfigurationError` if `out` exists.
+    """
+    if out.exists():
+        raise ConfigurationError(f"{out} exists; choose a new folder")
+    lost: list[str] = []
+    kept = read_folder(folder, lost)
+    with atomic_folder(out) as scratch:
+        for role, name in FILES.items():
+            stored = getattr(kept, role)
+            write_records(scratch / name, stored.kind, stored.records, stored.encoder, _width(stored))
+        for name in (TRAINING, *kept.others):
+            shutil.copy2(kept.path / name, scratch / name)
+    return read_folder(out), lost
+
+
+def _width(stored: Stored[R]) -> int:
+    """Files of version 1 do not tell it."""
+    return stored.dim or load_encoder(stored.encoder).dim
 
 
 def _merged(here: Path, there: Path, a: Stored[R], b: Stored[R]) -> tuple[type[R], Stored[R], int]:
@@ -109,5 +137,5 @@ def _merged(here: Path, there: Path, a: Stored[R], b: Stored[R]) -> tuple[type[R
             f"{here} was made with the text encoder {a.encoder}, {there} with {b.encoder}; only memories of one "
             "encoder can be merged"
         )
-    dim = a.dim or b.dim or load_encoder(a.encoder).dim  # files of version 1 do not tell it
+    dim = b.dim or _width(a)
     return a.kind, Stored(a.kind, merge_records(a.records, b.records), a.encoder, dim), dim

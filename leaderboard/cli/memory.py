@@ -101,6 +101,27 @@ def merge(
     say(f"next: longrec memory show {out}")
 
 
+@app.command()
+def rescue(
+    folder: Annotated[Path, typer.Argument(help="A saved agent with a damaged memory.")],
+    out: Annotated[Path, typer.Option(help="New folder for what is whole in it.")],
+    json: AsJson = False,
+) -> None:
+    """Keep the records that can still be read of memories that were cut or damaged; the folder itself stays as it is.
+
+    Example:  longrec memory rescue runs/billp --out runs/rescued
+    """
+    from bilp_agent.memory.folder import rescue_folder
+
+    kept, lost = rescue_folder(folder, out)
+    if json:
+        print_json({"path": out, "records": _sizes(kept), "lost": lost})
+        return
+    for fault in lost:
+        say(f"lost: {fault.partition(';')[0]}")
+    say(f"{sum(_sizes(kept).values()):,} records in {out}")
+
+
 HEADINGS = {
     "planner": "What the planner has learnt",
     "actor": "States that recur, and what did well in them",

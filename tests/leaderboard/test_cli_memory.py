@@ -126,3 +126,17 @@ def test_two_memories_become_one(trained, tmp_path):
     found = json.loads(run("merge", trained, other, "--out", tmp_path / "again", "--json").stdout)
     assert found["records"]["planner"] == 8
     assert "It keeps 8 reflections" in run("show", tmp_path / "both").output
+
+
+def test_a_cut_memory_is_rescued(tmp_path):
+    folder = save_agent(tmp_path / "agent", LEARNT)
+    whole = (folder / "critic.jsonl").read_text()
+    (folder / "critic.jsonl").write_text(whole[:-5])
+    with pytest.raises(AgentError, match="longrec memory rescue"):
+        run("show", folder)
+    done = run("rescue", folder, "--out", tmp_path / "new")
+    assert "lost: " in done.stderr
+    assert "critic.jsonl: line 4 is damaged" in done.stderr
+    assert "11 records in" in done.stderr
+    assert json.loads(run("rescue", folder, "--out", tmp_path / "more", "--json").stdout)["records"]["critic"] == 2
+    assert "2 values of 1 state" in " ".join(run("show", tmp_path / "new").output.split())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bilp_agent.memory import ActorExample, CriticExample, Memory, Reflection, credited
-from bilp_agent.memory.folder import merge_folders, read_folder
+from bilp_agent.memory.folder import merge_folders, read_folder, rescue_folder
 from bilp_agent.memory.inspect import principles, situations, worths
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.encoder import Encoder, HashingEncoder
@@ -120,3 +120,27 @@ def test_folders_are_merged_to_one_that_an_agent_loads(tmp_path: Path) -> None:
     with pytest.raises(AgentError, match=r"other holds hypotheses\.json besides its memories"):
         merge_folders(one, other, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_what_is_whole_in_a_damaged_folder_is_rescued(tmp_path: Path) -> None:
+    folder = save_agent(tmp_path / "agent", LEARNT)
+    (folder / "hypotheses.json").write_text("{}")
+    lines = (folder / "actor.jsonl").read_bytes().splitlines()
+    (folder / "actor.jsonl").write_bytes(b"\n".join([*lines[:2], b'{"state": "\xc3', *lines[3:5], lines[5][:9]]))
+    planner = (folder / "planner.jsonl").read_bytes()
+    (folder / "planner.jsonl").write_bytes(planner[: planner.rindex(b"\n", 0, -1)])
+    with pytest.raises(AgentError, match=r"holds 3 of 4 records.*longrec memory rescue"):
+        read_folder(folder)
+    kept, lost = rescue_folder(folder, tmp_path / "new")
+    assert (kept.planner.records, kept.critic.records) == (LEARNT[:3], VALUED)
+    assert kept.actor.records == [JUDGED[0], *JUDGED[2:4]]
+    assert [fault.partition(" (")[0].rpartition("/")[2].partition(";")[0] for fault in lost] == [
+        "planner.jsonl: holds 3 of 4 records", "actor.jsonl: line 3 is damaged", "actor.jsonl: line 6 is damaged",
+    ]  # fmt: skip
+    assert read_folder(tmp_path / "new").others == ("hypotheses.json",)
+    with pytest.raises(ConfigurationError, match="exists"):
+        rescue_folder(folder, tmp_path / "new")
+    (folder / "critic.jsonl").write_bytes(b"")
+    with pytest.raises(AgentError, match=r"critic\.jsonl: line 1 is damaged"):
+        rescue_folder(folder, tmp_path / "newer")
+    assert not (tmp_path / "newer").exists()
