@@ -41,8 +41,8 @@ class ReActAgent(LanguageModelAgent):
 
     After Yao et al., "ReAct: Synergizing Reasoning and Acting in Language Models", ICLR 2023, a baseline of Shi et
     al., SIGIR 2024. Tools: the user's mean reward by category, what the user is known to like, the best rated items
-    of a category; each lists `shortlist` items at most. The thought of a step is shown at the next. At most
-    `tool_calls` + 1 calls a decision. Other parameters as in `LanguageModelAgent`.
+    of a category; each lists `shortlist` items at most. The last thought is shown again. At most `tool_calls` + 1
+    calls a decision. Other parameters as in `LanguageModelAgent`.
     """
 
     def __init__(

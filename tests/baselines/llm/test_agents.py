@@ -88,7 +88,7 @@ def test_react_asks_at_most_so_many_tools_and_is_told_facts():
     told = model.requests[-1].messages[1].content
     assert "Tool calls left: 0" in told
     assert "search red:" in told
-    assert "## Your thought at the step before\nmore facts" in told
+    assert "## Your last thought\nmore facts" in told
 
 
 def test_react_names_what_its_tools_have_named():
