@@ -16,14 +16,16 @@ from recsim_envs.text.grounding import Allowed
 EXAMPLES_SHOWN = 4  # of each sign
 LIKED_SHOWN = 6
 CANDIDATES_SHOWN = 12  # liked ones included
-MEANS_SHOWN = 8
+MEANS_SHOWN = 8  # categories
+BRIEF = (5, 2)  # categories and examples, where prompts are brief
+SOUGHT_SHOWN = 4  # of what the plan looks for
 
 
 @dataclass(frozen=True)
 class Turn:
     """What the Actor needs for one session: the plan, what may be shown, examples from like states, candidates.
 
-    notes: what the Critic makes of each candidate, in words; empty where it was not consulted.
+    notes: what else is known of each candidate, in words; none for no notes.
     """
 
     session: Session
@@ -68,16 +70,20 @@ class Actor:
         )
         focus = [c for c in plan.focus if c not in without]
         fresh = Allowed(allowed.blocked | session.known.keys(), allowed.mask)
-        found = [i for i in tools.search(focus, fresh, CANDIDATES_SHOWN - len(liked), without) if self._fit(i, plan)]
-        return tuple(liked + found) or tuple(tools.search((), allowed, CANDIDATES_SHOWN))
+        box, count = self._context.toolbox, CANDIDATES_SHOWN - len(liked)
+        found = [i for i in box.search(session, focus, fresh, count, without) if self._fit(i, plan)]
+        sought = box.find(session, plan.look_for, allowed, SOUGHT_SHOWN) if plan.look_for else []
+        chosen = tuple(dict.fromkeys(liked + sought + found))[:CANDIDATES_SHOWN]
+        return chosen or tuple(box.search(session, (), allowed, CANDIDATES_SHOWN))
 
     def _fit(self, item: int, plan: Plan) -> bool:
         return float(self._context.task.catalogue.mean_reward[item]) >= plan.minimum
 
     def prompt(self, turn: Turn) -> str:
         """The user message: plan, user, session, experience, candidates."""
-        context, session, tools = self._context, turn.session, self._context.tools
+        context, session, tools = self._context, turn.session, self._context.toolbox
         encouraged, discouraged = self._judged(turn)
+        means, most = BRIEF if context.brief else (MEANS_SHOWN, EXAMPLES_SHOWN)
         notes = turn.notes or ("",) * len(turn.candidates)
         lines = [self._candidate(session, item, note) for item, note in zip(turn.candidates, notes, strict=True)]
         return context.user(
@@ -87,12 +93,13 @@ class Actor:
             focus=context.categories(turn.plan.focus),
             avoid=context.categories(turn.plan.avoid),
             use_tools=self._use_tools,
-            means_before=context.means(tools.category_means(session.before)[:MEANS_SHOWN]),
-            means_during=context.means(tools.category_means(session.during)[:MEANS_SHOWN]),
+            brief=context.brief,
+            means_before=tools.category_analysis(session, during=False, most=means),
+            means_during=tools.category_analysis(session, during=True, most=means),
             gap=f"{session.mean_gap_to_rating:+.2f}",
-            shown=context.recent(session),
-            encouraged=encouraged,
-            discouraged=discouraged,
+            shown=context.recent(session, bare=context.brief),
+            encouraged=encouraged[:most],
+            discouraged=discouraged[:most],
             candidates=lines if self._use_tools else [],
         )
 

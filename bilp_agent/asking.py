@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from bilp_agent.llm.base import Completion, LanguageModel, Message, Request, can_constrain
+from bilp_agent.llm.prefix import PrefixMeter, prompt_text
 from bilp_agent.llm.usage import UsageMeter
 from bilp_agent.prompts import render
 
@@ -55,6 +56,7 @@ class Asker:
     usage: UsageMeter = field(default_factory=UsageMeter)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+    prefixes: PrefixMeter = field(default_factory=PrefixMeter)
 
     def ask(
         self, role: str, prompts: Sequence[Prompt], parse: Callable[[int, str], T], fallback: Callable[[int], T]
@@ -84,6 +86,8 @@ class Asker:
         """Generate and parse: the readable answers, and for the others why not and what was written."""
         completions = self.model.generate(requests)
         self.usage.add(role, completions, [sum(len(m.content) for m in r.messages) for r in requests])
+        for request in requests:
+            self.prefixes.add(prompt_text(request.messages))
         answers: dict[int, Answer[T]] = {}
         reasons: dict[int, str] = {}
         texts: dict[int, str] = {}
@@ -115,7 +119,14 @@ class Asker:
         """JSON form: usage, and a role at a time the share of answers repaired and replaced by a fallback."""
         roles = sorted({role for role, _ in self.outcomes})
         shares = {role: self._shares(role) for role in roles}
-        return {"usage": self.usage.report(), "answers": shares, "faults": dict(sorted(self.faults.items()))}
+        calls, prefixes = self.usage.calls, self.prefixes.report()
+        return {
+            "usage": self.usage.report(),
+            "prompt_characters_per_call": prefixes["prompt_characters"] / calls if calls else None,
+            "reusable_prefix_share": prefixes["reusable_share"],
+            "answers": shares,
+            "faults": dict(sorted(self.faults.items())),
+        }
 
     def _shares(self, role: str) -> dict[str, float]:
         counts = {status: self.outcomes[role, status] for status in ("ok", "repaired", "fallback")}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from bilp_agent.prompts import render, words
 from bilp_agent.session import Session, Shown
 from bilp_agent.states import coarse_text, titles_text
-from bilp_agent.tools import CategoryFact, Tools
+from bilp_agent.toolbox import Toolbox
+from bilp_agent.tools import Tools
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.catalogue import CatalogueText
 
@@ -18,20 +19,23 @@ from recsim_envs.text.catalogue import CatalogueText
 class Context:
     """A task as the roles see it.
 
-    window: how many past recommendations a prompt shows and a state is made of. coarse: whether states are described
-    abstractly, so that they recur, or by titles as in the paper.
+    window: how many past recommendations a state is made of and a prompt shows. coarse: whether states are described
+    abstractly, so that they recur, or by titles as in the paper. brief: whether prompts show about half of the window.
     """
 
     task: TaskSpec
     window: int
     coarse: bool
+    brief: bool
     text: CatalogueText
     tools: Tools
+    toolbox: Toolbox
 
     @classmethod
-    def of(cls, task: TaskSpec, window: int, *, coarse: bool = False) -> Context:
+    def of(cls, task: TaskSpec, window: int, *, coarse: bool = False, brief: bool = False) -> Context:
         """The shared parts, made from a task."""
-        return cls(task, window, coarse, CatalogueText(task.catalogue), Tools(task.catalogue))
+        text, tools = CatalogueText(task.catalogue), Tools(task.catalogue, task.reward_range)
+        return cls(task, window, coarse, brief, text, tools, Toolbox(tools, text, window))
 
     def system(self, role: str, **values: Any) -> str:
         """The system message of a role: the same for every session, so that a prefix cache can keep it."""
@@ -53,20 +57,24 @@ class Context:
 
     def history(self, session: Session) -> list[str]:
         """What the user did before this session, oldest first."""
-        return self.lines(session.history[-self.window :])
+        return self.lines(session.history[-(self.window // 2 if self.brief else self.window) :])
 
-    def recent(self, session: Session) -> list[str]:
-        """The last recommendations of this session, oldest first."""
-        return self.lines(self.tools.recently_shown(session, self.window))
+    def recent(self, session: Session, *, bare: bool = False) -> list[str]:
+        """The last recommendations of this session, oldest first; `bare` ones without categories and rating.
+
+        Where prompts are brief they begin at a step that moves by blocks, so that for some steps one prompt is the
+        beginning of the next, which a prefix cache can use.
+        """
+        block = max(self.window // 2, 1)
+        first = max(session.step // block - 1, 0) * block
+        shown = session.shown[first:] if self.brief else self.tools.recently_shown(session, self.window)
+        if not bare:
+            return self.lines(shown)
+        return [f'step {e.step}: "{self.text.title(e.item)}" | reward {e.reward:g}' for e in shown]
 
     def categories(self, ids: Iterable[int]) -> str:
         """Names of categories, or "none"."""
         return "; ".join(self.text.category_names[c] for c in ids) or "none"
-
-    def means(self, facts: Sequence[CategoryFact]) -> str:
-        """Mean reward a category: `Action 4.50 (6); RPG 3.00 (2)`, or "none"."""
-        names = self.text.category_names
-        return "; ".join(f"{names[fact.category]} {fact.mean:.2f} ({fact.count})" for fact in facts) or "none"
 
     def state(self, session: Session) -> str:
         """The state of a session in words, the key of the Actor's memory, and of the Critic's in `billp`."""

@@ -178,5 +178,6 @@ class Mind:
             "calls_per_decision": calls / self.decisions if self.decisions else None,
             **self.asker.report(),
             "grounding": dict(sorted(self.grounded.items())),
+            "tools": dict(sorted(self.context.toolbox.tally.items())),
             "actor_memory": dict(sorted(self.recalled.items())),
         }

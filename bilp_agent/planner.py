@@ -13,6 +13,8 @@ from bilp_agent.memory import Reflection
 from bilp_agent.session import Session
 from bilp_agent.text import field, number
 
+MEANS_SHOWN = 8  # categories of the session; those of the log are few
+LOOK_FOR_LENGTH = 80
 Prefer = Literal["any", "known", "shown"]
 
 
@@ -24,6 +26,7 @@ class Plan:
     must rest before it may come back. rest: steps that a main category must rest. minimum: lowest public rating
     of an item that this user has not met. prefer: "known" puts what the user is known to like before anything new;
     "shown" puts before both what was shown in this session, was liked and has rested, in the order it was shown in.
+    look_for: words of titles to search, or `like "TITLE"`; empty for nothing.
     """
 
     thought: str = "Recommend what this user is expected to like best."
@@ -33,6 +36,7 @@ class Plan:
     rest: int = 0
     minimum: float = 0.0
     prefer: Prefer = "any"
+    look_for: str = ""
 
 
 class Planner:
@@ -52,17 +56,18 @@ class Planner:
 
     def prompt(self, session: Session) -> str:
         """The user message: reflections, the user, the session; what changes least comes first."""
-        context, tools = self._context, self._context.tools
+        context, tools = self._context, self._context.toolbox
         return context.user(
             "planner",
             session,
             beliefs=self.beliefs,
             reflections=[f"(stayed {_steps_stayed(r):.0f} of {r.horizon} steps) {r.text}" for r in session.reflections],
             history=context.history(session),
-            means_before=context.means(tools.category_means(session.before)),
+            means_before=tools.category_analysis(session, during=False),
             shown=context.recent(session),
-            means_during=context.means(tools.category_means(session.during)),
-            unseen=context.categories(tools.unseen_categories(session, 5)),
+            means_during=tools.category_analysis(session, during=True, most=MEANS_SHOWN),
+            fatigue=tools.fatigue(session),
+            unseen=context.categories(context.tools.unseen_categories(session, 5)),
         )
 
     def parse(self, answer: str) -> Plan:
@@ -82,6 +87,7 @@ class Planner:
             _steps(field(answer, "Rest categories"), horizon),
             number(field(answer, "Minimum rating")) or 0.0,
             _preference(field(answer, "Prefer")),
+            _sought(field(answer, "Look for")),
         )
 
 
@@ -93,6 +99,11 @@ def _steps_stayed(reflection: Reflection) -> float:
 def _preference(text: str | None) -> Prefer:
     told = (text or "").casefold()
     return "shown" if told.startswith("shown") else "known" if told.startswith("known") else "any"
+
+
+def _sought(text: str | None) -> str:
+    told = (text or "").strip(" .")
+    return "" if told.casefold() in ("none", "nothing", "any") else told[:LOOK_FOR_LENGTH]
 
 
 def _steps(text: str | None, horizon: int) -> int:

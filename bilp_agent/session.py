@@ -28,6 +28,16 @@ class Shown:
     reward: float
 
 
+@dataclass(frozen=True)
+class ToolCall:
+    """One call of a tool, before step `step`; digest: 16 hexadecimal digits that name the result."""
+
+    step: int
+    tool: str
+    arguments: str
+    digest: str
+
+
 @dataclass
 class CategoryStats:
     """Sum and count of rewards a category, kept up to date as items come in."""
@@ -50,7 +60,8 @@ class Session:
     known: latest reward of every item seen so far. last_step: latest step an item was shown at, this session.
     company: which items were shown near one another while the user stayed. reflections, plan, state, value: what the
     roles retrieved, decided and estimated last; `valued` is the text of the state that `value` is about. planned: the
-    step that the plan was made before. outlooks: what was known of each recommendation before it was made.
+    step that the plan was made before. outlooks: what was known of each recommendation before it was made. calls: the
+    tools that were asked.
     """
 
     catalogue: Catalogue
@@ -62,6 +73,7 @@ class Session:
     before: CategoryStats = field(default_factory=CategoryStats)
     during: CategoryStats = field(default_factory=CategoryStats)
     gap_to_rating: float = 0.0
+    total_reward: float = 0.0
     company: Company = field(default_factory=Company)
     reflections: tuple[Reflection, ...] = ()
     plan: Plan | None = None
@@ -70,6 +82,7 @@ class Session:
     value: float = 0.0
     valued: str = ""
     outlooks: list[Outlook] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for entry in self.history:
@@ -78,6 +91,7 @@ class Session:
     def _note(self, entry: Shown, stats: CategoryStats) -> None:
         stats.add(self.catalogue.categories(entry.item).tolist(), entry.reward)
         self.known[entry.item] = entry.reward
+        self.total_reward += entry.reward
         self.gap_to_rating += entry.reward - float(self.catalogue.mean_reward[entry.item])
 
     @property
@@ -88,8 +102,7 @@ class Session:
     @property
     def mean_reward(self) -> float:
         """Mean reward in log and session; 0 where nothing was rated."""
-        rewards = [entry.reward for entry in (*self.history, *self.shown)]
-        return sum(rewards) / len(rewards) if rewards else 0.0
+        return self.total_reward / max(len(self.history) + len(self.shown), 1)
 
     def steps_since(self, item: int) -> int | None:
         """How many steps ago an item would have been shown if it were shown next; None if it was not."""

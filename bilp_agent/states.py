@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bilp_agent.hypotheses import Circumstances
 from bilp_agent.session import Session
@@ -68,6 +69,7 @@ class Outlook:
     kin: int
     suspicion: float
 
+    @cached_property
     def text(self) -> str:
         """The key of the Critic's memory in `billp-plus`: it speaks of no item and no user, so it recurs."""
         what = self.what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -51,11 +52,30 @@ class LikenessFacts:
     last: int | None
 
 
-class Tools:
-    """Facts about one catalogue. Rankings by public rating are made once, so that a search costs what it returns."""
+@dataclass(frozen=True)
+class Scene:
+    """A session just before its next recommendation, some of it imagined.
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
+    back, alike: steps back to the latest showing of an item, of a main category, within the window. crowd: how often
+    each category occurs in the window.
+    """
+
+    session: Session
+    imagined: int
+    back: dict[int, int]
+    alike: dict[int, int]
+    crowd: Counter[int]
+
+
+class Tools:
+    """Facts about one catalogue. Rankings by public rating are made once, so that a search costs what it returns.
+
+    bounds: smallest and largest reward; what is expected lies between them.
+    """
+
+    def __init__(self, catalogue: Catalogue, bounds: tuple[float, float] = (-math.inf, math.inf)) -> None:
+        self.catalogue, self._bounds = catalogue, bounds
+        self._of_item: dict[int, tuple[int, ...]] = {}
         rank = np.lexsort((-catalogue.popularity, -catalogue.mean_reward.astype(np.float64)))
         self._best: NDArray[np.int64] = rank
         position = np.empty(catalogue.num_items, np.int64)
@@ -67,7 +87,7 @@ class Tools:
 
     def main_category(self, item: int) -> int:
         """The first category of an item."""
-        return int(self.catalogue.category_ids[self.catalogue.category_indptr[item]])
+        return self.categories(item)[0]
 
     def ranking(self, category: int | None) -> NDArray[np.int64]:
         """Items of a category (None: all) from the best to the worst public rating; ties by popularity, then id."""
@@ -93,15 +113,27 @@ class Tools:
                 if allowed(item) and not (shunned and shunned.intersection(self.categories(item))):
                     yield item
 
-    def categories(self, item: int) -> list[int]:
+    def categories(self, item: int) -> tuple[int, ...]:
         """Ids of an item's categories, the main one first."""
-        return self.catalogue.categories(item).tolist()
+        found = self._of_item.get(item)
+        if found is None:
+            found = self._of_item[item] = tuple(self.catalogue.categories(item).tolist())
+        return found
 
     @staticmethod
     def category_means(stats: CategoryStats) -> list[CategoryFact]:
         """Each category of some items with the user's mean reward: the best liked first, then the most frequent."""
         facts = (CategoryFact(c, stats.sums[c] / n, n) for c, n in stats.counts.items())
         return sorted(facts, key=lambda fact: (-fact.mean, -fact.count, fact.category))
+
+    def neighbours(self, item: int, allowed: Allowed, count: int) -> list[int]:
+        """Up to `count` other allowed items that share most of an item's categories; ties by public rating."""
+        shared: Counter[int] = Counter()
+        for category in self.categories(item):
+            shared.update(self.ranking(category).tolist())
+        near = [other for other in shared if other != item and allowed(other)]
+        rating = self.catalogue.mean_reward
+        return sorted(near, key=lambda i: (-shared[i], -float(rating[i]), i))[:count]
 
     def unseen_categories(self, session: Session, count: int) -> list[int]:
         """Up to `count` categories that the user has met neither before nor now, largest category first."""
@@ -151,29 +183,36 @@ class Tools:
         known = session.known.get(item)
         if known is not None:
             return known
-        overall = sum(session.known.values()) / len(session.known) if session.known else 0.0
-        taste = [self._taste(session, c, overall) for c in self.categories(item)]
-        rating = float(self.catalogue.mean_reward[item])
-        return rating + session.mean_gap_to_rating + sum(taste) / len(taste)
+        taste = [self._taste(session, category) for category in self.categories(item)]
+        low, high = self._bounds
+        expected = float(self.catalogue.mean_reward[item]) + session.mean_gap_to_rating + sum(taste) / len(taste)
+        return min(max(expected, low), high)
 
     @staticmethod
-    def _taste(session: Session, category: int, overall: float) -> float:
-        stats = (session.before, session.during)
-        total = sum(s.sums.get(category, 0.0) for s in stats)
-        count = sum(s.counts.get(category, 0) for s in stats)
-        return (total - count * overall) / (count + PRIOR_COUNT)
+    def _taste(session: Session, category: int) -> float:
+        before, during = session.before, session.during
+        total = before.sums.get(category, 0.0) + during.sums.get(category, 0.0)
+        count = before.counts.get(category, 0) + during.counts.get(category, 0)
+        return (total - count * session.mean_reward) / (count + PRIOR_COUNT)
 
-    def circumstances(self, session: Session, item: int, window: int, trail: Sequence[int] = ()) -> Circumstances:
-        """What is true of showing `item` next. trail: items imagined to be shown before it, oldest first."""
+    def scene(self, session: Session, window: int, trail: Sequence[int] = ()) -> Scene:
+        """What the circumstances of all items have in common. trail: items imagined to be shown, oldest first."""
         recent = [*(entry.item for entry in session.shown[-window:]), *trail][-window:]
-        back = next((n for n, other in enumerate(reversed(recent), 1) if other == item), None)
+        back, alike = dict[int, int](), dict[int, int]()
+        for steps, item in enumerate(reversed(recent), 1):
+            back.setdefault(item, steps)
+            alike.setdefault(self.main_category(item), steps)
+        crowd = Counter(category for item in recent for category in self.categories(item))
+        return Scene(session, len(trail), back, alike, crowd)
+
+    def circumstances(self, scene: Scene, item: int) -> Circumstances:
+        """What is true of showing `item` next."""
+        session, back = scene.session, scene.back.get(item)
         if back is None and item in session.last_step:
-            back = session.step + 1 + len(trail) - session.last_step[item]
-        main = self.main_category(item)
-        alike = next((n for n, other in enumerate(reversed(recent), 1) if self.main_category(other) == main), None)
-        shared = Counter(c for other in recent for c in self.categories(other))
-        crowded = max((shared[c] for c in self.categories(item)), default=0)
-        return Circumstances(back, alike, crowded, self.expected_reward(session, item))
+            back = session.step + 1 + scene.imagined - session.last_step[item]
+        categories = self.categories(item)
+        crowded = max(scene.crowd[c] for c in categories)
+        return Circumstances(back, scene.alike.get(categories[0]), crowded, self.expected_reward(session, item))
 
     def resting(self, session: Session, steps: int) -> set[int]:
         """Main categories of the last `steps` recommendations."""

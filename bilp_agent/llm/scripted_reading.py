@@ -14,6 +14,7 @@ _AVOID = re.compile(r"Avoid ([^.;]+)")
 _KNOWN = re.compile(r"Prefer [^.]*known to like")
 _SHOWN = re.compile(r"Come back to what was shown")
 _LEAVES = re.compile(r"leaves (\d+)%")
+_EXPECTED = re.compile(r"expect (-?\d+\.\d+)")
 _BELIEF = re.compile(r"again within (\d+) steps: users left")
 _STAYED = re.compile(r"^\(stayed (\d+) of \d+ steps\)")
 
@@ -23,7 +24,7 @@ class Line:
     """One item line: `step 4: "Title" | A; B | rating 4.10 | reward 5` or `... | new` or `... | reward 5, 9 steps ago`.
 
     reward: None if the item is new to the user. ago: whether it was shown in this session, some steps ago. leaves: how
-    often users left in such a case, where a fifth part says so.
+    often users left in such a case, expected: what reward to expect; where a fifth part says so.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Line:
     reward: float | None
     ago: bool
     leaves: float = 0.0
+    expected: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,17 @@ def read_line(text: str) -> Line | None:
         return None
     title, tail = parts[0][start + 1 : -1], parts[3]
     reward = float(tail[7:].split(",")[0]) if tail.startswith("reward ") else None
-    leaves = _LEAVES.match(parts[4]) if len(parts) > 4 else None
-    share = float(leaves.group(1)) / 100.0 if leaves else 0.0
-    return Line(title, tuple(parts[1].split("; ")), float(parts[2][7:]), reward, tail.endswith(" steps ago"), share)
+    note = parts[4] if len(parts) > 4 else ""
+    leaves, expected = _LEAVES.search(note), _EXPECTED.search(note)
+    return Line(
+        title,
+        tuple(parts[1].split("; ")),
+        float(parts[2][7:]),
+        reward,
+        tail.endswith(" steps ago"),
+        float(leaves.group(1)) / 100.0 if leaves else 0.0,
+        float(expected.group(1)) if expected else None,
+    )
 
 
 def read_principles(reflections: list[str]) -> Principles:

@@ -72,7 +72,9 @@ def _steps_left(page: Page) -> int:
 
 
 def _expected(page: Page, line: Line, gap: float) -> float:
-    """The public rating, moved by how this user rates in general and in these categories."""
+    """What the line says; else the public rating, moved by how this user rates in general and in these categories."""
+    if line.expected is not None:
+        return line.expected
     taste = sum(_shrunk(page, c) - page.overall for c in line.categories) / len(line.categories)
     return line.rating + gap + taste
 

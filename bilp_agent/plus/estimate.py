@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bilp_agent.memory import CriticExample
 from recsim_envs.text.encoder import Encoder
 
-WIDTH = 1.0  # squared distance at which a remembered state counts 1 / e
+WIDTH = 2.0  # squared distance at which a remembered state counts 1 / e
+MOST = 10.0  # steps that a state which is only like the one asked for counts at most
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ class ValueTable:
         return found
 
     def estimate(self, state: str) -> Estimate:
-        """The k nearest states, each weighted by exp(-squared distance) and by how often it was met."""
+        """The k nearest states, weighted by how often they were met and by exp(-squared distance / WIDTH).
+
+        What was met a thousand times says much of itself but no more than `MOST` steps of what is like it.
+        """
         found = self._known.get(state)
         if found is None:
             found = self._known[state] = self._ask(state)
@@ -88,6 +92,8 @@ class ValueTable:
             return Estimate(0.0, 0.0, 0.0)
         distances = np.square(self._vectors[:size] - self._vector(state)).sum(axis=1, dtype=np.float64)
         nearest = np.argsort(distances, kind="stable")[: self._neighbours]
-        weights = np.exp(-distances[nearest] / WIDTH)
-        steps, total, left = (weights[:, None] * self._sums[nearest]).sum(axis=0).tolist()
+        sums, far = self._sums[nearest], distances[nearest]
+        counted = np.where(far > 0, np.minimum(sums[:, 0], MOST), sums[:, 0])
+        weights = counted / sums[:, 0] * np.exp(-far / WIDTH)
+        steps, total, left = (weights[:, None] * sums).sum(axis=0).tolist()
         return Estimate(total / steps, left / steps, steps)

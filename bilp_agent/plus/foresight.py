@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from bilp_agent.company import Company
+from bilp_agent.company import REACH, Company
 from bilp_agent.context import Context
 from bilp_agent.hypotheses import Belief, forbids
 from bilp_agent.plus.estimate import Estimate, ValueTable
 from bilp_agent.plus.lookahead import Prospect
 from bilp_agent.session import Session
 from bilp_agent.states import Outlook
+from bilp_agent.tools import Scene
 
 PRIOR_STEPS = 1.0  # weight of the Critic's judgement beside remembered steps
 PRIOR_LEAVES = 0.1  # chance of leaving assumed with it
@@ -27,8 +29,13 @@ class Imagined:
     session: Session
     trail: tuple[int, ...] = ()
 
+    @cached_property
+    def before(self) -> list[int]:
+        """All items up to here, oldest first, as far back as pairs are looked at."""
+        return [*(entry.item for entry in self.session.shown[-REACH:]), *self.trail]
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(eq=False)
 class Foresight:
     """Looks ahead from one session; implements `lookahead.Model`.
 
@@ -46,31 +53,33 @@ class Foresight:
     lost: float
     pool: Sequence[int] = ()
     known: dict[int, Outlook] = field(default_factory=dict)  # of the next step of this session
+    now: Scene | None = None
 
     def outlook(self, state: Imagined, item: int) -> Outlook:
         """What is known of showing an item before it is shown."""
         if state.trail:
-            return self._look(state, item)
+            return self._look(self.context.tools.scene(state.session, self.context.window, state.trail), state, item)
         found = self.known.get(item)
         if found is None:
-            found = self.known[item] = self._look(state, item)
+            if self.now is None:
+                self.now = self.context.tools.scene(state.session, self.context.window)
+            found = self.known[item] = self._look(self.now, state, item)
         return found
 
-    def _look(self, state: Imagined, item: int) -> Outlook:
-        session, trail = state.session, state.trail
-        what = self.context.tools.circumstances(session, item, self.context.window, trail)
-        before = [*session.items(), *trail]
+    def _look(self, scene: Scene, state: Imagined, item: int) -> Outlook:
+        session, tools, before = state.session, self.context.tools, state.before
         mine = session.company.untried(item, before, self.span)
         others = self.company.untried(item, before, self.span) if mine else []
         open_pairs = [other for other in mine if other in others]
+        ours = set(tools.categories(item))
+        kin = sum(not ours.isdisjoint(tools.categories(other)) for other in open_pairs)
         suspicion = self.company.suspicion(item, open_pairs)
-        mine_are = set(self.context.tools.categories(item))
-        kin = sum(not mine_are.isdisjoint(self.context.tools.categories(other)) for other in open_pairs)
+        what = tools.circumstances(scene, item)
         return Outlook(item, what, item in session.known, self.span, len(open_pairs), kin, suspicion)
 
     def estimate(self, outlook: Outlook) -> Estimate:
         """Its value and chance of leaving: what is remembered of like ones, and the Critic's judgement as prior."""
-        text = outlook.text()
+        text = outlook.text
         return self.table.estimate(text).mixed(self.judged(text), PRIOR_LEAVES, PRIOR_STEPS)
 
     def prospect(self, state: Imagined, item: int) -> Prospect:

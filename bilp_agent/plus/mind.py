@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
-from bilp_agent.actor import CANDIDATES_SHOWN, Turn
+from bilp_agent.actor import Turn
 from bilp_agent.asking import Asker
 from bilp_agent.company import Company
 from bilp_agent.context import Context
@@ -17,7 +18,7 @@ from bilp_agent.memory.scoring import joined
 from bilp_agent.mind import Memories, Mind
 from bilp_agent.planner import Plan
 from bilp_agent.plus.estimate import ValueTable
-from bilp_agent.plus.foresight import Foresight, Imagined
+from bilp_agent.plus.foresight import PRIOR_LEAVES, Foresight, Imagined
 from bilp_agent.plus.learned import Learned, remembered
 from bilp_agent.plus.lookahead import Lookahead
 from bilp_agent.reflector import Ended
@@ -26,6 +27,7 @@ from bilp_agent.settings import PlusSettings
 from recsim_envs.spec import TaskSpec
 
 SURPRISE = 0.25  # a reward so far below what was expected, as a share of the range, calls for a new plan
+SHOWN = 6  # candidates in a prompt
 PARTNERS = 12  # well-travelled items among the candidates
 EXAMPLES = 3  # remembered states that the Critic is shown
 LIKE_USERS = 4  # remembered users among whose reflections a like one is looked for
@@ -37,6 +39,7 @@ class Weighed:
 
     item: int
     value: float
+    reward: float
     leaves: float
     state: str
     weight: float
@@ -60,7 +63,7 @@ class PlusMind(Mind):
         self._refresh()
 
     def _make_context(self, task: TaskSpec) -> Context:
-        return Context.of(task, self.settings.window, coarse=True)
+        return Context.of(task, self.settings.window, coarse=True, brief=True)
 
     def _choices(self) -> int:
         return self.settings.choices if self.settings.use_critic else 1
@@ -118,6 +121,7 @@ class PlusMind(Mind):
         self._make_plans(sessions, seeds)
         turns = [self._turn(s, mask) for s, mask in zip(sessions, masks, strict=True)]
         sights = [self._foresight(turn) for turn in turns]
+        turns = [self._freed(turn, sight) for turn, sight in zip(turns, sights, strict=True)]
         turns = self._consult(turns, sights)
         named = self._actor.name(turns, seeds)
         rows = zip(turns, sights, named, strict=True)
@@ -128,24 +132,26 @@ class PlusMind(Mind):
         plan = session.plan or Plan()
         allowed = self._allowed(session, plan, mask)
         pool = dict.fromkeys(self._actor.candidates(session, plan, allowed))
-        travelled = [i for i in self._travelled if allowed(i) and self._fits(session, i, plan)][:PARTNERS]
-        pool |= dict.fromkeys(travelled)
-        free = [item for item in pool if not self._forbidden(session, item)] or list(pool)
-        return Turn(session, plan, allowed, self._examples(session), tuple(free))
+        travelled = (i for i in self._travelled if allowed(i) and self._fits(session, i, plan))
+        pool |= dict.fromkeys(islice(travelled, PARTNERS))
+        return Turn(session, plan, allowed, self._examples(session), tuple(pool))
 
     def _fits(self, session: Session, item: int, plan: Plan) -> bool:
-        categories = self.context.task.catalogue.categories(item).tolist()
-        if not set(plan.avoid).isdisjoint(categories):
+        if plan.avoid and not set(plan.avoid).isdisjoint(self.context.tools.categories(item)):
             return False
         return item in session.known or float(self.context.task.catalogue.mean_reward[item]) >= plan.minimum
 
-    def _forbidden(self, session: Session, item: int) -> bool:
+    def _freed(self, turn: Turn, sight: Foresight) -> Turn:
+        """Without the candidates that beliefs forbid, unless they forbid all."""
         if not self.settings.use_filter or not self.beliefs:
-            return False
-        return forbids(self.beliefs, self.context.tools.circumstances(session, item, self.context.window))
+            return turn
+        here = Imagined(turn.session)
+        free = tuple(i for i in turn.candidates if not forbids(self.beliefs, sight.outlook(here, i).what))
+        return _with(turn, free or turn.candidates)
 
     def _foresight(self, turn: Turn) -> Foresight:
-        mean = turn.session.mean_reward / (1.0 - self.returns.gamma)
+        going_on = turn.session.mean_reward / (1.0 - self.returns.gamma)
+        mean = (1.0 - PRIOR_LEAVES) * going_on - PRIOR_LEAVES * self.returns.bound
         return Foresight(
             self.context, self._company, self.beliefs, self._span, self._table,
             lambda state: self._judged.get(state, mean), self.returns.gamma, -self.returns.bound,
@@ -154,20 +160,22 @@ class PlusMind(Mind):
     def _consult(self, turns: Sequence[Turn], sights: Sequence[Foresight]) -> list[Turn]:
         """The turns with their candidates in order of value, after the Critic has judged what memory hardly knows."""
         if not self.settings.use_critic:
-            return [_with(turn, turn.candidates[:CANDIDATES_SHOWN]) for turn in turns]
+            return [_noted(turn, sight) for turn, sight in zip(turns, sights, strict=True)]
         pairs = list(zip(turns, sights, strict=True))
         weighed = [_weigh(turn, sight) for turn, sight in pairs]
-        self._ask_critic([w for row in weighed for w in row[: self.settings.choices]])
-        return [_ranked(turn, _weigh(turn, sight)) for turn, sight in pairs]
+        if self._ask_critic([w for row in weighed for w in row[: self.settings.choices]]):
+            weighed = [_weigh(turn, sight) for turn, sight in pairs]
+        return [_ranked(turn, row) for turn, row in zip(turns, weighed, strict=True)]
 
-    def _ask_critic(self, weighed: Sequence[Weighed]) -> None:
-        """Ask once for each state of which less than `thin` steps is remembered, whichever session it came up in."""
+    def _ask_critic(self, weighed: Sequence[Weighed]) -> bool:
+        """Ask once for each state of which less than `thin` steps is remembered; whether any was."""
         thin = (w.state for w in weighed if w.weight < self.settings.thin and w.state not in self._judged)
         states = sorted(set(thin))
         middle = sum(self.context.task.reward_range) / 2.0
         examples = [self.memories.critic.nearest(state, EXAMPLES) for state in states]
         answers = self._critic.value(states, [middle] * len(states), examples, [0] * len(states))
         self._judged |= {state: answer.value for state, answer in zip(states, answers, strict=True)}
+        return bool(states)
 
     def _choose(self, turn: Turn, sight: Foresight, titles: Sequence[str]) -> int:
         """Ground the titles and take the one worth most; remember what was known of it."""
@@ -178,7 +186,7 @@ class PlusMind(Mind):
             item = max(named, key=lambda i: ahead.value(here, i, self.settings.simulate))
         outlook = sight.outlook(here, item)
         session.outlooks.append(outlook)
-        session.valued = outlook.text()
+        session.valued = outlook.text
         session.value = sight.estimate(outlook).value if self.settings.use_critic else 0.0
         return item
 
@@ -224,13 +232,20 @@ def _weigh(turn: Turn, sight: Foresight) -> list[Weighed]:
     for item in turn.candidates:
         outlook = sight.outlook(Imagined(turn.session), item)
         estimate = sight.estimate(outlook)
-        found.append(Weighed(item, estimate.value, estimate.leaves, outlook.text(), estimate.weight))
+        found.append(Weighed(item, estimate.value, outlook.what.reward, estimate.leaves, outlook.text, estimate.weight))
     return sorted(found, key=lambda w: -w.value)
 
 
 def _ranked(turn: Turn, weighed: Sequence[Weighed]) -> Turn:
-    best = weighed[:CANDIDATES_SHOWN]
-    return _with(turn, tuple(w.item for w in best), tuple(f"leaves {100 * w.leaves:.0f}%" for w in best))
+    best = weighed[:SHOWN]
+    notes = tuple(f"expect {w.reward:.1f}, leaves {100 * w.leaves:.0f}%" for w in best)
+    return _with(turn, tuple(w.item for w in best), notes)
+
+
+def _noted(turn: Turn, sight: Foresight) -> Turn:
+    """The first candidates, without a Critic to put them in order."""
+    first, here = turn.candidates[:SHOWN], Imagined(turn.session)
+    return _with(turn, first, tuple(f"expect {sight.outlook(here, i).what.reward:.1f}" for i in first))
 
 
 def _with(turn: Turn, candidates: tuple[int, ...], notes: tuple[str, ...] = ()) -> Turn:

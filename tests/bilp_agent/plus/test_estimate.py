@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bilp_agent.hypotheses import Circumstances
 from bilp_agent.memory import CriticExample
-from bilp_agent.plus.estimate import Estimate, ValueTable
+from bilp_agent.plus.estimate import MOST, WIDTH, Estimate, ValueTable
 from bilp_agent.states import Outlook, graded
 from recsim_envs.text.encoder import HashingEncoder
 
@@ -27,7 +27,12 @@ def test_the_table_equals_a_plain_weighted_mean(records: list[CriticExample], as
     states = list(dict.fromkeys(r.state for r in records))
     far = {s: float(np.square(ENCODER.encode([s])[0] - query).sum()) for s in states}
     near = sorted(states, key=lambda s: far[s])[:k]
-    weighed = [(math.exp(-far[r.state]), r.value) for r in records if r.state in near]
+    weighed = []
+    for state in near:
+        values = [r.value for r in records if r.state == state]
+        steps = len(values) if far[state] == 0 else min(len(values), MOST)
+        weight = steps * math.exp(-far[state] / WIDTH)
+        weighed += [(weight / len(values), value) for value in values]
     total = sum(w for w, _ in weighed)
     found = table.estimate(asked)
     assert found.weight == pytest.approx(total)
@@ -55,8 +60,8 @@ def test_numbers_that_are_near_make_states_that_are_near() -> None:
 def test_a_state_after_a_recommendation_names_neither_item_nor_user() -> None:
     one = Outlook(3, Circumstances(None, None, 1, 4.26), False, 4, 2, 1, 0.5)
     other = Outlook(5, Circumstances(9, 2, 1, 4.4), False, 4, 2, 1, 0.1)
-    assert one.text() == other.text() == (
+    assert one.text == other.text == (
         "new; expected reward 4.5; untried neighbours 2; of them alike 1; suspected; rested; crowd 1"
     )  # fmt: skip
-    again = Outlook(5, Circumstances(3, 2, 0, 4.4), True, 4, 9, 0, 0.0).text()
+    again = Outlook(5, Circumstances(3, 2, 0, 4.4), True, 4, 9, 0, 0.0).text
     assert again.startswith("known; known reward 4.5; untried neighbours 4; of them alike 0; not suspected; shown 3")
