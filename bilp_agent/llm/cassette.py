@@ -26,13 +26,15 @@ LONGEST_LINE = 4 << 20  # bytes; no answer comes near it
 class Cassette:
     """The answers in a cassette file; `model` is the name of the model that gave them.
 
-    model: name to record under, for a file that may not exist yet; None reads what the file says.
+    model: name to record under, for a file that may not exist yet; None reads what the file says. `constrains` tells
+    whether answers were restricted to choices: what an agent asked for then, it has to ask for again.
     Raises `LanguageModelError` naming the file and the line if it is damaged, or holds another model's answers.
     """
 
     def __init__(self, path: str | Path, model: str | None = None) -> None:
         self.path = Path(path)
         self.model = model or ""
+        self.constrains = False
         self._answers: dict[str, Completion] = {}
         self._asked: dict[str, list[dict[str, Any]]] = {}
         self._read_to = self._lines = 0
@@ -48,11 +50,6 @@ class Cassette:
 
     def __len__(self) -> int:
         return len(self._answers)
-
-    @property
-    def constrains(self) -> bool:
-        """Whether answers were restricted to choices: what an agent asks then, it has to ask again."""
-        return any("choices" in parameters for asked in self._asked.values() for parameters in asked)
 
     def read(self, keys: Iterable[str]) -> dict[str, Completion]:
         """The recorded answers among these keys."""
@@ -115,6 +112,7 @@ class Cassette:
             raise self._damaged(self._lines + 1, f"{type(error).__name__}: {error}") from error
         self._answers[key] = answer
         self._asked.setdefault(messages, []).append(parameters)
+        self.constrains = self.constrains or "choices" in parameters
 
     def _take_head(self, head: Any) -> None:
         if not isinstance(head, dict) or head.get("format") != FORMAT or type(head.get("model")) is not str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,25 +14,7 @@ from bilp_agent.llm.base import cut_at_stop
 from bilp_agent.llm.cache import AnswerFile, CachedModel, request_key
 from bilp_agent.llm.scripted import ScriptedModel
 from recsim_envs.errors import ConfigurationError, LanguageModelError
-
-REQUEST = Request((Message("system", "s"), Message("user", "u")))
-
-
-class Counts:
-    """Answers with the number of the call."""
-
-    name = "counts"
-
-    def __init__(self, finish: str = "stop", offset: int = 0) -> None:
-        self.asked, self._finish, self._offset = 0, finish, offset
-
-    def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        made = []
-        for _ in requests:
-            self.asked += 1
-            fault = "broken" if self._finish == "fault" else None
-            made.append(Completion(str(self.asked + self._offset), Usage(3, 1, 2), self._finish, fault, retries=1))  # type: ignore[arg-type]
-        return made
+from tests.bilp_agent.llm.workers import REQUEST, Counts, fill_cache, side_by_side
 
 
 def test_the_same_question_is_asked_once(tmp_path: Path) -> None:
@@ -102,28 +83,9 @@ def test_a_damaged_or_unwritable_store_is_named(tmp_path: Path) -> None:
         cached.generate([REQUEST])
 
 
-def _fill(path: str, offset: int) -> None:
-    cached = CachedModel(Counts(offset=1000 * offset), path)
-    for i in range(40):
-        requests = [replace(REQUEST, repeat=(i + j + offset) % 50) for j in range(3)]
-        kept = AnswerFile(path).read([request_key("counts", r) for r in requests])
-        said = cached.generate(requests)
-        assert all(
-            a.text == kept[k].text
-            for r, a in zip(requests, said, strict=True)
-            if (k := request_key("counts", r)) in kept
-        )
-
-
 def test_many_processes_share_a_store(tmp_path: Path) -> None:
     path = str(tmp_path / "a.sqlite")
-    spawn = multiprocessing.get_context("spawn")
-    workers = [spawn.Process(target=_fill, args=(path, 5 * i)) for i in range(5)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0] * 5
+    assert side_by_side(fill_cache, path, 4) == [0] * 4
     assert len(AnswerFile(path)) == 50
     model = Counts()
     CachedModel(model, path).generate([replace(REQUEST, repeat=i) for i in range(50)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,8 @@ from bilp_agent.llm.cache import CachedModel
 from bilp_agent.llm.cassette import Cassette, CassetteModel, _check, cassette_of_cache, recording
 from recsim_envs.errors import LanguageModelError
 from tests.bilp_agent.fakes import Door, kind_world, play
+from tests.bilp_agent.llm import workers
+from tests.bilp_agent.llm.workers import record_answers, side_by_side
 
 REQUEST = Request((Message("system", "s"), Message("user", "Wie heißt\n du?")), stop=("x",))
 
@@ -180,21 +181,10 @@ def test_files_that_are_no_cassettes_are_named(tmp_path: Path, file: Path) -> No
         CassetteModel(file)
 
 
-def _record(path: str, offset: int) -> None:
-    model = recording(Echo(), path)
-    for i in range(20):
-        model.generate([ask(str((i + offset) % 30))])
-
-
 def test_processes_record_into_one_cassette(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    workers = [spawn.Process(target=_record, args=(str(tmp_path / "a"), 5 * i)) for i in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0] * 4
-    assert len(CassetteModel(tmp_path / "a").generate([ask(str(i)) for i in range(30)])) == 30
+    path = tmp_path / "a"
+    assert side_by_side(record_answers, str(path), 3) == [0] * 3
+    assert len(CassetteModel(path).generate([replace(workers.REQUEST, repeat=i) for i in range(30)])) == 30
 
 
 def test_a_whole_agent_again_from_its_cassette(tmp_path: Path) -> None:
