@@ -86,12 +86,17 @@ def _json(path: Path) -> dict[str, Any]:
 def merge_folders(first: Path, second: Path, out: Path) -> Kept:
     """Write what two saved agents remember as one saved agent to the new folder `out`; see `merge_records`.
 
-    Raises `AgentError` if one is unusable, holds more than memories or has another text encoder than the other,
-    `ConfigurationError` if `out` exists.
+    Raises `AgentError` if one is unusable, holds more than memories, or has another text encoder or was trained on
+    another world than the other; `ConfigurationError` if `out` exists.
     """
     if out.exists():
         raise ConfigurationError(f"{out} exists; choose a new folder")
     a, b = read_folder(first), read_folder(second)
+    if a.record and b.record and a.record.get("world") != b.record.get("world"):
+        raise AgentError(
+            f"{first} was trained on {a.record.get('env_id')}, {second} on {b.record.get('env_id')} or another world; "
+            "items are other ones there, so their memories are not merged"
+        )
     for kept in (a, b):
         if kept.others:
             raise AgentError(

@@ -122,6 +122,16 @@ def test_folders_are_merged_to_one_that_an_agent_loads(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_memories_of_other_worlds_are_not_merged(tmp_path: Path) -> None:
+    for name, world in (("a", 1), ("b", 2), ("c", 1)):
+        save_agent(tmp_path / name / "agent", LEARNT)
+        record = {"env_id": f"longrec/{name}-v0", "world": {"digest": world}}
+        (tmp_path / name / "training.json").write_text(json.dumps(record))
+    with pytest.raises(AgentError, match=r"a-v0, .*b on longrec/b-v0 or another world"):
+        merge_folders(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    assert merge_folders(tmp_path / "a", tmp_path / "c", tmp_path / "out").actor.records == JUDGED
+
+
 def test_what_is_whole_in_a_damaged_folder_is_rescued(tmp_path: Path) -> None:
     folder = save_agent(tmp_path / "agent", LEARNT)
     (folder / "hypotheses.json").write_text("{}")
