@@ -33,15 +33,22 @@ class Stored(Generic[R]):
 
 
 def write_records(path: Path, kind: type[R], records: Sequence[R], encoder: str, dim: int) -> None:
-    """Write records of one kind; atomically. Raises `AgentError` where the folder cannot be written to."""
+    """Write records of one kind; atomically.
+
+    Raises `AgentError` where the folder cannot be written to, or a record holds a number that is not finite: the file
+    could not be read again. What was there before stays then.
+    """
     head = {"format": FORMAT, "version": VERSION, "kind": kind.__name__, "records": len(records)}
-    lines = [json.dumps(head | {"encoder": encoder, "dim": dim}), *(_line(record) for record in records)]
+    try:
+        lines = [json.dumps(head | {"encoder": encoder, "dim": dim}), *(_line(record) for record in records)]
+    except ValueError as error:
+        raise AgentError(f"{path}: a record holds a number that is not finite, so nothing was written") from error
     write_atomically(path, "\n".join(lines) + "\n")
 
 
 def _line(record: Any) -> str:
     """JSON; what UTF-8 cannot hold (half a surrogate pair, which a model may write) is escaped."""
-    text = json.dumps(asdict(record), ensure_ascii=False)
+    text = json.dumps(asdict(record), ensure_ascii=False, allow_nan=False)
     return text if not any("\ud800" <= sign <= "\udfff" for sign in text) else json.dumps(asdict(record))
 
 

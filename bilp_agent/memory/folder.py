@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bilp_agent.memory.compact import merge_records
+from bilp_agent.memory.compact import Caps, kept_records, merge_records
 from bilp_agent.memory.files import Stored, read_records, write_atomically, write_records
 from bilp_agent.memory.records import ActorExample, CriticExample, R, Reflection
 from recsim_envs.errors import AgentError, ConfigurationError
@@ -115,20 +115,29 @@ def merge_folders(first: Path, second: Path, out: Path) -> Kept:
 def rescue_folder(folder: Path, out: Path) -> tuple[Kept, list[str]]:
     """Write what is whole in a damaged saved agent to the new folder `out`; what that is, and what was lost.
 
-    Other files are copied as they are. Raises `AgentError` where the first line of a memory or another file is
-    unusable, `ConfigurationError` if `out` exists.
+    Raises `AgentError` where the first line of a memory or another file is unusable, `ConfigurationError` if `out`
+    exists.
     """
+    lost: list[str] = []
+    return _rewrite(read_folder(folder, lost), out, lambda stored: stored.records), lost
+
+
+def compact_folder(folder: Path, out: Path, caps: Caps) -> Kept:
+    """Write a saved agent with its memories compacted to the new folder `out`; see `compact`. Raises as above."""
+    return _rewrite(read_folder(folder), out, lambda stored: kept_records(stored.records, caps))
+
+
+def _rewrite(kept: Kept, out: Path, choose: Callable[[Stored[Any]], list[Any]]) -> Kept:
+    """A saved agent with the chosen records of each memory; the other files are copied as they are."""
     if out.exists():
         raise ConfigurationError(f"{out} exists; choose a new folder")
-    lost: list[str] = []
-    kept = read_folder(folder, lost)
     with atomic_folder(out) as scratch:
         for role, name in FILES.items():
             stored = getattr(kept, role)
-            write_records(scratch / name, stored.kind, stored.records, stored.encoder, _width(stored))
+            write_records(scratch / name, stored.kind, choose(stored), stored.encoder, _width(stored))
         for name in (TRAINING, *kept.others):
             shutil.copy2(kept.path / name, scratch / name)
-    return read_folder(out), lost
+    return read_folder(out)
 
 
 def _width(stored: Stored[R]) -> int:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from bilp_agent.memory.records import Reflection
 from bilp_agent.memory.store import Memory
+from recsim_envs.errors import AgentError
 from recsim_envs.text.encoder import Encoder
 
 PRIOR = 4.0
@@ -95,7 +96,9 @@ def weight_by_score(overall: Outcomes, prior: float = PRIOR) -> Callable[[Reflec
 
 
 def credited(reflection: Reflection, outcome: float) -> Reflection:
-    """The reflection with one more use on its books."""
+    """The reflection with one more use on its books. Raises `AgentError` for an outcome that is not finite."""
+    if not math.isfinite(outcome):
+        raise AgentError(f"the outcome of a session is {outcome}; credit its length or its return")
     return replace(
         reflection,
         used=reflection.used + 1,

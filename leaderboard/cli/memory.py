@@ -102,6 +102,28 @@ def merge(
 
 
 @app.command()
+def compact(
+    folder: Annotated[Path, typer.Argument(help="What `longrec train billp --out DIR` made, or a saved agent.")],
+    out: Annotated[Path, typer.Option(help="New folder for what is kept.")],
+    records: Annotated[int, typer.Option(min=1, help="Most records a memory.")] = 10_000,
+    per_state: Annotated[int, typer.Option(min=1, help="Most examples a state.")] = 64,
+    json: AsJson = False,
+) -> None:
+    """Keep the best scored and most used reflections, and the newest examples of each state.
+
+    Example:  longrec memory compact runs/billp --out runs/small --records 1000
+    """
+    from bilp_agent.memory.compact import Caps
+    from bilp_agent.memory.folder import compact_folder
+
+    kept = compact_folder(folder, out, Caps(records, per_state))
+    if json:
+        print_json({"path": out, "records": _sizes(kept)})
+    else:
+        say(f"{sum(_sizes(kept).values()):,} records in {out}")
+
+
+@app.command()
 def rescue(
     folder: Annotated[Path, typer.Argument(help="A saved agent with a damaged memory.")],
     out: Annotated[Path, typer.Option(help="New folder for what is whole in it.")],

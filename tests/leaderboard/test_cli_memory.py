@@ -140,3 +140,15 @@ def test_a_cut_memory_is_rescued(tmp_path):
     assert "11 records in" in done.stderr
     assert json.loads(run("rescue", folder, "--out", tmp_path / "more", "--json").stdout)["records"]["critic"] == 2
     assert "2 values of 1 state" in " ".join(run("show", tmp_path / "new").output.split())
+
+
+def test_a_memory_is_made_small(tmp_path):
+    folder = save_agent(tmp_path / "agent", LEARNT)
+    (folder / "company.json").write_text("{}")
+    done = run("compact", folder, "--out", tmp_path / "small", "--records", 3, "--per-state", 1)
+    assert "7 records in" in done.stderr
+    assert (tmp_path / "small" / "company.json").read_text() == "{}"
+    found = json.loads(run("compact", folder, "--out", tmp_path / "more", "--per-state", 2, "--json").stdout)
+    assert found["records"] == {"planner": 4, "actor": 4, "critic": 3}
+    with pytest.raises(LongrecError, match="exists"):
+        run("compact", folder, "--out", tmp_path / "more")

@@ -22,6 +22,7 @@ from bilp_agent.memory import (
     weight_by_score,
 )
 from bilp_agent.memory.scoring import NORMAL_95, PRIOR
+from recsim_envs.errors import AgentError
 from recsim_envs.text.encoder import HashingEncoder, trigrams
 
 OUTCOMES = st.lists(st.floats(-1e3, 1e3), max_size=12)
@@ -102,6 +103,8 @@ def test_credit_finds_what_was_retrieved_earlier() -> None:
         (2, 2, 20.0, 208.0),
     ]
     assert records_of(memory.nearest("Action 4; Puzzle 2", 1))[0].used == 2
+    with pytest.raises(AgentError, match="outcome of a session is nan"):
+        credit(memory, given_to_it, math.nan)
     assert memory.records[0].id == reflection(episode=1).id != memory.records[1].id
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bilp_agent.memory import ActorExample, CriticExample, Memory, Reflection, records_of
+from bilp_agent.memory import ActorExample, CriticExample, Match, Memory, Reflection, records_of
 from recsim_envs.errors import AgentError
 from recsim_envs.text.encoder import HashingEncoder, trigrams
+from recsim_envs.text.encoders import load_encoder
+from tests.recsim_envs.text.test_encoders import save_tiny_bert
 
 WORDS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=5).map("; ".join)
 REFLECTION = Reflection("Action 4", "repeat", "He said “no”\u2028and left. Don't.", ("a", "b"), 3, 70, 1)
@@ -102,6 +105,27 @@ def test_a_missing_file_and_an_unwritable_folder_are_named(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(AgentError, match="choose another folder"):
         critic_memory("a").save(tmp_path / "file" / "m.jsonl")
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    critic_memory("a").save(tmp_path / "m.jsonl")
+    before = (tmp_path / "m.jsonl").read_bytes()
+    with pytest.raises(AgentError, match="not finite, so nothing was written"):
+        Memory(CriticExample, HashingEncoder(), [CriticExample("a", math.inf)]).save(tmp_path / "m.jsonl")
+    assert (tmp_path / "m.jsonl").read_bytes() == before
+
+
+def test_a_transformer_embeds_a_memory_that_only_it_can_load(tmp_path: Path) -> None:
+    one, other = (load_encoder(str(save_tiny_bert(tmp_path / name, seed))) for seed, name in enumerate(("a", "b")))
+    memory = Memory(CriticExample, one, [CriticExample(state, 0.0) for state in ("stage early", "stage late", "end")])
+    assert memory.nearest("stage late", 1)[0] == Match("stage late", 0.0, (CriticExample("stage late", 0.0),))
+    states = one.encode(memory.states)
+    far = [float(((row - one.encode(["stage"])[0]) ** 2).sum()) for row in states]
+    assert [m.distance for m in memory.nearest("stage", 3)] == sorted(far)
+    memory.save(tmp_path / "m.jsonl")
+    assert Memory.load(tmp_path / "m.jsonl", CriticExample, one).records == memory.records
+    with pytest.raises(AgentError, match=r"made with the text encoder transformer-a-\w+ \(32 wide\)"):
+        Memory.load(tmp_path / "m.jsonl", CriticExample, other)
 
 
 def test_the_format_is_plain_json_lines(tmp_path: Path) -> None:
