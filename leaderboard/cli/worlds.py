@@ -54,7 +54,10 @@ def build(
     epochs: Annotated[int, typer.Option(min=1, help="Longest training of a user model.")] = 60,
     device: Annotated[str, typer.Option(help="Where user models are trained: cpu or cuda.")] = "cpu",
     compare: Annotated[
-        list[str] | None, typer.Option(help="Another user model to hold it against, on the card; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Another user model on the card; may be repeated. Default: deepfm up to a million rows; none: no other"
+        ),
     ] = None,
     holdout: Annotated[
         str, typer.Option(help="Rows that judge the model: the last tenth of each user (time), or random.")
@@ -116,7 +119,7 @@ def build(
         facts |= {k: v for k, v in {"domain": domain, "licence": licence}.items() if v is not None}
         world = build_world(
             read(progress), None, out, name=name, **facts, progress=progress, seed=seed, min_ratings=min_ratings,
-            model=model, rank=rank, epochs=epochs, device=device, compare=tuple(compare or ()), holdout=holdout,
+            model=model, rank=rank, epochs=epochs, device=device, compare=_others(compare), holdout=holdout,
             test_users=test_users, test_share=test_share, calibration=calibration, vectors_from=vectors_from,
             departure=departure, theta_quantile=theta_quantile, r_min_quantile=r_min_quantile, window=window,
             horizon=horizon, pause=pause, leaving_pays=leaving_pays, card_sessions=card_sessions, force=force,
@@ -131,6 +134,11 @@ def build(
     say(f"its card as a page: longrec world card {shlex.quote(str(out))} --html card.html")
     if env_id is not None:
         say(f"registered as {env_id}   next: longrec evaluate greedy --env {env_id}")
+
+
+def _others(names: list[str] | None) -> tuple[str, ...] | None:
+    """The user models to compare: None for the default, none for "none"."""
+    return None if not names else () if names == ["none"] else tuple(names)
 
 
 def _files(

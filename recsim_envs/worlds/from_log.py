@@ -1,10 +1,10 @@
 """A world from anybody's log: a user model fills in what was not seen, and a card says how well it does.
 
 * Rewards: the user model's predictions, brought to the distribution of the log's values by a rising map
-  (`build.monotone`), clipped to their range.
-* Item vectors of length 1, from what the model learned, from categories or from text (`build.vectors`).
+  (`building.monotone`), clipped to their range.
+* Item vectors of length 1, from what the model learned, from categories or from text (`building.vectors`).
 * theta, the distance below which an item is too alike, and r_min, the reward below which a user leaves: quantiles
-  over random pairs, or fitted to how long the log's visits last (`build.departure`).
+  over random pairs, or fitted to how long the log's visits last (`building.departure`).
 * The card (`card.measure`): how well the model predicts what it was not shown, how far simulated ratings, items and
   sessions are from the log's, what planning is worth, and how much of that hangs on the constants.
 """
@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recsim_envs.errors import LongrecError, WorldError
-from recsim_envs.worlds.build.options import BuildOptions
+from recsim_envs.worlds.building.options import BuildOptions
 from recsim_envs.worlds.logs.log import Log
 from recsim_envs.worlds.storage import check_target
 from recsim_envs.worlds.world import World
 
 if TYPE_CHECKING:
     from recsim_envs.text.encoder import Encoder
-    from recsim_envs.worlds.build.fit import Fitted
-    from recsim_envs.worlds.build.prepare import Prepared
+    from recsim_envs.worlds.building.fit import Fitted
+    from recsim_envs.worlds.building.prepare import Prepared
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
@@ -81,8 +81,8 @@ def _source(ratings: Any, log: Log) -> str:
 def _build(
     log: Log, out: Path, how: BuildOptions, facts: dict[str, Any], encoder: Encoder | None, tell: Progress
 ) -> World:
-    from recsim_envs.worlds.build.fit import fit_all, workshop
-    from recsim_envs.worlds.build.prepare import prepare
+    from recsim_envs.worlds.building.fit import fit_all, workshop
+    from recsim_envs.worlds.building.prepare import prepare
 
     tell("preparing", 0, 1)
     ready = prepare(log, how)
@@ -97,7 +97,7 @@ def _build(
 
 def _demand_sense(ready: Prepared, how: BuildOptions, facts: dict[str, Any]) -> None:
     """Raise before the long training what would be found only after it."""
-    from recsim_envs.worlds.build import assemble, departure, vectors
+    from recsim_envs.worlds.building import assemble, departure, vectors
     from recsim_envs.worlds.logs.visits import visits
 
     assemble.check_facts(facts)
@@ -131,7 +131,7 @@ def _made(
     encoder: Encoder | None,
     tell: Progress,
 ) -> World:
-    from recsim_envs.worlds.build.vectors import item_vectors
+    from recsim_envs.worlds.building.vectors import item_vectors
 
     predicted = _judged(ready, fitted, how)
     tell("assembling", 0, 1)
@@ -143,7 +143,7 @@ def _made(
 
 def _judged(ready: Prepared, fitted: dict[str, Fitted], how: BuildOptions) -> dict[str, Any]:
     """Predictions of the held-out rows. Raises `WorldError` for a model that is worse than biases alone."""
-    from recsim_envs.worlds.build.fit import predictions
+    from recsim_envs.worlds.building.fit import predictions
 
     mean = float(ready.rows.values[ready.train].mean(dtype=np.float64))
     found = predictions(fitted, how.model, ready.rows, ready.held_out, mean)
@@ -167,8 +167,8 @@ def _worlds(
 
     Their rewards differ, so each has its own r_min, at the quantile of the chosen one.
     """
-    from recsim_envs.worlds.build import departure
-    from recsim_envs.worlds.build.assemble import assemble, with_departure
+    from recsim_envs.worlds.building import departure
+    from recsim_envs.worlds.building.assemble import assemble, with_departure
     from recsim_envs.worlds.logs.visits import visits
 
     facts = facts | {"description": f"{facts['domain']} of {facts['source']}, completed by the user model {how.model}"}
@@ -198,7 +198,7 @@ def _card(
     known: dict[str, Any],
     tell: Progress,
 ) -> dict[str, Any]:
-    from recsim_envs.worlds.build.fit import predictions_anywhere
+    from recsim_envs.worlds.building.fit import predictions_anywhere
     from recsim_envs.worlds.card.measure import log_card
     from recsim_envs.worlds.logs.visits import visits
 

@@ -161,6 +161,13 @@ def test_a_sound_environment_passes_every_check(small_world):
     assert "over" in found["horizon gap"].detail or "not ranked" in found["horizon gap"].detail
 
 
+def test_checkers_that_draw_without_the_mask_are_kept_from_what_is_forbidden(small_world):
+    """Twenty steps among thirty items without repeats: blind draws would repeat one of them nearly always."""
+    recsim_envs.register("tests/Masked-v0", world=small_world, protocol="NX_20")
+    for _ in range(3):
+        assert findings("tests/Masked-v0", fast=True)["stable-baselines3"].ok
+
+
 @pytest.mark.parametrize(("family", "check"), BROKEN.items(), ids=[family.__name__ for family in BROKEN])
 def test_a_broken_rule_is_named(small_world, family, check):
     env_id = f"tests/{family.__name__}-v0"

@@ -62,8 +62,8 @@ def log_card(
     visits: of the log, None where it has no times. alternatives: worlds of other user models, same users and items.
     fit: how the world was made, kept as it is under "fit". "departure" says "fitted" where thresholds follow lengths;
         "files" lists file, lines, bad and examples of each file that was read.
-    sessions: that each policy plays for the horizon gap, fewer in sequential worlds of a long horizon; a third of
-        them for each setting of the sensitivity.
+    sessions: that each policy plays for the horizon gap, fewer where the horizon is long; a third of them for each
+        setting of the sensitivity.
     progress: called with (stage, done, total).
 
     Above `smaller.LARGE` items (`LARGE_SEQUENTIAL` where every item moves tastes) policies play on a random part of the

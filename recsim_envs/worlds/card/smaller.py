@@ -17,8 +17,10 @@ LARGE: Final = 20_000
 LARGE_SEQUENTIAL: Final = 5_000
 """The same where every item moves tastes, and plans are made anew at every step."""
 
-PATIENCE: Final = 7500
-"""Steps that each policy may take in a sequential world; elsewhere a plan is made once a session."""
+PATIENCE: Final = 100_000
+"""Steps that each policy may take, so that a card takes a minute and not an hour."""
+PATIENCE_SEQUENTIAL: Final = 7500
+"""The same where plans are made anew at every step."""
 
 _PART: Final = WORLD + 68
 _PER_ITEM: Final = ("vectors", "popularity", "mean_reward")
@@ -35,9 +37,8 @@ def part_of_catalogue(world: World, seed: int) -> NDArray[np.int64] | None:
 
 def sessions_played(world: World, sessions: int) -> int:
     """Of so many sessions those that can be played in about half a minute, at least ten."""
-    if not world.rewards.sequential:
-        return sessions
-    return min(sessions, max(10, PATIENCE // world.info.departure.horizon))
+    steps = PATIENCE_SEQUENTIAL if world.rewards.sequential else PATIENCE
+    return min(sessions, max(10, steps // world.info.departure.horizon))
 
 
 def with_items(world: World, items: NDArray[np.int64]) -> World:

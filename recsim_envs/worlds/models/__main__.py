@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim_envs.errors import LongrecError
-from recsim_envs.worlds.build.options import BuildOptions
-from recsim_envs.worlds.build.prepare import Prepared, category_arrays, prepare
+from recsim_envs.worlds.building.options import BuildOptions
+from recsim_envs.worlds.building.prepare import Prepared, category_arrays, prepare
 from recsim_envs.worlds.logs.log import Log
 from recsim_envs.worlds.logs.reading import read_log
 from recsim_envs.worlds.models import MODELS, ModelSizes, Training, UserModel, fit_model

@@ -8,11 +8,11 @@ import pytest
 
 from recsim_envs.errors import ConfigurationError, LogError, WorldError
 from recsim_envs.families import make_family
-from recsim_envs.worlds.build import assemble
+from recsim_envs.worlds.building import assemble
 from recsim_envs.worlds.card.render import card_html, card_markdown
 from recsim_envs.worlds.from_log import build_world
 from recsim_envs.worlds.world import World
-from tests.recsim_envs.worlds.build.logs import make_log
+from tests.recsim_envs.worlds.building.logs import make_log
 
 USERS, ITEMS, RANK = 60, 40, 2
 

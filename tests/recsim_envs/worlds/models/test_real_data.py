@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from recsim_envs.worlds.build.options import BuildOptions
-from recsim_envs.worlds.build.prepare import category_arrays, prepare
+from recsim_envs.worlds.building.options import BuildOptions
+from recsim_envs.worlds.building.prepare import category_arrays, prepare
 from recsim_envs.worlds.logs.reading import read_log
 from recsim_envs.worlds.models import ModelSizes, Training, fit_model
 

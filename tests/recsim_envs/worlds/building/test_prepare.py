@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from recsim_envs.errors import LogError
-from recsim_envs.worlds.build.options import BuildOptions
-from recsim_envs.worlds.build.prepare import category_arrays, prepare, with_absent
+from recsim_envs.worlds.building.options import BuildOptions
+from recsim_envs.worlds.building.prepare import category_arrays, prepare, with_absent
 from recsim_envs.worlds.logs.log import Interactions
-from tests.recsim_envs.worlds.build.logs import make_log, shelf
+from tests.recsim_envs.worlds.building.logs import make_log, shelf
 
 
 def options(**chosen) -> BuildOptions:

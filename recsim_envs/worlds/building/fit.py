@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsim_envs.worlds.build.monotone import apply_map, fit_map
-from recsim_envs.worlds.build.options import BuildOptions
-from recsim_envs.worlds.build.prepare import Prepared, category_arrays
+from recsim_envs.worlds.building.monotone import apply_map, fit_map
+from recsim_envs.worlds.building.options import BuildOptions
+from recsim_envs.worlds.building.prepare import Prepared, category_arrays
 from recsim_envs.worlds.home import home
 from recsim_envs.worlds.logs.log import Interactions
 from recsim_envs.worlds.storage import array_digest, content_hash
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 REFERENCES: Final = ("biases", "mf")
 """User models that every other is held against."""
+ALSO: Final = ("deepfm",)
+"""What is compared beside them where nothing was said, in logs so small that it takes seconds."""
+LITTLE: Final = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,8 @@ def fit_all(ready: Prepared, how: BuildOptions, folder: Path, progress: Progress
     train, valid = ready.rows[ready.train], ready.rows[ready.valid]
     plan = Training(rank=how.rank, epochs=how.epochs, device=how.device)
     span, found, shown = value_range(ready.rows), {}, _without_held_out(ready)
-    for name in dict.fromkeys([how.model, *REFERENCES, *how.compare]):
+    others = how.compare if how.compare is not None else ALSO if len(ready.rows) <= LITTLE else ()
+    for name in dict.fromkeys([how.model, *REFERENCES, *others]):
         model = fit_model(name, train, valid, sizes, plan, how.seed, progress, folder / name)
         knots = fit_map(how.calibration, model.predict_rows(*shown), valid.values)
         found[name] = Fitted(model.after(ready.rows), knots, span)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from recsim_envs.worlds.build.monotone import KNOTS, LEVELS, apply_map, fit_map
+from recsim_envs.worlds.building.monotone import KNOTS, LEVELS, apply_map, fit_map
 
 
 def sample(n=20_000, seed=0):

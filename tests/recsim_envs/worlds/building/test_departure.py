@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from recsim_envs.errors import LogError
-from recsim_envs.worlds.build.departure import TRIED, Sampled, at_quantiles, fitted
-from recsim_envs.worlds.build.options import BuildOptions
+from recsim_envs.worlds.building.departure import TRIED, Sampled, at_quantiles, fitted
+from recsim_envs.worlds.building.options import BuildOptions
 from recsim_envs.worlds.card.visitors import visitors
 from recsim_envs.worlds.logs.visits import Visits
 from tests.worlds import tiny_world

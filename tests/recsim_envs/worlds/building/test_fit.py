@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsim_envs.worlds.build.fit import fit_all
-from recsim_envs.worlds.build.options import BuildOptions
-from recsim_envs.worlds.build.prepare import prepare
-from tests.recsim_envs.worlds.build.logs import make_log
+from recsim_envs.worlds.building.fit import fit_all
+from recsim_envs.worlds.building.options import BuildOptions
+from recsim_envs.worlds.building.prepare import prepare
+from tests.recsim_envs.worlds.building.logs import make_log
 
 
 @pytest.mark.parametrize("holdout", ["time", "random"])

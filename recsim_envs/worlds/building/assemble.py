@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from recsim_envs.errors import ConfigurationError
-from recsim_envs.worlds.build.fit import Fitted
-from recsim_envs.worlds.build.prepare import Prepared, category_arrays
+from recsim_envs.worlds.building.fit import Fitted
+from recsim_envs.worlds.building.prepare import Prepared, category_arrays
 from recsim_envs.worlds.layout import COMMON
 from recsim_envs.worlds.public import popularity_and_means
 from recsim_envs.worlds.storage import Arrays, StringColumn

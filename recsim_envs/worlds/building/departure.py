@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recsim_envs.errors import LogError
 from recsim_envs.rng import WORLD, below_array
-from recsim_envs.worlds.build.options import BuildOptions
+from recsim_envs.worlds.building.options import BuildOptions
 from recsim_envs.worlds.card.distances import sample_distances
 from recsim_envs.worlds.card.visitors import visitors
 from recsim_envs.worlds.logs.visits import Visits

@@ -35,7 +35,8 @@ class BuildOptions:
 
     seed: of every draw. min_ratings: users with fewer rows are left out.
     model: "biases", "mf", "deepfm" or "gru"; rank, epochs: its size and longest training; device: where it is trained;
-        compare: other user models to fit, for the card.
+        compare: other user models to fit, for the card; None is "deepfm" for logs of up to a million rows, beside
+        "biases" and "mf", which are always fitted.
     holdout: which rows judge the model: the last tenth of each user ("time"), a tenth at random, or "auto": by time
         where the log has times. test_users: users of the test split: drawn, or those who came "latest"; test_share:
         how many of all.
@@ -57,7 +58,7 @@ class BuildOptions:
     rank: int = 32
     epochs: int = 60
     device: str = "cpu"
-    compare: tuple[str, ...] = ()
+    compare: tuple[str, ...] | None = None
     holdout: str = "auto"
     test_users: str = "random"
     test_share: float = 0.2
@@ -98,9 +99,9 @@ class BuildOptions:
             _demand_word(name, getattr(self, name), words)
         if (self.model, self.vectors_from) == ("biases", "model"):
             raise ConfigurationError("the model biases has no vectors; use vectors_from categories, text or auto")
-        if not isinstance(self.compare, tuple | list):
+        if not isinstance(self.compare, tuple | list | None):
             raise ConfigurationError(f"compare must list names of user models, got {self.compare!r}")
-        for other in self.compare:
+        for other in self.compare or ():
             _demand_word("compare", other, _WORDS["model"])
         if type(self.leaving_pays) is not bool or type(self.force) is not bool:
             raise ConfigurationError("leaving_pays and force must be True or False")
@@ -109,7 +110,7 @@ class BuildOptions:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for `WorldInfo.recipe`."""
-        return asdict(self) | {"compare": list(self.compare)}
+        return asdict(self) | {"compare": None if self.compare is None else list(self.compare)}
 
 
 def _demand_whole(name: str, value: Any, low: int, high: int) -> None:

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from recsim_envs.errors import LogError
-from recsim_envs.worlds.build.vectors import DIM, item_vectors
-from tests.recsim_envs.worlds.build.logs import shelf
+from recsim_envs.worlds.building.vectors import DIM, item_vectors
+from tests.recsim_envs.worlds.building.logs import shelf
 
 
 class Model:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsim_envs.errors import LogError
 from recsim_envs.rng import WORLD, below_array, bits_array
-from recsim_envs.worlds.build.options import BuildOptions
+from recsim_envs.worlds.building.options import BuildOptions
 from recsim_envs.worlds.logs.log import Interactions, Log
 
 _SPLIT: Final = WORLD + 64  # which rows are held out

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recsim_envs.errors import LogError
 from recsim_envs.rng import WORLD, bits_array, derive_seed
 from recsim_envs.text.encoder import Encoder, HashingEncoder, trigrams
-from recsim_envs.worlds.build.prepare import category_arrays
+from recsim_envs.worlds.building.prepare import category_arrays
 from recsim_envs.worlds.logs.log import NO_CATEGORY
 
 if TYPE_CHECKING:
