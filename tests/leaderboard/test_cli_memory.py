@@ -79,6 +79,7 @@ def test_what_is_believed_of_leaving_is_told(tmp_path):
     told = " ".join(run("show", folder).output.split())
     assert "- the same item again within 4 steps: users left at 5 of 6 such steps, and at 8 of 1,323 others" in told
     assert "- an expected reward of no more than 2: users left at 1 of 3 such steps, and at 3 of 7 others" in told
+    assert json.loads(run("show", folder, "--json").stdout)["beliefs"] == beliefs
     assert "Why it believes" not in run("show", folder, "--role", "actor").output
 
 
