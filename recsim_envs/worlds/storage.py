@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +58,12 @@ def atomic_folder(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
     try:
         yield scratch
         scratch.chmod(0o755)  # mkdtemp makes folders private; a world is meant to be shared
-        if overwrite:
-            discard(target)
-        try:
-            scratch.replace(target)
-        except OSError:
-            if not target.exists():
-                raise
+        with _aside(target) if overwrite else nullcontext():
+            try:
+                scratch.replace(target)
+            except OSError:
+                if not target.exists():
+                    raise
     except OSError as error:
         raise WorldError(
             f"cannot write {target}: {error.strerror}; free some space or choose another folder"
@@ -75,11 +74,24 @@ def atomic_folder(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
 def discard(folder: Path) -> None:
     """Remove a folder, if it is there, in one step as others see it. Open memory maps of its files stay valid."""
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    try:
-        folder.replace(aside / "world")
-    except FileNotFoundError:
+    with _aside(folder):
         pass
+
+
+@contextmanager
+def _aside(folder: Path) -> Iterator[None]:
+    """A folder, if it is there, is out of the way in the block and gone after it; it is back where the block fails."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    kept = aside / "world"
+    try:
+        with suppress(FileNotFoundError):
+            folder.replace(kept)
+        try:
+            yield
+        except BaseException:
+            if kept.exists() and not folder.exists():
+                kept.replace(folder)
+            raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
