@@ -40,6 +40,7 @@ RATIOS = [
     *((f"{name}, steps a second", f"test_family[{name}]", None, target) for name, (_, _, target) in FAMILIES.items()),
     ("creator market, rounds a second", "test_market[creator_market_v0]", None, 1e4),
     ("100 requests at once / ten by ten", "test_requests[100]", "test_requests[10]", None),
+    ("100 users of billp-plus at once / billp ten by ten", "test_users[billp-plus-100]", "test_users[billp-10]", 8.0),
     ("answers from a cache, a second", "test_answers_again[cache]", None, None),
     ("answers from a cache / bare digests", "test_answers_again[cache]", "test_bare_digests", None),
     ("answers from a cassette, a second", "test_answers_again[cassette]", None, None),

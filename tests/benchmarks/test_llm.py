@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from typing import Any
 
 import pytest
 
@@ -16,21 +17,25 @@ from bilp_agent.llm.cache import CachedModel
 from bilp_agent.llm.cassette import CassetteModel, recording
 from bilp_agent.llm.openai_compatible import OpenAICompatibleModel
 from bilp_agent.llm.prefix import PrefixMeter
-from tests.bilp_agent.llm.servers import good, served
+from bilp_agent.llm.scripted import ScriptedModel
+from leaderboard.agents import build_agent
+from tests.bilp_agent.fakes import kind_world, play
+from tests.bilp_agent.llm.servers import Reply, good, served
 
 LATENCY, SLOTS = 0.2, 64  # seconds an answer takes; answers that the server works on at once
-USERS = 100
+USERS, STEPS = 100, 5  # sessions, and how long each lasts at most
 ANSWERS, CHARACTERS = 2000, 4000  # of a cache: requests, and the length of each prompt
 
 
 def serve(pipe: Connection) -> None:
-    """A server in a process of its own, as any real one; it ends when the pipe is closed."""
-    slots = threading.Semaphore(SLOTS)
+    """The scripted writer behind a server in a process of its own, as any real one; it ends when the pipe is closed."""
+    slots, writer = threading.Semaphore(SLOTS), ScriptedModel()
 
-    def reply(_: object) -> tuple[int, dict[str, str], bytes]:
+    def reply(body: dict[str, Any]) -> Reply:
+        messages = tuple(Message(m["role"], m["content"]) for m in body["messages"])
         with slots:
             time.sleep(LATENCY)
-        return good()
+        return good(writer.generate([Request(messages)])[0].text or "fine")
 
     with served() as server:
         server.replies = [reply]
@@ -44,7 +49,7 @@ def model() -> Iterator[OpenAICompatibleModel]:
     here, there = spawn.Pipe()
     process = spawn.Process(target=serve, args=(there,))
     process.start()
-    yield OpenAICompatibleModel("m", here.recv(), concurrency=USERS)
+    yield OpenAICompatibleModel("m", here.recv(), concurrency=SLOTS)
     here.send(None)
     process.join()
 
@@ -61,6 +66,16 @@ def test_requests(benchmark, model, lanes):
             model.generate(requests[start : start + lanes])
 
     benchmark.pedantic(play, rounds=3)
+
+
+@pytest.mark.parametrize(("name", "lanes"), [("billp", 10), ("billp-plus", USERS)])
+def test_users(benchmark, model, name, lanes):
+    """A session of each user, `lanes` side by side in lock-step, nothing learned before: all that is waited for."""
+    world = kind_world(horizon=STEPS, r_min=0.0)
+    agent = build_agent(name, {"model": model.name, "model_options": {"concurrency": SLOTS}})
+    shown = benchmark.pedantic(play, (agent, world, range(USERS), lanes), rounds=1)
+    decisions = sum(map(len, shown.values()))
+    benchmark.extra_info |= {"steps": decisions, "calls a decision": agent.describe()["calls_per_decision"]}
 
 
 class Instant:
