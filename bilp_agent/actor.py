@@ -39,7 +39,8 @@ class Turn:
 class Actor:
     """Names items for a batch of sessions with one call to the language model.
 
-    choices: how many titles it may name, in order of preference. use_tools: whether it is told what the tools found.
+    choices: how many titles it may name, in order of preference. use_tools: whether it is told what tools
+    found; if not, it is shown the log.
     """
 
     def __init__(self, context: Context, asker: Asker, *, choices: int = 1, use_tools: bool = True) -> None:
@@ -97,7 +98,8 @@ class Actor:
             means_before=tools.category_analysis(session, during=False, most=means),
             means_during=tools.category_analysis(session, during=True, most=means),
             gap=f"{session.mean_gap_to_rating:+.2f}",
-            shown=context.recent(session, bare=context.brief),
+            history=[] if self._use_tools else context.history(session),
+            shown=context.recent(session, bare=context.brief and self._use_tools),
             encouraged=encouraged[:most],
             discouraged=discouraged[:most],
             candidates=lines if self._use_tools else [],

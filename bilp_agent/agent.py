@@ -17,7 +17,7 @@ from bilp_agent.learn import Learner, request_seeds
 from bilp_agent.llm import LanguageModel, load_model
 from bilp_agent.memory import write_atomically
 from bilp_agent.mind import Memories, Mind
-from bilp_agent.quality import critic_quality
+from bilp_agent.quality import critic_quality, risk_quality
 from bilp_agent.session import KEYS, Session, follow, open_session
 from bilp_agent.settings import Settings
 from recsim_envs.errors import AgentError, ConfigurationError
@@ -54,6 +54,7 @@ class PlanningAgent(Agent):
         self._mind: Mind | None = None
         self._lanes: dict[int, Session] = {}
         self._values: list[float] = []
+        self._risks: list[float] = []
         self._left: list[bool] = []
 
     def train(self, envs: TrainingEnvs, seed: int) -> None:
@@ -68,7 +69,7 @@ class PlanningAgent(Agent):
         """Get ready for `task`. Memories are only read from here on, so results do not depend on order."""
         self._mind = self._make_mind(task)
         self._lanes = {}
-        self._values, self._left = [], []
+        self._values, self._risks, self._left = [], [], []
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
         """One item a row: int64 (b,)."""
@@ -82,8 +83,11 @@ class PlanningAgent(Agent):
     def observe(self, sessions: Sessions, feedback: Feedback) -> None:
         """Keep what the Critic said beside what happened, for `describe`. Nothing is learned from it."""
         for lane, left in zip(sessions.lanes.tolist(), feedback.terminated.tolist(), strict=True):
-            self._values.append(self._lanes[lane].value)
+            session = self._lanes[lane]
+            self._values.append(session.value)
             self._left.append(left)
+            if session.risk is not None:
+                self._risks.append(session.risk)
 
     def describe(self) -> Mapping[str, Any]:
         """Usage, repairs, fallbacks, grounding and the Critic's quality, in test and in training; memory sizes."""
@@ -92,6 +96,8 @@ class PlanningAgent(Agent):
             facts |= self._mind.report()
         if self._settings.use_critic and self._values:
             facts["critic"] = critic_quality(self._values, self._left)
+        if self._risks:
+            facts["risk"] = risk_quality(self._risks, self._left)
         return facts
 
     def save(self, path: Path) -> None:

@@ -118,8 +118,11 @@ class Mind:
     def _turn(self, session: Session, mask: Any) -> Turn:
         plan = session.plan or Plan()
         allowed = self._allowed(session, plan, mask)
-        candidates = self._actor.candidates(session, plan, allowed)
-        return Turn(session, plan, allowed, self._examples(session), candidates)
+        return Turn(session, plan, allowed, self._examples(session), self._candidates(session, plan, allowed))
+
+    def _candidates(self, session: Session, plan: Plan, allowed: Allowed) -> tuple[int, ...]:
+        """What tools find for the Actor; nothing where they are switched off."""
+        return self._actor.candidates(session, plan, allowed) if self.settings.use_tools else ()
 
     def _allowed(self, session: Session, plan: Plan, mask: Any) -> Allowed:
         """What the protocol allows and, with the filter on, has rested as long as the plan demands."""

@@ -85,7 +85,7 @@ class Planner:
             avoid,
             _steps(field(answer, "Repeat after"), horizon),
             _steps(field(answer, "Rest categories"), horizon),
-            number(field(answer, "Minimum rating")) or 0.0,
+            min(max(number(field(answer, "Minimum rating")) or 0.0, 0.0), self._context.task.reward_range[1]),
             _preference(field(answer, "Prefer")),
             _sought(field(answer, "Look for")),
         )

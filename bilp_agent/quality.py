@@ -24,6 +24,18 @@ def auc(values: NDArray[np.float64], left: NDArray[np.bool_]) -> float | None:
     return float(above.sum() / (len(stays) * len(leaves)))
 
 
+def risk_quality(risks: Sequence[float], left: Sequence[bool]) -> dict[str, Any]:
+    """How chances of leaving compare with what happened: AUC, mean squared error (Brier), and bins of equal size."""
+    p, leave = np.array(risks, np.float64), np.array(left, np.bool_)
+    order = np.argsort(p, kind="stable")
+    bins = [
+        {"told": float(p[rows].mean()), "left": float(leave[rows].mean()), "steps": len(rows)}
+        for rows in np.array_split(order, BINS)
+        if len(rows)
+    ]
+    return {"steps": len(p), "auc": auc(-p, leave), "brier": float(np.square(p - leave).mean()), "calibration": bins}
+
+
 def critic_quality(values: Sequence[float], left: Sequence[bool]) -> dict[str, Any]:
     """AUC, and in bins of equal size from the lowest values up: mean value and share of steps that ended in leaving."""
     v, leave = np.array(values, np.float64), np.array(left, np.bool_)

@@ -59,9 +59,9 @@ class Session:
     history: what the log shows from before, oldest first. shown: this session's recommendations, oldest first.
     known: latest reward of every item seen so far. last_step: latest step an item was shown at, this session.
     company: which items were shown near one another while the user stayed. reflections, plan, state, value: what the
-    roles retrieved, decided and estimated last; `valued` is the text of the state that `value` is about. planned: the
-    step that the plan was made before. outlooks: what was known of each recommendation before it was made. calls: the
-    tools that were asked.
+    roles retrieved, decided and estimated last; `valued` is the text of the state that `value` is about, `risk` the
+    chance of leaving there where one was estimated. planned: the step that the plan was made before. outlooks: what was
+    known of each recommendation before it was made. calls: the tools that were asked.
     """
 
     catalogue: Catalogue
@@ -80,6 +80,7 @@ class Session:
     planned: int = 0
     state: str = ""
     value: float = 0.0
+    risk: float | None = None
     valued: str = ""
     outlooks: list[Outlook] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)

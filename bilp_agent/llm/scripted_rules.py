@@ -38,7 +38,7 @@ def _shrunk(page: Page, category: str) -> float:
 
 def write_choice(page: Page) -> str:
     """The candidate with the largest expected reward, with what experience says about it."""
-    candidates = page.items("Candidates")
+    candidates = page.items("Candidates") or _met(page)
     if not candidates:
         return ""
     gap = float((page.section("Mean distance of this user's rewards from the ratings") or ["0"])[0])
@@ -57,6 +57,13 @@ def write_choice(page: Page) -> str:
     best = ranked[0]
     why = f"reward {best.reward:g} before" if best.reward is not None else f"expected reward {score(best):.2f}"
     return "\n".join((f"Reason: {why}", *(f'Item: "{line.title}"' for line in ranked)))
+
+
+def _met(page: Page) -> list[Line]:
+    """Without candidates: what the user is known by, but for what the plan lets rest."""
+    session, rest = page.items("This session"), int(page.number("Plan", "Repeat after") or 0)
+    resting = {line.title for line in session[-rest:]} if rest else set()
+    return [line for line in (*page.items("Before this session"), *session) if line.title not in resting]
 
 
 def _wanted(page: Page) -> int:

@@ -25,6 +25,7 @@ from bilp_agent.reflector import Ended
 from bilp_agent.session import Session
 from bilp_agent.settings import PlusSettings
 from recsim_envs.spec import TaskSpec
+from recsim_envs.text.grounding import Allowed
 
 SURPRISE = 0.25  # a reward so far below what was expected, as a share of the range, calls for a new plan
 SHOWN = 6  # candidates in a prompt
@@ -60,6 +61,7 @@ class PlusMind(Mind):
         )
         self._judged: dict[str, float] = {}
         self._spoken: Counter[str] = Counter()
+        self._critic_memory: Counter[str] = Counter()
         self._refresh()
 
     def _make_context(self, task: TaskSpec) -> Context:
@@ -127,14 +129,13 @@ class PlusMind(Mind):
         rows = zip(turns, sights, named, strict=True)
         return [self._choose(turn, sight.among(turn.candidates), answer.value) for turn, sight, answer in rows]
 
-    def _turn(self, session: Session, mask: Any) -> Turn:
-        """Candidates are what the plan suggests and what has gone well beside others, but for what is forbidden."""
-        plan = session.plan or Plan()
-        allowed = self._allowed(session, plan, mask)
-        pool = dict.fromkeys(self._actor.candidates(session, plan, allowed))
-        travelled = (i for i in self._travelled if allowed(i) and self._fits(session, i, plan))
-        pool |= dict.fromkeys(islice(travelled, PARTNERS))
-        return Turn(session, plan, allowed, self._examples(session), tuple(pool))
+    def _candidates(self, session: Session, plan: Plan, allowed: Allowed) -> tuple[int, ...]:
+        """What the plan suggests, and what has gone well beside others."""
+        pool = dict.fromkeys(super()._candidates(session, plan, allowed))
+        if self.settings.use_tools:
+            travelled = (i for i in self._travelled if allowed(i) and self._fits(session, i, plan))
+            pool |= dict.fromkeys(islice(travelled, PARTNERS))
+        return tuple(pool)
 
     def _fits(self, session: Session, item: int, plan: Plan) -> bool:
         if plan.avoid and not set(plan.avoid).isdisjoint(self.context.tools.categories(item)):
@@ -187,7 +188,10 @@ class PlusMind(Mind):
         outlook = sight.outlook(here, item)
         session.outlooks.append(outlook)
         session.valued = outlook.text
-        session.value = sight.estimate(outlook).value if self.settings.use_critic else 0.0
+        if self.settings.use_critic:
+            found = sight.estimate(outlook)
+            session.value, session.risk = found.value, found.leaves
+            self._critic_memory["thin" if found.weight < self.settings.thin else "enough"] += 1
         return item
 
     def judge(self, sessions: Sequence[Session], seeds: Sequence[int]) -> None:
@@ -218,9 +222,10 @@ class PlusMind(Mind):
         self._refresh()
 
     def report(self) -> dict[str, Any]:
-        """What `Mind.report` says, why the Planner spoke, and the beliefs."""
+        """What `Mind.report` says, how much the Critic remembered, why the Planner spoke, and the beliefs."""
         return {
             **super().report(),
+            "critic_memory": dict(sorted(self._critic_memory.items())),
             "planning": dict(sorted(self._spoken.items())),
             "beliefs": [asdict(belief) for belief in self.beliefs],
         }

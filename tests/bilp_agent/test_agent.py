@@ -11,7 +11,7 @@ import pytest
 from gymnasium import spaces
 
 from bilp_agent.agent import BiLLPAgent
-from bilp_agent.quality import auc, critic_quality
+from bilp_agent.quality import auc, critic_quality, risk_quality
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import TaskSpec
 from recsim_envs.worlds.world import World
@@ -167,6 +167,23 @@ def test_the_critics_quality_is_reported(world: World, trained: BiLLPAgent) -> N
     assert made["steps"] == 3
     assert made["auc"] == 1.0
     assert [b["left"] for b in made["calibration"]] == [1.0, 0.0, 0.0]
+
+
+def test_chances_of_leaving_are_compared_with_what_happened() -> None:
+    made = risk_quality([0.0, 0.2, 1.0, 0.1], [False, False, True, False])
+    assert made["auc"] == 1.0
+    assert made["brier"] == pytest.approx((0.04 + 0.01) / 4)
+    assert [(b["told"], b["left"]) for b in made["calibration"]] == [(0.0, 0.0), (0.1, 0.0), (0.2, 0.0), (1.0, 1.0)]
+
+
+def test_without_tools_the_actor_names_what_the_user_is_known_by(world: World) -> None:
+    agent = BiLLPAgent(train_lanes=3, use_tools=False)
+    agent.train(Door(world, 6), 0)
+    played = play(agent, world, ORDER, 12)
+    facts = agent.describe()
+    assert "search by category" not in facts["tools"]
+    assert facts["answers"]["actor"]["fallback"] < 0.5  # users without a log have nothing to be known by
+    assert set(played) == set(ORDER)
 
 
 @pytest.mark.parametrize(

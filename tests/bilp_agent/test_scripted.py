@@ -7,6 +7,7 @@ import pytest
 from bilp_agent.actor import Actor, Turn
 from bilp_agent.asking import Asker
 from bilp_agent.critic import Critic, Returns
+from bilp_agent.hypotheses import Belief
 from bilp_agent.llm.base import Message, Request
 from bilp_agent.llm.scripted import ScriptedModel
 from bilp_agent.llm.scripted_reading import read_principles
@@ -58,6 +59,26 @@ def test_the_planner_obeys_reflections() -> None:
     assert (learned.repeat_after, learned.rest, learned.minimum) == (6, 0, 3.7)
     assert learned.prefer == "known"
     assert learned.avoid == (2,)  # this user likes Action, whatever others did
+
+
+def test_the_planner_obeys_beliefs_before_warnings() -> None:
+    made = Planner(SHARED, Asker(ScriptedModel()))
+    made.beliefs = (Belief("repeat", 4, 9, 0, 1, 80), Belief("low reward", 2, 9, 0, 1, 80))
+    visit = session([(0, 5)])
+    visit.reflections = (Reflection("", "repeat", "Do not show the same item again within 9 steps.", (), 2, 20, 0),)
+    prompt = made.prompt(visit)
+    assert "- The same game again within 4 steps: users left 9 of 9 times, otherwise 1 of 81" in prompt
+    assert "- An expected reward below 3: users left 9 of 9 times, otherwise 1 of 81" in prompt
+    assert prompt.startswith("## Beliefs")
+    assert made.plan([visit], [0])[0].value.repeat_after == 4
+
+
+def test_the_actor_weighs_what_is_told_of_candidates() -> None:
+    actor = Actor(SHARED, Asker(ScriptedModel()), choices=2)
+    notes = ("expect 4.0, leaves 90%", "expect 3.0, leaves 0%", "expect 3.5, leaves 0%")
+    visit = session([(0, 4)])
+    told = Turn(visit, Plan(), Allowed(), (), (6, 3, 7), notes)
+    assert actor.name([told], [0])[0].value == ("Theta", "Delta")
 
 
 def test_principles_of_no_reflections_demand_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,20 @@ import numpy as np
 import pytest
 
 from bilp_agent.agent import BiLLPAgent
+from bilp_agent.asking import Asker
+from bilp_agent.llm.scripted import ScriptedModel
+from bilp_agent.memory import Reflection
+from bilp_agent.mind import Memories
 from bilp_agent.plus.agent import BiLLPPlusAgent
+from bilp_agent.plus.learned import Learned
+from bilp_agent.plus.mind import PlusMind
+from bilp_agent.reflector import Ended
+from bilp_agent.session import Session
+from bilp_agent.settings import PlusSettings
+from bilp_agent.states import graded
 from leaderboard.agents import load_class
 from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.text.encoder import HashingEncoder
 from recsim_envs.worlds.world import World
 from tests.bilp_agent.fakes import Door, Says, kind_world, play
 
@@ -136,3 +148,34 @@ def test_a_model_that_talks_nonsense_still_finishes(world: World, monkeypatch: p
 def test_parameters_without_meaning_are_refused(parameters: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         BiLLPPlusAgent(**parameters)
+
+
+def test_the_planner_speaks_when_something_unexpected_happens(world: World) -> None:
+    task = Door(world, 1).task
+    mind = PlusMind(task, PlusSettings(plan_steps=3), memories(), Learned(), Asker(ScriptedModel()))
+    visit = Session(task.catalogue, ())
+    spoken = []
+    for step, reward in enumerate([5.0, 5.0, 5.0, 5.0, 0.0, 5.0]):
+        [item] = mind.decide([visit], [None], [0])
+        spoken.append(visit.planned == step)
+        visit.catch_up([item], [max(reward, visit.outlooks[-1].what.reward) if reward else 0.0], step + 1)
+    assert spoken == [True, False, False, True, False, True]  # at first, after three steps, after a bad reward
+
+
+def test_like_reflections_are_merged_and_credited(world: World) -> None:
+    task, kept = Door(world, 1).task, memories()
+    mind = PlusMind(task, PlusSettings(), kept, Learned(), Asker(ScriptedModel()))
+    one = Reflection("red 4", "repeat", "It came back.", ("Wait.",), 3, 20, 0)
+    mind._keep([one, replace(one, text="It came back too.", episode=1), replace(one, cause="low reward", episode=2)])
+    assert [(r.cause, r.merged) for r in kept.planner.records] == [("repeat", 1), ("low reward", 0)]
+    assert mind.learned.hypotheses.proposed == {"repeat": 2, "low reward": 1}
+    visit = Session(task.catalogue, ())
+    visit.reflections = (one,)
+    [item] = mind.decide([visit], [None], [0])
+    visit.catch_up([item], [0.0], 1)
+    mind.study(Ended(visit, True, 3))
+    assert (kept.planner.records[0].used, kept.planner.records[0].outcomes) == (1, 0.0)
+
+
+def memories() -> Memories:
+    return Memories.empty(HashingEncoder(), HashingEncoder(256, graded))
