@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from leaderboard.cli import agents, boards, checks, envs, offline, runs, worlds
+from leaderboard.cli import agents, boards, checks, envs, memory, offline, runs, worlds
 
 app = typer.Typer(
     name="longrec",
@@ -27,6 +27,7 @@ for name, group, text in (
     ("agents", agents.app, "Agents: list, show."),
     ("world", worlds.app, "Worlds: fetch data, build one from a log, look at its card, list them."),
     ("logs", offline.app, "Offline logs of behaviour policies: list, make, show."),
+    ("memory", memory.app, "What an agent has learnt: show, merge, compact, rescue."),
     ("leaderboard", boards.app, "The board: build it from submissions, look at it."),
 ):
     app.add_typer(group, name=name, help=text, no_args_is_help=True)
