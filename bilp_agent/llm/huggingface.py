@@ -13,7 +13,7 @@ from bilp_agent.llm.base import Completion, Finish, Message, Request, Usage, cut
 from bilp_agent.llm.choices import ChoiceProcessor, Chooser, Spelling
 from recsim_envs.errors import LanguageModelError
 
-SAMPLE_BYTES = 1 << 20  # of each file, for the fingerprint of a local folder
+SAMPLES, SAMPLE_BYTES = 8, 1 << 20  # of each file, for the fingerprint of a local folder
 SPELLINGS = 256  # sets of choices whose tokens are kept
 
 
@@ -62,10 +62,12 @@ class HuggingFaceModel:
         self._spelling = lru_cache(SPELLINGS)(self._spell)
         revision = getattr(self._model.config, "_commit_hash", None)
         self._name = f"hf:{_fingerprint(Path(path)) if Path(path).is_dir() else f'{path}@{revision}'}"
+        if dtype and self._model.dtype != transformers.AutoConfig.from_pretrained(path).dtype:
+            self._name += f":{dtype}"  # other arithmetic, other answers
 
     @property
     def name(self) -> str:
-        """The prefix "hf:" and the fingerprint of a local folder's content, or a hub id with its commit."""
+        """The prefix "hf:", a fingerprint of a local folder or a hub id with its commit, and a dtype of one's own."""
         return self._name
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
@@ -236,12 +238,16 @@ def _end_ids(model: Any, tokenizer: Any) -> set[int]:
 
 
 def _fingerprint(folder: Path) -> str:
-    """Digest of a folder's files: names, sizes and the first MiB of each, so that new weights get a new name."""
+    """Digest of a folder's files: names, sizes and eight MiB spread over each, so that new weights get a new name."""
     digest = hashlib.sha256()
     for file in sorted(p for p in folder.iterdir() if p.is_file()):
-        digest.update(f"{file.name}|{file.stat().st_size}|".encode())
+        size = file.stat().st_size
+        digest.update(f"{file.name}|{size}|".encode())
         with file.open("rb") as stream:
             digest.update(stream.read(SAMPLE_BYTES))
+            for n in range(1, SAMPLES if size > SAMPLE_BYTES else 1):
+                stream.seek((size - SAMPLE_BYTES) * n // (SAMPLES - 1))
+                digest.update(stream.read(SAMPLE_BYTES))
     return f"{folder.name}-{digest.hexdigest()[:16]}"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from bilp_agent.llm.background import Background
 from bilp_agent.llm.base import Completion, Finish, Request, Usage, cut_at_stop
@@ -19,6 +20,7 @@ from recsim_envs.errors import ConfigurationError, LanguageModelError
 TRANSIENT = frozenset({408, 409, 425, 429})  # and every 5xx
 REFUSED = frozenset({400, 413, 422})  # this one request is at fault: too long, or filtered
 LONGEST_WAIT = 60.0  # seconds; bounds both the back-off and what Retry-After may ask for
+GIVEN_UP = " attempts"  # how a fault ends that no further attempt was made to mend
 LONGEST_TOKEN = 32  # characters a token, on average; a server that writes more has lost count of its tokens
 # How OpenAI, vLLM, llama.cpp and text-generation-inference say that a prompt is too long.
 _OVERFLOW = re.compile(
@@ -70,6 +72,11 @@ class OpenAICompatibleModel:
     ) -> None:
         if concurrency < 1 or retries < 0 or timeout <= 0:
             raise ConfigurationError("concurrency must be at least 1, retries at least 0 and timeout above 0")
+        if base_url and (urlsplit(base_url).username or urlsplit(base_url).query):
+            raise ConfigurationError(
+                f"the endpoint's URL holds a name, password or query, which records would show; set {key_variable} "
+                "instead"
+            )
         openai = self._openai = _import_client()
         self._model, self._retries, self._timeout, self._backoff = model, retries, timeout, backoff
         key = os.environ.get(key_variable)
@@ -79,6 +86,7 @@ class OpenAICompatibleModel:
                 'endpoint as "openai:MODEL@URL"'
             )
         self._key_variable = key_variable
+        self._has_answered = False
 
         def connect() -> _Connection:
             # Retried and timed here: the client's own time-out starts anew with every byte that trickles in.
@@ -94,11 +102,17 @@ class OpenAICompatibleModel:
         return f"openai:{self._model}@{self._url}"
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """Answer a batch, `concurrency` at a time. Raises `LanguageModelError` if not one could be answered."""
+        """Answer a batch, `concurrency` at a time.
+
+        Raises `LanguageModelError` if not one could be answered; but where the endpoint has answered before, requests
+        that it refuses (too long, filtered) are faults of their own, even if the batch holds no others.
+        """
         if not requests:
             return []
         answers = self._background.run(lambda connection: self._answer_all(connection, requests))
-        if all(answer.finish == "fault" for answer in answers):
+        self._has_answered |= any(answer.finish != "fault" for answer in answers)
+        given_up = any((answer.fault or "").endswith(GIVEN_UP) for answer in answers)
+        if all(answer.finish == "fault" for answer in answers) and (given_up or not self._has_answered):
             raise LanguageModelError(
                 f"{self.name} answered none of {len(answers)} requests ({answers[0].fault}); check that the endpoint "
                 "is up and its limits, then run the same command again: it resumes"
@@ -136,7 +150,7 @@ class OpenAICompatibleModel:
                 if attempt < self._retries:
                     delay = self._backoff * 2**attempt * random.uniform(0.5, 1.0)  # spreads retries; changes no result
                     await asyncio.sleep(min(max(delay, error.wait), LONGEST_WAIT))
-        fault = f"{reason}, {self._retries + 1} attempts"
+        fault = f"{reason}, {self._retries + 1}{GIVEN_UP}"
         return Completion("", Usage(), "fault", fault, retries=self._retries)
 
     async def _attempt(self, client: Any, request: Request, dropped: int) -> Completion:

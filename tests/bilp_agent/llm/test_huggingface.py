@@ -9,7 +9,7 @@ import pytest
 
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.llm import Message, Request, load_model
-from bilp_agent.llm.huggingface import HuggingFaceModel
+from bilp_agent.llm.huggingface import HuggingFaceModel, _fingerprint
 from recsim_envs.errors import LanguageModelError
 from tests.bilp_agent.fakes import Door, kind_world, play
 from tests.bilp_agent.llm.tiny import save_tiny_llama
@@ -111,8 +111,19 @@ def test_the_name_is_the_content(folder: Path, model: HuggingFaceModel) -> None:
     assert same.name == model.name
     assert model.name.startswith(f"hf:{folder.name}-")
     assert str(folder) not in model.name
+    assert load_model(f"hf:{folder}", device="cpu", dtype="bfloat16").name == f"{model.name}:bfloat16"
     (folder / "note.txt").write_text("changed")
     assert HuggingFaceModel(str(folder), device="cpu").name != model.name
+
+
+def test_weights_that_differ_anywhere_have_another_name(tmp_path: Path) -> None:
+    names, content = set(), bytearray(3 << 20)
+    for place in (None, 5, len(content) // 2, len(content) - 1):
+        if place is not None:
+            content[place] += 1
+        (tmp_path / "model.safetensors").write_bytes(content)
+        names.add(_fingerprint(tmp_path))
+    assert len(names) == 4
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

@@ -181,6 +181,19 @@ def test_when_nothing_is_answered_the_run_stops(server: Server) -> None:
         model(server, retries=1).generate([ask(), ask()])
 
 
+def test_a_refused_request_alone_stops_a_run_only_at_its_beginning(server: Server) -> None:
+    server.replies = [status(400)]
+    made = model(server)
+    with pytest.raises(LanguageModelError, match=r"answered none of 1 requests \(status 400"):
+        made.generate([ask()])
+    server.replies = [good(), status(400)]
+    made.generate([ask()])
+    assert made.generate([ask()])[0].finish == "fault"
+    server.replies = [status(500)]
+    with pytest.raises(LanguageModelError, match="answered none"):
+        made.generate([ask()])
+
+
 def test_a_slow_server_times_out(server: Server) -> None:
     def slow(_: dict[str, Any]) -> Reply:
         time.sleep(0.4)
@@ -287,6 +300,10 @@ def test_keys_come_from_the_environment_only(server: Server, monkeypatch: pytest
     assert made.generate([]) == []
     assert server.keys == {"Bearer another"}
     assert made.name == f"openai:tiny@{server.url}/"
+    for url in ("http://me:secret@localhost/v1", "http://localhost/v1?key=secret"):
+        with pytest.raises(ConfigurationError, match="which records would show") as raised:
+            load_model(f"openai:tiny@{url}")
+        assert "secret" not in str(raised.value)
     with pytest.raises(ConfigurationError, match="concurrency"):
         model(server, concurrency=0)
 
