@@ -213,6 +213,7 @@ def test_figures_are_read_with_care():
         "decisions": 10,
         "usage": {"input_tokens": 90, "output_tokens": 10},
         "critic": {"auc": 0.75},
+        "risk": {"brier": 0.125},
         "memories": {"a": {"records": 3}, "b": {"records": 4}},
         "actor_memory": {"same": 1, "near": 3},
         "prompt_characters_per_call": 800,
@@ -220,6 +221,7 @@ def test_figures_are_read_with_care():
     }
     found = measures([told])
     assert found["tokens_per_decision"] == 10.0
+    assert found["leaving_brier"] == 0.125
     assert (found["prompt_characters"], found["reusable_prefix"]) == (800.0, 0.5)
     assert (found["critic_auc"], found["memory_records"], found["memory_hits"]) == (0.75, 7.0, 0.25)
     assert measures([told, {}])["critic_auc"] is None  # a mean over some of the seeds would mislead

@@ -13,7 +13,11 @@ ALWAYS = {"calls_per_decision", "prompt_characters", "reusable_prefix", "repaire
 
 @pytest.mark.parametrize(
     ("agent", "figures"),
-    [("billp", {"critic_auc", "memory_hits"}), ("billp-plus", {"critic_auc", "memory_hits"}), ("reflexion", set())],
+    [
+        ("billp", {"critic_auc", "memory_hits"}),
+        ("billp-plus", {"critic_auc", "leaving_brier", "memory_hits"}),
+        ("reflexion", set()),
+    ],
 )
 def test_every_figure_that_is_told_is_on_the_curve(agent, figures, world_path, tmp_path):
     options = {"world": str(world_path)}

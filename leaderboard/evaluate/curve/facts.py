@@ -51,6 +51,11 @@ def critic_auc(facts: Mapping[str, Any]) -> Figure:
     return _number(_mapping(facts.get("critic")).get("auc"))
 
 
+def leaving_brier(facts: Mapping[str, Any]) -> Figure:
+    """Mean squared error of the chances of leaving that the agent tells (Brier score); lower is better."""
+    return _number(_mapping(facts.get("risk")).get("brier"))
+
+
 def memory_records(facts: Mapping[str, Any]) -> Figure:
     """Records in all memories together, or reflections in a list of them."""
     sizes = [_number(_mapping(size).get("records")) for size in _mapping(facts.get("memories")).values()]
@@ -77,6 +82,7 @@ FIGURES: Final[dict[str, Callable[[Mapping[str, Any]], Figure]]] = {
         repaired,
         fallback,
         critic_auc,
+        leaving_brier,
         memory_records,
         memory_hits,
     )
