@@ -12,7 +12,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -85,6 +85,10 @@ class Belief:
         """Whether exposed steps were left more often than others, by more than chance explains."""
         return self.share > _share(self.other_left, self.other_stayed) and self.evidence >= SIGNIFICANT
 
+    def narrowed(self) -> Belief:
+        """The same belief about one level less, with the counts as they are: what is tried to test its edge."""
+        return replace(self, limit=self.limit - 1 if self.kind in EXPOSED_BELOW else self.limit + 1)
+
     def exposes(self, what: Circumstances) -> bool:
         """Whether a recommendation would be exposed to this."""
         level = what.level(self.kind)
@@ -132,6 +136,10 @@ class Hypotheses:
         """The best hypothesis of each proposed kind, where it holds: what prompts tell and filters use."""
         best = (self.best(kind) for kind in KINDS if self.proposed[kind])
         return tuple(b for b in best if b is not None and b.holds)
+
+    def tried(self, belief: Belief) -> int:
+        """How many steps were exposed to a belief at its very limit."""
+        return sum(self.counts[belief.kind, belief.limit, left] for left in (False, True))
 
     def save(self, path: Path) -> None:
         """Write all counts as JSON."""

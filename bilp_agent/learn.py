@@ -70,8 +70,9 @@ class Learner:
 
     def _open(self, observations: Batch, lane: int) -> Session:
         self._keys[lane] = rng.derive_seed("billp", self._seed, self._started)
-        self._started += 1
         session = open_session(self._mind.context.task.catalogue, observations, lane)
+        session.number = self._started
+        self._started += 1
         self._mind.recall(session)
         return session
 

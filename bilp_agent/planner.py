@@ -8,7 +8,6 @@ from typing import Literal
 
 from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
 from bilp_agent.context import Context
-from bilp_agent.hypotheses import Belief
 from bilp_agent.memory import Reflection
 from bilp_agent.session import Session
 from bilp_agent.text import field, number
@@ -40,12 +39,11 @@ class Plan:
 
 
 class Planner:
-    """Writes plans for a batch of sessions with one call to the language model. `beliefs` are told in every prompt."""
+    """Writes plans for a batch of sessions with one call to the language model."""
 
     def __init__(self, context: Context, asker: Asker) -> None:
         self._context, self._asker = context, asker
         self._system = context.system("planner")
-        self.beliefs: tuple[Belief, ...] = ()
 
     def plan(self, sessions: Sequence[Session], seeds: Sequence[int]) -> list[Answer[Plan]]:
         """A plan a session. Falls back to the session's last plan, else to the neutral one."""
@@ -60,7 +58,7 @@ class Planner:
         return context.user(
             "planner",
             session,
-            beliefs=self.beliefs,
+            beliefs=session.beliefs,
             reflections=[f"(stayed {_steps_stayed(r):.0f} of {r.horizon} steps) {r.text}" for r in session.reflections],
             history=context.history(session),
             means_before=tools.category_analysis(session, during=False),

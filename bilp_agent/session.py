@@ -12,6 +12,7 @@ from bilp_agent.company import REACH, Company
 from recsim_envs.spec import Batch, Catalogue
 
 if TYPE_CHECKING:
+    from bilp_agent.hypotheses import Belief
     from bilp_agent.memory import Reflection
     from bilp_agent.planner import Plan
     from bilp_agent.states import Outlook
@@ -58,8 +59,9 @@ class Session:
 
     history: what the log shows from before, oldest first. shown: this session's recommendations, oldest first.
     known: latest reward of every item seen so far. last_step: latest step an item was shown at, this session.
-    company: which items were shown near one another while the user stayed. reflections, plan, state, value: what the
-    roles retrieved, decided and estimated last; `valued` is the text of the state that `value` is about, `risk` the
+    number: of a training session, from 0; None at test. beliefs: what is held true in this session about why users
+    leave. company: which items were shown near one another while the user stayed. reflections, plan, state, value: what
+    the roles retrieved, decided and estimated last; `valued` is the text of the state that `value` is about, `risk` the
     chance of leaving there where one was estimated. planned: the step that the plan was made before. outlooks: what was
     known of each recommendation before it was made. calls: the tools that were asked.
     """
@@ -74,6 +76,8 @@ class Session:
     during: CategoryStats = field(default_factory=CategoryStats)
     gap_to_rating: float = 0.0
     total_reward: float = 0.0
+    number: int | None = None
+    beliefs: tuple[Belief, ...] = ()
     company: Company = field(default_factory=Company)
     reflections: tuple[Reflection, ...] = ()
     plan: Plan | None = None

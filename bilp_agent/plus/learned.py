@@ -17,13 +17,13 @@ class Learned:
     hypotheses: Hypotheses = field(default_factory=Hypotheses)
     company: Company = field(default_factory=Company)
 
-    def study(self, ended: Ended, beliefs: tuple[Belief, ...]) -> None:
-        """Count what a finished session showed, under the beliefs that it was played with."""
+    def study(self, ended: Ended) -> None:
+        """Count what a finished session showed."""
         session, items = ended.session, ended.session.items()
         for place, outlook in enumerate(session.outlooks):
             self.hypotheses.count(outlook.what, ended.left and place == len(items) - 1)
         self.company.merge(session.company)
-        span = remembered(beliefs)
+        span = remembered(session.beliefs)
         last = session.outlooks[-1].what
         if not ended.left:
             self.company.stay(items[-1], items[:-1])

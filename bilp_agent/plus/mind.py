@@ -31,6 +31,8 @@ SURPRISE = 0.25  # a reward so far below what was expected, as a share of the ra
 SHOWN = 6  # candidates in a prompt
 PARTNERS = 12  # well-travelled items among the candidates
 EXAMPLES = 3  # remembered states that the Critic is shown
+PROBED = 3  # every third training session tries what an untested belief forbids at its limit
+ENOUGH = 3  # steps at its limit that make a belief tested
 LIKE_USERS = 4  # remembered users among whose reflections a like one is looked for
 
 
@@ -74,19 +76,24 @@ class PlusMind(Mind):
         """What follows from memories and counts, made anew after they changed."""
         settings = self.settings
         self.beliefs: tuple[Belief, ...] = self.learned.hypotheses.beliefs() if settings.use_reflector else ()
-        self._span = remembered(self.beliefs)
         self._company = self.learned.company if settings.use_actor_memory else Company()
         partners = self._company.partners()
         self._travelled = sorted(partners, key=lambda item: (-partners[item], item))
-        self._planner.beliefs = self.beliefs
         self._weight = weight_by_score(Outcomes.pooled(self.memories.planner.records))
 
     def recall(self, session: Session) -> None:
-        """Reflections of like users, those first that sessions went better with."""
+        """Reflections of like users, those first that sessions went better with, and what is believed."""
+        session.beliefs = self.beliefs
+        if session.number is not None and session.number % PROBED == 0:
+            session.beliefs = tuple(b.narrowed() if self._untested(b) else b for b in self.beliefs)
         if self.settings.use_reflector:
             k = self.settings.reflections
             matches = self.memories.planner.nearest(self.context.profile(session), k, self._weight)
             session.reflections = tuple(records_of(matches)[:k])
+
+    def _untested(self, belief: Belief) -> bool:
+        """Whether a belief forbids what it has hardly seen, so that it could never be proved wrong."""
+        return self.learned.hypotheses.tried(belief) < ENOUGH
 
     def describe(self, session: Session) -> None:
         """The coarse state; what the Critic values is the state right after a recommendation."""
@@ -144,17 +151,18 @@ class PlusMind(Mind):
 
     def _freed(self, turn: Turn, sight: Foresight) -> Turn:
         """Without the candidates that beliefs forbid, unless they forbid all."""
-        if not self.settings.use_filter or not self.beliefs:
+        beliefs = turn.session.beliefs
+        if not self.settings.use_filter or not beliefs:
             return turn
         here = Imagined(turn.session)
-        free = tuple(i for i in turn.candidates if not forbids(self.beliefs, sight.outlook(here, i).what))
+        free = tuple(i for i in turn.candidates if not forbids(beliefs, sight.outlook(here, i).what))
         return _with(turn, free or turn.candidates)
 
     def _foresight(self, turn: Turn) -> Foresight:
         going_on = turn.session.mean_reward / (1.0 - self.returns.gamma)
         mean = (1.0 - PRIOR_LEAVES) * going_on - PRIOR_LEAVES * self.returns.bound
         return Foresight(
-            self.context, self._company, self.beliefs, self._span, self._table,
+            self.context, self._company, turn.session.beliefs, remembered(turn.session.beliefs), self._table,
             lambda state: self._judged.get(state, mean), self.returns.gamma, -self.returns.bound,
         )  # fmt: skip
 
@@ -204,7 +212,7 @@ class PlusMind(Mind):
 
     def study(self, ended: Ended) -> None:
         """Count the facts of a session and credit the reflections that it was given."""
-        self.learned.study(ended, self.beliefs)
+        self.learned.study(ended)
         credit(self.memories.planner, ended.session.reflections, float(len(ended.session.shown) - ended.left))
         self._refresh()
 

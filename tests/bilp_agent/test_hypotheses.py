@@ -99,6 +99,16 @@ def test_only_what_was_proposed_and_stands_the_test_is_believed() -> None:
     assert not forbids((Belief("repeat", 4, 2, 8, 0, 990),), Circumstances(4, None, 0, 5.0))  # they mostly stay
 
 
+def test_a_belief_can_be_narrowed_to_test_its_edge() -> None:
+    made = Hypotheses()
+    repeats(made, 2, 6, 1)
+    repeats(made, 4, 1, 1)
+    assert made.tried(made.belief("repeat", 4)) == 2
+    assert made.tried(made.belief("repeat", 3)) == 0
+    assert made.belief("repeat", 4).narrowed().limit == 3
+    assert Belief("crowded", 2, 5, 0, 0, 50).narrowed().limit == 3
+
+
 def test_kinds_that_count_upwards_expose_from_their_limit_on() -> None:
     assert "crowded" not in EXPOSED_BELOW
     crowded = Belief("crowded", 2, 5, 0, 0, 50)

@@ -63,8 +63,8 @@ def test_the_planner_obeys_reflections() -> None:
 
 def test_the_planner_obeys_beliefs_before_warnings() -> None:
     made = Planner(SHARED, Asker(ScriptedModel()))
-    made.beliefs = (Belief("repeat", 4, 9, 0, 1, 80), Belief("low reward", 2, 9, 0, 1, 80))
     visit = session([(0, 5)])
+    visit.beliefs = (Belief("repeat", 4, 9, 0, 1, 80), Belief("low reward", 2, 9, 0, 1, 80))
     visit.reflections = (Reflection("", "repeat", "Do not show the same item again within 9 steps.", (), 2, 20, 0),)
     prompt = made.prompt(visit)
     assert "- The same game again within 4 steps: users left 9 of 9 times, otherwise 1 of 81" in prompt

@@ -12,6 +12,7 @@ import pytest
 
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.asking import Asker
+from bilp_agent.hypotheses import Circumstances
 from bilp_agent.llm.scripted import ScriptedModel
 from bilp_agent.memory import Reflection
 from bilp_agent.mind import Memories
@@ -179,3 +180,23 @@ def test_like_reflections_are_merged_and_credited(world: World) -> None:
 
 def memories() -> Memories:
     return Memories.empty(HashingEncoder(), HashingEncoder(256, graded))
+
+
+def test_every_third_training_session_tries_what_an_untested_belief_forbids(world: World) -> None:
+    learned = Learned()
+    for gap, left in [(1, True), (2, True), (6, True), *[(9, False)] * 60]:
+        learned.hypotheses.count(Circumstances(gap, None, 1, 5.0), left)
+    learned.hypotheses.propose("repeat")
+    task = Door(world, 1).task
+    mind = PlusMind(task, PlusSettings(), memories(), learned, Asker(ScriptedModel()))
+    limits = []
+    for number in (None, 0, 1, 2, 3):
+        visit = Session(task.catalogue, (), number=number)
+        mind.recall(visit)
+        limits.append(visit.beliefs[0].limit)
+    assert limits == [6, 5, 6, 6, 5]
+    for _ in range(2):
+        learned.hypotheses.count(Circumstances(6, None, 1, 5.0), True)
+    tested = Session(task.catalogue, (), number=0)
+    mind.recall(tested)
+    assert tested.beliefs[0].limit == 6
