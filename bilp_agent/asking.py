@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,16 @@ from bilp_agent.llm.base import Completion, LanguageModel, Message, Request, can
 from bilp_agent.llm.prefix import PrefixMeter, prompt_text
 from bilp_agent.llm.usage import UsageMeter
 from bilp_agent.prompts import render
+
+LEAST_IMPORTANT = (  # headings of prompts; what is not named here is never left out
+    "Categories that the user has not met",
+    "Fatigue",
+    "Mean distance of this user's rewards from the ratings",
+    "Experience",
+    "Examples",
+    "Before this session",
+    "Mean reward by category in this session",
+)
 
 T = TypeVar("T")
 Status = Literal["ok", "repaired", "fallback"]
@@ -101,6 +112,7 @@ class Asker:
 
     def _asked(self, prompt: Prompt) -> Request:
         request = self._request((Message("system", prompt.system), Message("user", prompt.user)), prompt.seed)
+        request = replace(request, optional=droppable(prompt.user))
         if not prompt.choices or not can_constrain(self.model):
             return request
         return replace(request, choices=prompt.choices, choice_line=prompt.line)
@@ -132,6 +144,13 @@ class Asker:
         counts = {status: self.outcomes[role, status] for status in ("ok", "repaired", "fallback")}
         total = sum(counts.values())
         return {"answers": total, "repaired": counts["repaired"] / total, "fallback": counts["fallback"] / total}
+
+
+def droppable(user: str) -> tuple[str, ...]:
+    """The sections of a prompt that go first if it does not fit the model's context, least important first."""
+    sections = re.split(r"^(?=## )", user, flags=re.MULTILINE)
+    named = {part[3:].split("\n", 1)[0].split(",")[0]: part for part in sections if part.startswith("## ")}
+    return tuple(named[heading] for heading in LEAST_IMPORTANT if heading in named)
 
 
 def _kind(fault: str | None) -> str | None:

@@ -236,3 +236,22 @@ def test_labels_use_the_reward_and_the_departure() -> None:
     assert not returns.encouraged(2.0, 6.0, 6.0, left=False)  # the same values: only the reward differs
     assert returns.target(0.0, 9.0, left=True) == -10.0
     assert not returns.encouraged(0.0, -10.0, 10.0, left=True)  # even from the worst state
+
+
+def test_sections_that_may_go_are_named_least_important_first() -> None:
+    model = Says(PLAN)
+    made, visit = Planner(context(), Asker(model)), session([(0, 5)], [(1, 3)])
+    visit.reflections = (reflection("Do not repeat."),)
+    made.plan([visit], [0])
+    told = [passage.split("\n")[0] for passage in model.requests[0].optional]
+    assert told == [
+        "## Categories that the user has not met",
+        "## Fatigue",
+        "## Before this session, oldest first",
+        "## Mean reward by category in this session",
+    ]
+    rest = model.requests[0].shortened(4)[1].content
+    assert "Do not repeat." in rest
+    assert '- step 1: "Alpha"' in rest
+    assert "Beta Two" not in rest
+    assert rest.endswith("Write the plan for step 2 of 20.")
