@@ -169,10 +169,10 @@ class OpenAICompatibleModel:
 
     def _refused(self, error: Any) -> Completion:
         """What a status means: another attempt, a shorter prompt, a fault of this request, or the end of the run."""
-        told = f"status {error.status_code}: {_message(error)}"
+        told = f"status {error.status_code}: {self._message(error)}"
         if error.status_code in TRANSIENT or error.status_code >= 500:
             raise _TransientError(f"status {error.status_code}", _retry_after(error)) from error
-        if error.status_code in REFUSED and _OVERFLOW.search(f"{error.code} {error.type} {error.message}"):
+        if error.status_code in REFUSED and _OVERFLOW.search(f"{error.code} {error.type} {error.response.text}"):
             raise _TooLongError(told) from error
         if error.status_code in REFUSED:
             return Completion("", Usage(), "fault", told)
@@ -190,6 +190,12 @@ class OpenAICompatibleModel:
         if request.seed is not None:
             arguments["seed"] = request.seed
         return arguments
+
+    def _message(self, error: Any) -> str:
+        """What the endpoint says, in one line; some repeat the key that they were given."""
+        told = error.message if isinstance(error.body, dict) and "message" in error.body else error.response.text
+        key = os.environ.get(self._key_variable) or "\n"
+        return " ".join(str(told).replace(key, "[key]").split())[:160]
 
     def _permanent(self, error: Any) -> LanguageModelError:
         advice = {
@@ -238,10 +244,6 @@ def _retry_after(error: Any) -> float:
         return max(parsedate_to_datetime(asked).timestamp() - time.time(), 0.0)
     except (ValueError, TypeError):
         return 0.0
-
-
-def _message(error: Any) -> str:
-    return " ".join(str(error.message).split())[:160]
 
 
 def _import_client() -> Any:

@@ -184,7 +184,10 @@ def test_when_nothing_is_answered_the_run_stops(server: Server) -> None:
 def test_a_refused_request_alone_stops_a_run_only_at_its_beginning(server: Server) -> None:
     server.replies = [status(400)]
     made = model(server)
-    with pytest.raises(LanguageModelError, match=r"answered none of 1 requests \(status 400"):
+    with pytest.raises(LanguageModelError, match=r"answered none of 1 requests \(status 400: .*no, \[key\]\)"):
+        made.generate([ask()])
+    server.replies = [(400, {}, b'"model not found"')]
+    with pytest.raises(LanguageModelError, match='status 400: "model not found'):  # an error of no known form
         made.generate([ask()])
     server.replies = [good(), status(400)]
     made.generate([ask()])
