@@ -164,7 +164,7 @@ class HuggingFaceModel:
         try:
             with self._torch.inference_mode():
                 return self._model.generate(**arguments, **plain).cpu()
-        except self._torch.OutOfMemoryError as error:
+        except self._torch.cuda.OutOfMemoryError as error:
             raise LanguageModelError(
                 f"{self.name}: out of memory on {self.device} with {self._batch_size} prompts at once; set "
                 "model_options batch_size lower, or dtype to bfloat16"

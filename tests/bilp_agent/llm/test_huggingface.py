@@ -139,6 +139,20 @@ def test_a_device_that_is_not_there_is_named(folder: Path) -> None:
         HuggingFaceModel(str(folder), device="cpu", dtype="float13")
 
 
+def test_too_little_memory_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    def full(**_: object) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    model = HuggingFaceModel(str(folder), device="cpu", batch_size=7)
+    monkeypatch.setattr(model._model, "generate", full)
+    with pytest.raises(
+        LanguageModelError, match=r"out of memory on cpu with 7 prompts at once; set .*batch_size lower"
+    ):
+        model.generate(REQUESTS)
+
+
 def test_sampling_draws_from_the_tempered_distribution(model: HuggingFaceModel) -> None:
     import torch
 
