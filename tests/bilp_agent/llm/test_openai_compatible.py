@@ -262,13 +262,17 @@ def test_threads_and_other_loops_may_ask_at_once(server: Server) -> None:
 
 
 def test_a_model_that_is_let_go_leaves_no_thread(server: Server) -> None:
+    def loops() -> set[threading.Thread]:
+        return {t for t in threading.enumerate() if t.name == "longrec-llm"}
+
+    before = loops()
     server.replies = [good()]
     made = model(server)
     made.generate([ask()])
-    assert any(t.name == "longrec-llm" for t in threading.enumerate())
+    assert len(loops() - before) == 1
     del made
     gc.collect()
-    assert not any(t.name == "longrec-llm" for t in threading.enumerate())
+    assert not loops() - before
 
 
 @pytest.mark.parametrize(
