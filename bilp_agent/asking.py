@@ -69,6 +69,9 @@ class Asker:
     faults: Counter[str] = field(default_factory=Counter)
     prefixes: PrefixMeter = field(default_factory=PrefixMeter)
 
+    def __post_init__(self) -> None:
+        self.usage.model = self.model.name  # whose prices its tokens have
+
     def ask(
         self, role: str, prompts: Sequence[Prompt], parse: Callable[[int, str], T], fallback: Callable[[int], T]
     ) -> list[Answer[T]]:

@@ -63,7 +63,8 @@ class Session:
     leave. company: which items were shown near one another while the user stayed. reflections, plan, state, value: what
     the roles retrieved, decided and estimated last; `valued` is the text of the state that `value` is about, `risk` the
     chance of leaving there where one was estimated. planned: the step that the plan was made before. outlooks: what was
-    known of each recommendation before it was made. calls: the tools that were asked.
+    known of each recommendation before it was made. calls: the tools that were asked. judged: what the Critic said of
+    states that were asked about for this session.
     """
 
     catalogue: Catalogue
@@ -77,6 +78,7 @@ class Session:
     gap_to_rating: float = 0.0
     total_reward: float = 0.0
     number: int | None = None
+    judged: dict[str, float] = field(default_factory=dict)
     beliefs: tuple[Belief, ...] = ()
     company: Company = field(default_factory=Company)
     reflections: tuple[Reflection, ...] = ()

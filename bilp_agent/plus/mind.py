@@ -163,7 +163,7 @@ class PlusMind(Mind):
         mean = (1.0 - PRIOR_LEAVES) * going_on - PRIOR_LEAVES * self.returns.bound
         return Foresight(
             self.context, self._company, turn.session.beliefs, remembered(turn.session.beliefs), self._table,
-            lambda state: self._judged.get(state, mean), self.returns.gamma, -self.returns.bound,
+            lambda state: turn.session.judged.get(state, mean), self.returns.gamma, -self.returns.bound,
         )  # fmt: skip
 
     def _consult(self, turns: Sequence[Turn], sights: Sequence[Foresight]) -> list[Turn]:
@@ -172,19 +172,28 @@ class PlusMind(Mind):
             return [_noted(turn, sight) for turn, sight in zip(turns, sights, strict=True)]
         pairs = list(zip(turns, sights, strict=True))
         weighed = [_weigh(turn, sight) for turn, sight in pairs]
-        if self._ask_critic([w for row in weighed for w in row[: self.settings.choices]]):
+        if self._ask_critic([(t.session, w) for t, row in zip(turns, weighed, strict=True) for w in self._first(row)]):
             weighed = [_weigh(turn, sight) for turn, sight in pairs]
         return [_ranked(turn, row) for turn, row in zip(turns, weighed, strict=True)]
 
-    def _ask_critic(self, weighed: Sequence[Weighed]) -> bool:
-        """Ask once for each state of which less than `thin` steps is remembered; whether any was."""
-        thin = (w.state for w in weighed if w.weight < self.settings.thin and w.state not in self._judged)
-        states = sorted(set(thin))
+    def _first(self, weighed: Sequence[Weighed]) -> Sequence[Weighed]:
+        return weighed[: self.settings.choices]
+
+    def _ask_critic(self, weighed: Sequence[tuple[Session, Weighed]]) -> bool:
+        """Have each session know what the Critic says of its states that memory hardly knows; whether any is new to it.
+
+        Each state is asked about once; but a session knows only what was asked for itself, so that what it does
+        depends on no other session.
+        """
+        thin = [(s, w.state) for s, w in weighed if w.weight < self.settings.thin and w.state not in s.judged]
+        states = sorted({state for _, state in thin} - self._judged.keys())
         middle = sum(self.context.task.reward_range) / 2.0
         examples = [self.memories.critic.nearest(state, EXAMPLES) for state in states]
         answers = self._critic.value(states, [middle] * len(states), examples, [0] * len(states))
         self._judged |= {state: answer.value for state, answer in zip(states, answers, strict=True)}
-        return bool(states)
+        for session, state in thin:
+            session.judged[state] = self._judged[state]
+        return bool(thin)
 
     def _choose(self, turn: Turn, sight: Foresight, titles: Sequence[str]) -> int:
         """Ground the titles and take the one worth most; remember what was known of it."""

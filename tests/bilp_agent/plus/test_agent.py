@@ -81,6 +81,14 @@ def test_actions_do_not_depend_on_batch_size_or_lane_order(trained: BiLLPPlusAge
     assert play(trained, world, ORDER[3:5], 1) == {i: together[i] for i in (3, 4)}
 
 
+def test_nor_do_they_where_memory_is_thin_and_the_critic_is_asked() -> None:
+    """What the Critic said of a state for one session must not guide another that did not ask."""
+    world, order = kind_world(horizon=5, r_min=0.0), list(range(40))
+    agent = BiLLPPlusAgent()
+    together = play(agent, world, order, 40)
+    assert play(agent, world, order, 10) == together
+
+
 def test_training_is_repeatable_and_what_is_saved_acts_alike(
     trained: BiLLPPlusAgent, world: World, tmp_path: Path
 ) -> None:
