@@ -48,7 +48,7 @@ class PlusSettings(Settings):
     gamma: float = 0.9
     neighbours: int = 8
     plan_steps: int = 10
-    choices: int = 3
+    choices: int = 1
     simulate: int = 0
     thin: float = 1.0
 

@@ -17,7 +17,7 @@ from recsim_envs.text.encoder import HashingEncoder
 
 
 class BiLLPPlusAgent(PlanningAgent):
-    """The bi-level planner at its best: plans over several steps, tested beliefs, and choices by expected value.
+    """The bi-level planner taken further: plans over several steps, tested beliefs, choices by expected value.
 
     As `BiLLPAgent`, but states are abstract, so that they recur; the Critic is the mean of remembered outcomes, and the
     language model is asked only where memory is thin; reflections are merged and ranked by how sessions went with them;
@@ -49,7 +49,7 @@ class BiLLPPlusAgent(PlanningAgent):
         use_tools: bool = True,
         use_filter: bool = True,
         plan_steps: int = 10,
-        choices: int = 3,
+        choices: int = 1,
         simulate: int = 0,
         thin: float = 1.0,
         train_lanes: int = 10,
