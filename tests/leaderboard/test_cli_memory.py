@@ -20,7 +20,7 @@ ENV = "longrec/Games-v0"
 
 
 def run(*arguments):
-    done = CliRunner().invoke(app, [str(a) for a in arguments])
+    done = CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "100"})
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0, done.output
