@@ -22,7 +22,8 @@ from bilp_agent.session import KEYS, Session, follow, open_session
 from bilp_agent.settings import Settings
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Feedback, Sessions, TaskSpec, TrainingEnvs
-from recsim_envs.text.encoder import HashingEncoder
+from recsim_envs.text.encoder import Encoder
+from recsim_envs.text.encoders import load_encoder
 
 
 class PlanningAgent(Agent):
@@ -40,15 +41,17 @@ class PlanningAgent(Agent):
         max_tokens: int,
         temperature: float,
         train_lanes: int,
-        valued: HashingEncoder,
+        encoder: str,
+        valued: Encoder | None = None,
     ) -> None:
         if min(train_lanes, max_tokens) < 1 or temperature < 0:
             raise ConfigurationError("train_lanes and max_tokens must be at least 1, temperature at least 0")
         self._settings = settings
         self._model_source = (model, cache, dict(model_options or {}))
         self._max_tokens, self._temperature, self._train_lanes = max_tokens, temperature, train_lanes
-        self._encoder, self._valued = HashingEncoder(), valued
-        self._memories = Memories.empty(self._encoder, valued)
+        self._encoder = load_encoder(encoder)
+        self._valued = valued or self._encoder
+        self._memories = Memories.empty(self._encoder, self._valued)
         self._training: dict[str, Any] = {}
         self._model: LanguageModel | None = None
         self._mind: Mind | None = None
@@ -155,6 +158,7 @@ class BiLLPAgent(PlanningAgent):
         `bilp_agent.llm.load_model`. max_tokens, temperature: of every answer.
     gamma, reflections, neighbours, window, use_*: see `bilp_agent.settings.Settings`.
     train_lanes: sessions side by side in training; part of the result, since they share what they learn.
+    encoder: what profiles and states are compared by, see `recsim_envs.text.encoders.load_encoder`.
     """
 
     def __init__(
@@ -176,6 +180,7 @@ class BiLLPAgent(PlanningAgent):
         use_tools: bool = True,
         use_filter: bool = True,
         train_lanes: int = 10,
+        encoder: str = "hashing",
     ) -> None:
         super().__init__(
             Settings(
@@ -183,7 +188,7 @@ class BiLLPAgent(PlanningAgent):
                 use_planner, use_reflector, use_actor_memory, use_critic, use_tools, use_filter,
             ),
             model=model, model_options=model_options, cache=cache,
-            max_tokens=max_tokens, temperature=temperature, train_lanes=train_lanes, valued=HashingEncoder(),
+            max_tokens=max_tokens, temperature=temperature, train_lanes=train_lanes, encoder=encoder,
         )  # fmt: skip
 
 

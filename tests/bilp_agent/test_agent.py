@@ -11,6 +11,7 @@ import pytest
 from gymnasium import spaces
 
 from bilp_agent.agent import BiLLPAgent
+from bilp_agent.plus.agent import BiLLPPlusAgent
 from bilp_agent.quality import auc, critic_quality, risk_quality
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import TaskSpec
@@ -206,3 +207,19 @@ def test_tasks_that_billp_cannot_read_are_refused() -> None:
         BiLLPAgent(model="gpt").reset(made, 1, 0)
     with pytest.raises(AgentError, match="before reset"):
         BiLLPAgent().act({}, {}, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("configuration", [BiLLPAgent, BiLLPPlusAgent])
+def test_memories_are_searched_by_the_encoder_that_is_named(
+    configuration: type[BiLLPAgent | BiLLPPlusAgent], world: World, tmp_path: Path
+) -> None:
+    agent = configuration(train_lanes=4, encoder="hashing-trigrams-64")
+    agent.train(Door(world, 8), 0)
+    agent.save(tmp_path)
+    again = configuration(encoder="hashing-trigrams-64")
+    again.load(tmp_path)
+    assert play(again, world, ORDER[:4], 4) == play(agent, world, ORDER[:4], 4)
+    with pytest.raises(AgentError, match=r"planner\.jsonl"):
+        configuration().load(tmp_path)  # the default encoder is another
+    with pytest.raises(ConfigurationError, match="no text encoder"):
+        configuration(encoder="hash")
