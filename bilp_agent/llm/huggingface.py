@@ -42,14 +42,7 @@ class HuggingFaceModel:
         torch, transformers = _import_libraries()
         self._torch, self._batch_size = torch, batch_size
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(path, padding_side="left")
-            self._model = transformers.AutoModelForCausalLM.from_pretrained(path, dtype=dtype or "auto")
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise LanguageModelError(
-                f"cannot load a causal language model from {path!r} ({_first_line(error)}); give a folder with "
-                "config.json, weights and tokenizer, or a hub id that this machine can reach, and a dtype of torch"
-            ) from error
+        self._tokenizer, self._model = _load(transformers, path, dtype)
         try:
             self._model.to(self.device).eval()
         except (RuntimeError, AssertionError) as error:  # out of memory, no such device, torch without CUDA
@@ -228,6 +221,25 @@ def _import_libraries() -> tuple[Any, Any]:
     except ImportError as error:
         raise LanguageModelError(f"{error.name} is not installed; run: pip install 'longrec[llm]'") from error
     return torch, transformers
+
+
+def _load(transformers: Any, path: str, dtype: str | None) -> tuple[Any, Any]:
+    """Tokenizer and model. Raises `LanguageModelError` where the weights are not there, damaged or not all there."""
+    from safetensors import SafetensorError
+
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path, padding_side="left")
+        model, told = transformers.AutoModelForCausalLM.from_pretrained(
+            path, dtype=dtype or "auto", output_loading_info=True
+        )
+        if absent := sorted(told["missing_keys"]):  # they would be drawn at random
+            raise ValueError(f"weights are missing: {', '.join(absent[:3])}")
+    except (OSError, ValueError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
+        raise LanguageModelError(
+            f"cannot load a causal language model from {path!r} ({_first_line(error)}); give a folder with "
+            "config.json, weights and tokenizer, or a hub id that this machine can reach, and a dtype of torch"
+        ) from error
+    return tokenizer, model
 
 
 def _end_ids(model: Any, tokenizer: Any) -> set[int]:

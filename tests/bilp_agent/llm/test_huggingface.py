@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,6 +131,27 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(LanguageModelError, match=r"cannot load.*config\.json, weights and tokenizer"):
         load_model(f"hf:{tmp_path}")
+
+
+def test_weights_that_are_cut_missing_or_of_another_shape_are_refused(folder: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    def refused(name: str, reason: str) -> None:
+        with pytest.raises(LanguageModelError, match=rf"cannot load .*{reason}.*config\.json, weights and tokenizer"):
+            HuggingFaceModel(str(tmp_path / name), device="cpu")
+
+    for name in ("cut", "part", "other"):
+        shutil.copytree(folder, tmp_path / name)
+    cut, part = tmp_path / "cut/model.safetensors", tmp_path / "part/model.safetensors"
+    cut.write_bytes(cut.read_bytes()[:-100])
+    refused("cut", "cut")
+    weights = load_file(part)
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, part, {"format": "pt"})
+    refused("part", r"weights are missing: model\.layers\.1\.mlp\.up_proj\.weight")
+    config = tmp_path / "other/config.json"
+    config.write_text(config.read_text().replace('"intermediate_size": 64', '"intermediate_size": 32'))
+    refused("other", "")  # transformers raises a RuntimeError
 
 
 def test_a_device_that_is_not_there_is_named(folder: Path) -> None:
