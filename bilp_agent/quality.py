@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,22 +28,26 @@ def auc(values: NDArray[np.float64], left: NDArray[np.bool_]) -> float | None:
 def risk_quality(risks: Sequence[float], left: Sequence[bool]) -> dict[str, Any]:
     """How chances of leaving compare with what happened: AUC, mean squared error (Brier), and bins of equal size."""
     p, leave = np.array(risks, np.float64), np.array(left, np.bool_)
-    order = np.argsort(p, kind="stable")
-    bins = [
-        {"told": float(p[rows].mean()), "left": float(leave[rows].mean()), "steps": len(rows)}
-        for rows in np.array_split(order, BINS)
-        if len(rows)
-    ]
-    return {"steps": len(p), "auc": auc(-p, leave), "brier": float(np.square(p - leave).mean()), "calibration": bins}
+    brier = math.fsum(np.square(p - leave).tolist()) / len(p)
+    return {"steps": len(p), "auc": auc(-p, leave), "brier": brier, "calibration": _calibration(p, leave, "told")}
 
 
 def critic_quality(values: Sequence[float], left: Sequence[bool]) -> dict[str, Any]:
     """AUC, and in bins of equal size from the lowest values up: mean value and share of steps that ended in leaving."""
     v, leave = np.array(values, np.float64), np.array(left, np.bool_)
-    order = np.argsort(v, kind="stable")
-    bins = [
-        {"value": float(v[rows].mean()), "left": float(leave[rows].mean()), "steps": len(rows)}
-        for rows in np.array_split(order, BINS)
+    return {"steps": len(v), "auc": auc(v, leave), "calibration": _calibration(v, leave, "value")}
+
+
+def _calibration(told: NDArray[np.float64], left: NDArray[np.bool_], name: str) -> list[dict[str, Any]]:
+    """Bins of equal size from the lowest up.
+
+    Steps that were told the same share what came of them, so that bins which part them do not depend on their order.
+    """
+    values, group, sizes = np.unique(told, return_inverse=True, return_counts=True)
+    shares = np.bincount(group, weights=left, minlength=len(values)) / sizes
+    parts = np.array_split(np.repeat(np.arange(len(values)), sizes), BINS)
+    return [
+        {name: float(values[rows].mean()), "left": float(shares[rows].mean()), "steps": len(rows)}
+        for rows in parts
         if len(rows)
     ]
-    return {"steps": len(v), "auc": auc(v, leave), "calibration": bins}

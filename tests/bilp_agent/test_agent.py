@@ -177,6 +177,18 @@ def test_chances_of_leaving_are_compared_with_what_happened() -> None:
     assert [(b["told"], b["left"]) for b in made["calibration"]] == [(0.0, 0.0), (0.1, 0.0), (0.2, 0.0), (1.0, 1.0)]
 
 
+def test_quality_does_not_depend_on_the_order_of_steps() -> None:
+    rng = np.random.default_rng(0)
+    told, left = rng.choice([0.01, 0.07, 0.1, 0.3], 97), rng.random(97) < 0.2
+    for quality in (risk_quality, critic_quality):
+        first = quality(told.tolist(), left.tolist())
+        for _ in range(20):
+            order = rng.permutation(97)
+            assert quality(told[order].tolist(), left[order].tolist()) == first
+    tied = critic_quality([1.0] * 10, [True] * 2 + [False] * 8)["calibration"]
+    assert [part["left"] for part in tied] == pytest.approx([0.2] * 5)
+
+
 def test_without_tools_the_actor_names_what_the_user_is_known_by(world: World) -> None:
     agent = BiLLPAgent(train_lanes=3, use_tools=False)
     agent.train(Door(world, 6), 0)
