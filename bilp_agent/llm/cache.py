@@ -43,9 +43,14 @@ def request_key(model: str, request: Request) -> str:
 
 
 def asked_of(model: str, request: Request) -> dict[str, Any]:
-    """What is kept of a request beside its answer: the model, the parameters and a digest of the messages."""
-    messages = _digest(_messages_of(request))[:16]
-    return {"model": model, "parameters": parameters_of(request), "messages": messages}
+    """What is kept of a request beside its answer: the model, the parameters and a digest of the messages.
+
+    Optional passages are parts of the messages; a digest of them is kept too, and no text of a prompt.
+    """
+    messages, parameters = _digest(_messages_of(request))[:16], parameters_of(request)
+    if request.optional:
+        parameters["optional"] = _digest(request.optional)[:16]
+    return {"model": model, "parameters": parameters, "messages": messages}
 
 
 def record_of(model: str, request: Request, answer: Completion) -> dict[str, Any]:

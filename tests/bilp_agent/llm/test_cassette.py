@@ -58,6 +58,19 @@ def test_what_was_recorded_is_replayed(file: Path) -> None:
     assert "heißt" not in json.loads(file.read_text().split("\n")[1])["messages"]
 
 
+def test_no_text_of_a_prompt_is_in_the_file(tmp_path: Path) -> None:
+    request = Request((Message("system", "secret rules"), Message("user", "his log")), optional=("his log",))
+    path = tmp_path / "row.cassette"
+    model = Echo()
+    model._answer = lambda text: Completion("yes")  # type: ignore[method-assign]
+    recording(model, path).generate([request])
+    assert not any(word in path.read_text() for word in ("secret", "log"))
+    replay = CassetteModel(path)
+    assert replay.generate([request])[0].text == "yes"
+    with pytest.raises(LanguageModelError, match="its messages were recorded with other parameters: optional is"):
+        replay.generate([replace(request, optional=("log",))])
+
+
 def test_recording_goes_on_where_it_stopped(file: Path) -> None:
     model = Echo()
     answers = recording(model, file).generate([ask("a"), ask("b"), ask("b")])
