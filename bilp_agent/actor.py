@@ -117,7 +117,7 @@ class Actor:
         for record in records_of(turn.examples):
             balance[record.item] = balance.get(record.item, 0) + (1 if record.encouraged else -1)
         # A memory may come from a world with another catalogue: its unknown items mean nothing here.
-        known = {item: sign for item, sign in balance.items() if item < self._context.task.catalogue.num_items}
+        known = {item: sign for item, sign in balance.items() if 0 <= item < self._context.task.catalogue.num_items}
         title = self._context.text.title
         good = [title(item) for item, sign in known.items() if sign > 0]
         bad = [title(item) for item, sign in known.items() if sign < 0]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bilp_agent.asking import Asker
 from bilp_agent.learn import Learner, request_seeds
 from bilp_agent.llm import LanguageModel, load_model
-from bilp_agent.memory import write_atomically
+from bilp_agent.memory.files import UNREADABLE, write_atomically
 from bilp_agent.mind import Memories, Mind
 from bilp_agent.quality import critic_quality, risk_quality
 from bilp_agent.session import KEYS, Session, follow, open_session
@@ -113,7 +113,7 @@ class PlanningAgent(Agent):
         memories, file = Memories.load(path, self._encoder, self._valued), path / "training.json"
         try:
             training = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, *UNREADABLE) as error:
             raise AgentError(f"{file}: cannot be read ({error}); train the agent again") from error
         self._memories, self._training = memories, training
 

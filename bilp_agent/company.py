@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bilp_agent.memory import write_atomically
+from bilp_agent.memory.files import UNREADABLE, write_atomically
 from recsim_envs.errors import AgentError
 
 REACH = 10  # steps back that are looked at
@@ -77,7 +78,9 @@ class Company:
                 raise AgentError(f"{path}: version {record['version']}, this longrec reads {VERSION}; train again")
             closest = {_pair(int(a), int(b)): int(back) for a, b, back in record["closest"]}
             suspected = {_pair(int(a), int(b)): float(share) for a, b, share in record["suspected"]}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if not all(0 <= share < math.inf for share in suspected.values()):
+                raise ValueError("a share is negative or not finite")
+        except (OSError, *UNREADABLE) as error:
             raise AgentError(f"{path}: cannot be read ({error}); train the agent again") from error
         return cls(closest, suspected)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from bilp_agent.memory import write_atomically
+from bilp_agent.memory.files import UNREADABLE, write_atomically
 from recsim_envs.errors import AgentError
 
 Kind = Literal["repeat", "alike", "crowded", "low reward"]
@@ -156,8 +156,10 @@ class Hypotheses:
                 raise AgentError(f"{path}: version {record['version']}, this longrec reads {VERSION}; train again")
             made = cls(proposed=Counter({_kind(k): int(n) for k, n in record["proposed"].items()}))
             for kind, level, left, steps in record["counts"]:
+                if steps < 0:
+                    raise ValueError(f"a count is {steps!r}")
                 made.counts[_kind(kind), None if level == -1 else int(level), bool(left)] = int(steps)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, AttributeError, *UNREADABLE) as error:
             raise AgentError(f"{path}: cannot be read ({error}); train the agent again") from error
         return made
 

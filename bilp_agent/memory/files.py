@@ -19,6 +19,7 @@ from recsim_envs.errors import AgentError
 
 FORMAT, VERSION = "longrec-billp-memory", 2
 READABLE = (1, 2)
+UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)  # what JSON of another shape raises
 RESCUE = "copy the folder again, or keep what is whole with `longrec memory rescue`"
 
 
@@ -71,7 +72,7 @@ def read_records(path: Path, kind: type[R], lost: list[str] | None = None) -> St
     for number, line in enumerate(lines[1:], 2):
         try:
             records.append(_record(line, kind, hints, needed))
-        except (ValueError, TypeError) as error:
+        except UNREADABLE as error:
             faults.append(f"{path}: line {number} is damaged ({error}); {RESCUE}")
             if lost is None:
                 raise AgentError(faults[-1]) from error
@@ -92,7 +93,7 @@ def _head(path: Path, line: bytes, kind: type[R]) -> tuple[int, str, int | None]
                 "again, or read it with the longrec that wrote it"
             )
         return int(head["records"]), str(head["encoder"]), head.get("dim")
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise AgentError(f"{path}: line 1 is damaged ({error}); copy the folder again or train again") from error
 
 

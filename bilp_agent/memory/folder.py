@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bilp_agent.memory.compact import Caps, kept_records, merge_records
-from bilp_agent.memory.files import Stored, read_records, write_atomically, write_records
+from bilp_agent.memory.files import UNREADABLE, Stored, read_records, write_atomically, write_records
 from bilp_agent.memory.records import ActorExample, CriticExample, R, Reflection
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.encoders import load_encoder
@@ -76,7 +76,7 @@ def _nothing_in(folder: Path) -> str:
 def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise AgentError(f"{path}: cannot be read ({error}); copy the folder again or train the agent again") from error
     if not isinstance(found, dict):
         raise AgentError(f"{path}: holds no JSON object; copy the folder again or train the agent again")

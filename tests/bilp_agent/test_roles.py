@@ -176,10 +176,14 @@ def test_the_actors_candidates_fit_the_plan() -> None:
 def test_the_actor_is_shown_experience_from_the_nearest_state_first() -> None:
     actor, made = turn()
     near = tuple(ActorExample("s", i, good, 1.0) for i, good in ((3, True), (7, False), (7, False), (7, True)))
-    far = (ActorExample("t", 3, False, -1.0), ActorExample("t", 2, True, 1.0), ActorExample("t", 99, True, 1.0))
+    far = (
+        ActorExample("t", 3, False, -1.0),
+        ActorExample("t", 2, True, 1.0),
+        *(ActorExample("t", i, True, 1.0) for i in (99, -1)),
+    )
     shown = Turn(made.session, made.plan, made.allowed, (Match("s", 0.0, near), Match("t", 1.0, far)), made.candidates)
     prompt = actor.prompt(shown)
-    assert 'Did well: "Gamma: The Return"\n' in prompt  # Delta is even, item 99 is of another catalogue
+    assert 'Did well: "Gamma: The Return"\n' in prompt  # Delta is even, items 99 and -1 are of another catalogue
     assert 'Did badly: "Theta"\n' in prompt
     assert '- "Alpha" | Action | rating 4.50 | reward 5, 1 steps ago' in prompt
     assert '- "Delta" | Puzzle; Mystery, Thriller & Suspense | rating 4.80 | new' in prompt
