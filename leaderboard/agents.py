@@ -23,6 +23,12 @@ from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent
 
 GROUP = "longrec.agents"
+PLAIN: dict[str, tuple[tuple[type, ...], str]] = {
+    "bool": ((bool,), "true or false"),
+    "int": ((int,), "a whole number"),
+    "float": ((float, int), "a number"),
+    "str": ((str,), "a text, in quotation marks where it reads as JSON"),
+}
 _SOURCES = {".py", ".j2", ".json", ".txt", ".md"}
 
 
@@ -95,10 +101,27 @@ def build_agent(name: str, parameters: Mapping[str, Any]) -> Agent:
         if key not in known:
             tail = suggestion(key, list(known)) if known else "; it has no parameters"
             raise AgentError(f"agent {name!r} has no parameter {key!r}{tail}")
+    _check_types(name, cls, parameters)
     try:
         return cls(**parameters)
     except (Exception, SystemExit) as error:
         raise AgentError(f"agent {name!r} does not accept {dict(parameters)}: {error}") from error
+
+
+def _check_types(name: str, cls: type[Agent], parameters: Mapping[str, Any]) -> None:
+    """Raise `AgentError` for a value that is not of the plain type that its parameter is annotated with.
+
+    "False" is text, which Python takes for true: an ablation would be none, and nobody would know.
+    """
+    signature = inspect.signature(cls).parameters
+    for key, value in parameters.items():
+        hint = signature[key].annotation
+        plain = (hint if isinstance(hint, str) else getattr(hint, "__name__", "")).removesuffix(" | None")
+        if plain not in PLAIN or (value is None and hint != plain):
+            continue
+        kinds, told = PLAIN[plain]
+        if type(value) not in kinds:
+            raise AgentError(f"agent {name!r}: parameter {key!r} takes {told}, got {value!r}")
 
 
 def parse_parameters(pairs: Sequence[str], what: str = "parameter") -> dict[str, Any]:

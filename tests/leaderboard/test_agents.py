@@ -79,6 +79,29 @@ def test_parameters_that_do_not_fit():
         build_agent("popular", {"cycle_length": 0})
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("repeats=False", "true or false, got 'False'"),
+        ("repeats=1", "true or false"),
+        ("window=2.5", "a whole number"),
+        ("window=true", "a whole number"),
+        ("temperature=nan", "a number, got 'nan'"),
+        ("model=42", "a text"),
+        ("cache=42", "a text"),
+        ("window=null", "a whole number"),
+    ],
+)
+def test_values_of_another_type_are_refused(text, told):
+    with pytest.raises(AgentError, match=f"agent 'act-only': parameter '{text.split('=')[0]}' takes {told}"):
+        build_agent("act-only", parse_parameters([text]))
+
+
+def test_values_of_the_type_are_taken():
+    pairs = ["repeats=false", "window=2", "temperature=1", "model=scripted", "cache=null"]
+    assert build_agent("act-only", parse_parameters(pairs))
+
+
 def test_parameters_from_texts():
     assert parse_parameters(["a=1", "b=x=y", 'c={"d": [1.5]}', "e=", "f=true"]) == {
         "a": 1,
