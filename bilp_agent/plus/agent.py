@@ -22,7 +22,7 @@ class BiLLPPlusAgent(PlanningAgent):
     As `BiLLPAgent`, but states are abstract, so that they recur; the Critic is the mean of remembered outcomes, and the
     language model is asked only where memory is thin; reflections are merged and ranked by how sessions went with them;
     hypotheses about why users leave are counted across sessions and, where they hold, become beliefs that prompts
-    tell and grounding obeys; the Actor names several titles, and the one worth most is shown.
+    tell and grounding obeys; the Actor may name several titles, of which the one worth most is shown.
 
     model, model_options, cache, max_tokens, temperature, train_lanes, encoder: as in `BiLLPAgent`. States that the
         Critic values are made of a few words and grades, and keep an encoder of their own.
