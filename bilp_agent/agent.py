@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bilp_agent.asking import Asker
 from bilp_agent.learn import Learner, request_seeds
 from bilp_agent.llm import LanguageModel, load_model
+from bilp_agent.llm.registry import check_spec
 from bilp_agent.memory.files import UNREADABLE, write_atomically
 from bilp_agent.mind import Memories, Mind
 from bilp_agent.quality import critic_quality, risk_quality
@@ -46,6 +47,7 @@ class PlanningAgent(Agent):
     ) -> None:
         if min(train_lanes, max_tokens) < 1 or temperature < 0:
             raise ConfigurationError("train_lanes and max_tokens must be at least 1, temperature at least 0")
+        check_spec(model)
         self._settings = settings
         self._model_source = (model, cache, dict(model_options or {}))
         self._max_tokens, self._temperature, self._train_lanes = max_tokens, temperature, train_lanes

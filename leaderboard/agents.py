@@ -105,7 +105,8 @@ def build_agent(name: str, parameters: Mapping[str, Any]) -> Agent:
     try:
         return cls(**parameters)
     except (Exception, SystemExit) as error:
-        raise AgentError(f"agent {name!r} does not accept {dict(parameters)}: {error}") from error
+        told = ", ".join(parameters)  # by name: a value may hold a secret
+        raise AgentError(f"agent {name!r} does not accept its parameters ({told}): {error}") from error
 
 
 def _check_types(name: str, cls: type[Agent], parameters: Mapping[str, Any]) -> None:

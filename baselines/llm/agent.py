@@ -15,6 +15,7 @@ from baselines.llm.visit import KEYS, Visit, open_visit
 from baselines.selection import require_single_items
 from bilp_agent.asking import Asker, UnreadableAnswerError
 from bilp_agent.llm import LanguageModel, load_model
+from bilp_agent.llm.registry import check_spec
 from bilp_agent.text import field
 from recsim_envs import rng
 from recsim_envs.errors import AgentError, ConfigurationError
@@ -62,6 +63,7 @@ class LanguageModelAgent(Agent):
     ) -> None:
         if min(max_tokens, shortlist, window) < 1 or temperature < 0:
             raise ConfigurationError("max_tokens, shortlist and window must be at least 1, temperature at least 0")
+        check_spec(model)
         self._model_source = (model, cache, dict(model_options or {}))
         self._max_tokens, self._temperature = max_tokens, temperature
         self._shortlist, self._window, self._repeats = shortlist, window, repeats

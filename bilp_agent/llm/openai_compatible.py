@@ -48,6 +48,15 @@ class _Connection:
     slots: asyncio.Semaphore
 
 
+def refuse_secrets(base_url: str, key_variable: str = "OPENAI_API_KEY") -> None:
+    """Raise `ConfigurationError` for a URL with parts that hold secrets."""
+    parts = urlsplit(base_url)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"the endpoint's URL holds a name, password or query, which records would show; set {key_variable} instead"
+        )
+
+
 class OpenAICompatibleModel:
     """A model behind an HTTP endpoint.
 
@@ -72,11 +81,7 @@ class OpenAICompatibleModel:
     ) -> None:
         if concurrency < 1 or retries < 0 or timeout <= 0:
             raise ConfigurationError("concurrency must be at least 1, retries at least 0 and timeout above 0")
-        if base_url and (urlsplit(base_url).username or urlsplit(base_url).query):
-            raise ConfigurationError(
-                f"the endpoint's URL holds a name, password or query, which records would show; set {key_variable} "
-                "instead"
-            )
+        refuse_secrets(base_url or "", key_variable)
         openai = self._openai = _import_client()
         self._model, self._retries, self._timeout, self._backoff = model, retries, timeout, backoff
         key = os.environ.get(key_variable)

@@ -12,6 +12,20 @@ from recsim_envs.errors import ConfigurationError
 FORMS = '"scripted", "hf:FOLDER_OR_HUB_ID", "openai:MODEL@URL" or "cassette:FILE"'
 
 
+def check_spec(spec: str) -> None:
+    """Raise `ConfigurationError` for a model of no known form, or with secrets in its URL; loads nothing.
+
+    Agents call it when they are made: before anything is recorded of them.
+    """
+    kind, _, rest = spec.partition(":")
+    if spec != "scripted" and not (kind in ("hf", "openai", "cassette") and rest):
+        raise ConfigurationError(f"language model {spec!r} is of no known form; use {FORMS}")
+    if kind == "openai":
+        from bilp_agent.llm.openai_compatible import refuse_secrets
+
+        refuse_secrets(rest.partition("@")[2])
+
+
 def load_model(
     spec: str, cache: str | Path | None = None, record: str | Path | None = None, **options: Any
 ) -> LanguageModel:
@@ -40,22 +54,21 @@ def load_model(
 
 
 def _load(spec: str, options: dict[str, Any]) -> LanguageModel:
+    check_spec(spec)
     kind, _, rest = spec.partition(":")
     if spec == "scripted":
         from bilp_agent.llm.scripted import ScriptedModel
 
         return ScriptedModel(**options)
-    if kind == "hf" and rest:
+    if kind == "hf":
         from bilp_agent.llm.huggingface import HuggingFaceModel
 
         return HuggingFaceModel(rest, **options)
-    if kind == "openai" and rest:
+    if kind == "openai":
         from bilp_agent.llm.openai_compatible import OpenAICompatibleModel
 
         model, _, url = rest.partition("@")
         return OpenAICompatibleModel(model, url or None, **options)
-    if kind == "cassette" and rest:
-        from bilp_agent.llm.cassette import CassetteModel
+    from bilp_agent.llm.cassette import CassetteModel
 
-        return CassetteModel(rest, **options)
-    raise ConfigurationError(f"language model {spec!r} is of no known form; use {FORMS}")
+    return CassetteModel(rest, **options)

@@ -1,0 +1,31 @@
+"""Names of models that are refused before anything is loaded or recorded."""
+
+from __future__ import annotations
+
+import pytest
+
+from leaderboard.agents import build_agent
+from recsim_envs.errors import AgentError
+
+
+@pytest.mark.parametrize("agent", ["billp", "billp-plus", "act-only", "reflexion"])
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("openai:m@http://me:word@host/v1", "holds a name, password or query"),
+        ("openai:m@http://:word@host/v1", "holds a name, password or query"),
+        ("openai:m@http://host/v1?key=word", "holds a name, password or query"),
+        ("openai:m@http://host/v1#word", "holds a name, password or query"),
+        ("openai:", "no known form"),
+        ("nonsense:x", "no known form"),
+    ],
+)
+def test_an_agent_refuses_them_when_it_is_made(agent: str, model: str, told: str) -> None:
+    with pytest.raises(AgentError, match=told) as raised:
+        build_agent(agent, {"model": model})
+    assert "word@" not in str(raised.value)
+    assert "=word" not in str(raised.value)
+
+
+def test_a_model_that_is_not_there_is_no_fault_of_its_name() -> None:
+    assert build_agent("billp", {"model": "openai:m@http://localhost:1/v1"})
