@@ -3,7 +3,8 @@
     python -m tests.benchmarks.world_scale --rows 20000000 --users 200000 --items 50000
 
 writes a synthetic log (planted tastes of rank 8, items by a power law, visits of about twenty rows) as CSV into a
-scratch folder, builds the world in a process of its own, and prints wall time, peak memory and held-out errors.
+scratch folder, builds the world in a process of its own, and prints wall time, peak memory and held-out errors. With
+`--read-only` the log is read and nothing is built.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ world = build_world(ratings, items, out, name="scale", domain="things",
                     progress=lambda s, d, t: print(s, d, t, file=sys.stderr, flush=True), **json.loads(options))
 print(json.dumps({"hash": world.hash, "reward_model": world.info.reward_model, "users": world.num_users,
                   "items": world.num_items, "held_out": world.info.card["held_out"]}))
+"""
+_READ = """
+import json, sys
+from recsim_envs.worlds.logs.reading import read_log
+log = read_log(*sys.argv[1:3])
+print(json.dumps({"users": len(log.users), "items": len(log.items), "pairs": len(log.interactions)}))
 """
 
 
@@ -66,13 +73,21 @@ def main(
     users: Annotated[int, typer.Option()] = 200_000,
     items: Annotated[int, typer.Option()] = 50_000,
     options: Annotated[str, typer.Option(help="Options of build_world as JSON.")] = "{}",
+    read_only: Annotated[bool, typer.Option("--read-only", help="Read the log, build nothing.")] = False,
 ) -> None:
     """Write the log, build the world, print what it took as JSON."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         paths = write_log(folder, rows, users, items)
         size, start = paths[0].stat().st_size, time.perf_counter()
-        command = [sys.executable, "-c", _BUILD, *map(str, paths), str(folder / "world"), options]
+        command = [
+            sys.executable,
+            "-c",
+            _READ if read_only else _BUILD,
+            *map(str, paths),
+            str(folder / "world"),
+            options,
+        ]
         built = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         wall = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
