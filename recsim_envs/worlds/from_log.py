@@ -98,12 +98,11 @@ def _build(
 def _demand_sense(ready: Prepared, how: BuildOptions, facts: dict[str, Any]) -> None:
     """Raise before the long training what would be found only after it."""
     from recsim_envs.worlds.building import assemble, departure, vectors
-    from recsim_envs.worlds.logs.visits import visits
 
     assemble.check_facts(facts)
     vectors.settled(how.vectors_from, how.model, ready.log.items)
     if how.departure == "fitted":
-        departure.visit_lengths(visits(ready.log.interactions, how.pause), ready.train_users)
+        departure.visit_lengths(ready.visits, ready.train_users)
 
 
 @contextmanager
@@ -169,7 +168,6 @@ def _worlds(
     """
     from recsim_envs.worlds.building import departure
     from recsim_envs.worlds.building.assemble import assemble, with_departure
-    from recsim_envs.worlds.logs.visits import visits
 
     facts = facts | {"description": f"{facts['domain']} of {facts['source']}, completed by the user model {how.model}"}
     found, known = {}, {"theta_quantile": how.theta_quantile, "r_min_quantile": how.r_min_quantile}
@@ -177,8 +175,9 @@ def _worlds(
         world = assemble(ready, one, vectors, facts, how.to_json())
         sampled = departure.Sampled.of(vectors, ready.num_users, one.pay, how.seed)
         if name == how.model and how.departure == "fitted":
-            seen = visits(ready.log.interactions, how.pause)
-            constants, more = departure.fitted(world, sampled, seen, how, lambda *a: tell("fitting departure", *a))
+            constants, more = departure.fitted(
+                world, sampled, ready.visits, how, lambda *a: tell("fitting departure", *a)
+            )
             known |= more
         elif name == how.model:
             constants = departure.at_quantiles(sampled, how)
@@ -200,7 +199,6 @@ def _card(
 ) -> dict[str, Any]:
     from recsim_envs.worlds.building.fit import predictions_anywhere
     from recsim_envs.worlds.card.measure import log_card
-    from recsim_envs.worlds.logs.visits import visits
 
     rows, model = ready.rows, fitted[how.model].model
     return log_card(
@@ -210,7 +208,7 @@ def _card(
         held_out=rows[ready.held_out],
         predictions=predicted,
         random_predictions=predictions_anywhere(fitted, how.model, ready),
-        visits=visits(ready.log.interactions, how.pause),
+        visits=ready.visits,
         alternatives={name: world for name, world in worlds.items() if name != how.model},
         fit=known
         | {

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.worlds.building.fit import Fitted
-from recsim_envs.worlds.building.prepare import Prepared, category_arrays
+from recsim_envs.worlds.building.prepare import Prepared
 from recsim_envs.worlds.layout import COMMON
 from recsim_envs.worlds.public import popularity_and_means
-from recsim_envs.worlds.storage import Arrays, StringColumn
+from recsim_envs.worlds.storage import Arrays
 from recsim_envs.worlds.world import DepartureDefaults, World, WorldInfo
 
 TABLE_LIMIT: Final = {"factors": 200_000_000, "deepfm": 20_000_000}
@@ -32,8 +32,7 @@ def assemble(
     reward_model, arrays = fitted.model.world_arrays()
     if fitted.knots is not None:
         arrays = arrays | {"calibration": fitted.knots}
-    names, indptr, ids = category_arrays(ready.log.items)
-    titles = StringColumn.of(ready.log.items["title"].to_list())
+    (names, indptr, ids), titles = ready.categories, ready.titles
     arrays |= _people(ready) | {
         "title_bytes": titles.data,
         "title_offsets": titles.offsets,

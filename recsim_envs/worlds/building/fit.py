@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recsim_envs.worlds.building.monotone import apply_map, fit_map
 from recsim_envs.worlds.building.options import BuildOptions
-from recsim_envs.worlds.building.prepare import Prepared, category_arrays
+from recsim_envs.worlds.building.prepare import Prepared
 from recsim_envs.worlds.home import home
 from recsim_envs.worlds.logs.log import Interactions
 from recsim_envs.worlds.storage import array_digest, content_hash
@@ -48,7 +48,7 @@ def fit_all(ready: Prepared, how: BuildOptions, folder: Path, progress: Progress
     """
     from recsim_envs.worlds.models import ModelSizes, Training, fit_model
 
-    _, indptr, ids = category_arrays(ready.log.items)
+    _, indptr, ids = ready.categories
     sizes = ModelSizes(ready.num_users, ready.num_items, indptr, ids, int(ids.max()) + 1)
     train, valid = ready.rows[ready.train], ready.rows[ready.valid]
     plan = Training(rank=how.rank, epochs=how.epochs, device=how.device)

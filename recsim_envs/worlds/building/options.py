@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from recsim_envs.errors import ConfigurationError
+from recsim_envs.worlds.models.base import demand_whole
 from recsim_envs.worlds.world import MAX_HORIZON, MAX_WINDOW
 
 _MANY: Final = 1_000_000
@@ -88,9 +89,9 @@ class BuildOptions:
 
     def _check(self) -> None:
         for name, (low, high) in _WHOLE.items():
-            _demand_whole(name, getattr(self, name), low, high)
+            demand_whole(name, getattr(self, name), low, high)
         if self.horizon is not None:
-            _demand_whole("horizon", self.horizon, 1, MAX_HORIZON)
+            demand_whole("horizon", self.horizon, 1, MAX_HORIZON)
         for name in _SHARES:
             share = getattr(self, name)
             if not isinstance(share, float) or not 0 < share < 1:
@@ -111,11 +112,6 @@ class BuildOptions:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for `WorldInfo.recipe`."""
         return asdict(self) | {"compare": None if self.compare is None else list(self.compare)}
-
-
-def _demand_whole(name: str, value: Any, low: int, high: int) -> None:
-    if type(value) is not int or not low <= value <= high:
-        raise ConfigurationError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
 
 
 def _demand_word(name: str, value: Any, words: tuple[str, ...]) -> None:

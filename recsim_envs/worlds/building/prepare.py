@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,8 @@ from recsim_envs.errors import LogError
 from recsim_envs.rng import WORLD, below_array, bits_array
 from recsim_envs.worlds.building.options import BuildOptions
 from recsim_envs.worlds.logs.log import Interactions, Log
+from recsim_envs.worlds.logs.visits import Visits, visits
+from recsim_envs.worlds.storage import StringColumn
 
 _SPLIT: Final = WORLD + 64  # which rows are held out
 _USERS: Final = WORLD + 65  # which users are test users
@@ -30,6 +33,7 @@ class Prepared:
     log: what happened, without users of too few rows and items that nobody met. rows: what is learned from: the
     log's interactions and, where they only say that something happened, as many sampled pairs that did not, with
     value 0. train, valid, held_out: indices into `rows`, int64. train_users, test_users: int32, disjoint, sorted.
+    visits: of the log, None where it has no times.
     """
 
     log: Log
@@ -40,6 +44,17 @@ class Prepared:
     train_users: NDArray[np.int32]
     test_users: NDArray[np.int32]
     by_time: bool
+    visits: Visits | None
+
+    @cached_property
+    def categories(self) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int32]]:
+        """See `category_arrays`."""
+        return category_arrays(self.log.items)
+
+    @cached_property
+    def titles(self) -> StringColumn:
+        """Titles of the items."""
+        return StringColumn.of(self.log.items["title"].to_list())
 
     @property
     def num_users(self) -> int:
@@ -70,7 +85,8 @@ def prepare(log: Log, how: BuildOptions) -> Prepared:
     by_time = timed and how.holdout != "random"
     tenth = _last_first(rows, len(log.users)) if by_time else _at_random(len(rows), how.seed)
     train, valid, held_out = (np.flatnonzero(part) for part in (tenth > 1, tenth == 1, tenth == 0))
-    return Prepared(log, rows, train, valid, held_out, *_user_split(log, how), by_time=by_time)
+    seen = visits(log.interactions, how.pause)
+    return Prepared(log, rows, train, valid, held_out, *_user_split(log, how), by_time=by_time, visits=seen)
 
 
 def _kept(log: Log, fewest: int) -> Log:

@@ -48,13 +48,13 @@ class Training:
     def check(self) -> None:
         """Raise `ConfigurationError` for a value without meaning."""
         for name, high in _WHOLE.items():
-            _demand_whole(name, getattr(self, name), high)
+            demand_whole(name, getattr(self, name), 1, high)
         if self.batch is not None:
-            _demand_whole("batch", self.batch, 2**31 - 1)
+            demand_whole("batch", self.batch, 1, 2**31 - 1)
         if not isinstance(self.hidden, tuple) or len(self.hidden) != 2:
             raise ConfigurationError(f"hidden must be the sizes of two layers, such as (64, 32), got {self.hidden!r}")
         for size in self.hidden:
-            _demand_whole("hidden", size, 1024)
+            demand_whole("hidden", size, 1, 1024)
         for name in _OPTIONAL:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float) and 0 <= value < np.inf):
@@ -72,9 +72,10 @@ def _demand_cuda() -> None:
         raise ConfigurationError("device 'cuda': torch sees no such device here; pass device='cpu'")
 
 
-def _demand_whole(name: str, value: Any, high: int) -> None:
-    if type(value) is not int or not 1 <= value <= high:
-        raise ConfigurationError(f"{name} must be a whole number from 1 to {high}, got {value!r}")
+def demand_whole(name: str, value: Any, low: int, high: int) -> None:
+    """Raise `ConfigurationError` unless `value` is an integer in low..high."""
+    if type(value) is not int or not low <= value <= high:
+        raise ConfigurationError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
 
 
 @dataclass(frozen=True, eq=False)
