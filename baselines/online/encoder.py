@@ -12,24 +12,9 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
 from baselines.online.sb3_vec import FORBIDDEN
-from recsim_envs.spec import Catalogue
 
 _NEVER = -1e8
 """Score of a forbidden item: finite, so that entropies and maxima over all items stay finite too."""
-
-
-def item_features(catalogue: Catalogue, dim: int) -> NDArray[np.float32]:
-    """What is public about the items in `dim` columns, float32 (n_items, dim): the start of their embeddings.
-
-    Standardised mean reward, standardised log popularity, and a fixed random projection of the categories
-    (Johnson and Lindenstrauss: items with the same categories start out alike).
-    """
-    categories = catalogue.category_matrix()
-    categories /= np.sqrt(categories.sum(axis=1, keepdims=True))
-    directions = np.random.default_rng(0).standard_normal((categories.shape[1], dim - 2)).astype(np.float32)
-    numbers = np.stack([catalogue.mean_reward.astype(np.float64), np.log1p(catalogue.popularity)], axis=1)
-    numbers = (numbers - numbers.mean(axis=0)) / np.maximum(numbers.std(axis=0), 1e-9)
-    return np.concatenate([numbers, categories @ directions / np.sqrt(dim - 2)], axis=1).astype(np.float32)
 
 
 class HistoryEncoder(BaseFeaturesExtractor):  # type: ignore[misc]

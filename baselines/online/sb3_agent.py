@@ -19,7 +19,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 
 from baselines.files import read_bytes, read_json, write_atomic, write_json
-from baselines.online.encoder import HistoryEncoder, item_features
+from baselines.items import item_features
+from baselines.online.encoder import HistoryEncoder
 from baselines.online.sb3_vec import GymVecEnv, policy_observations
 from baselines.selection import RATINGS, require_single_items
 from recsim_envs import rng
