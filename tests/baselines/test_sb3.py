@@ -12,7 +12,8 @@ from gymnasium.vector.utils import batch_space
 
 from baselines.online.a2c import A2CAgent
 from baselines.online.dqn import DQNAgent
-from baselines.online.encoder import HistoryEncoder, item_features
+from baselines.items import item_features
+from baselines.online.encoder import HistoryEncoder
 from baselines.online.ppo import PPOAgent
 from baselines.online.sb3_agent import share_spent
 from baselines.online.sb3_vec import FORBIDDEN, GymVecEnv, allowed_in, policy_observations, policy_space
