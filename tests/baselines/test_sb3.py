@@ -10,9 +10,9 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from baselines.items import item_features
 from baselines.online.a2c import A2CAgent
 from baselines.online.dqn import DQNAgent
-from baselines.items import item_features
 from baselines.online.encoder import HistoryEncoder
 from baselines.online.ppo import PPOAgent
 from baselines.online.sb3_agent import share_spent
