@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recsim_envs.registration import make_simulator, register, register_builtin, registered_ids
-from recsim_envs.spec import Agent, Budget, Catalogue, Feedback, Sessions, TaskSpec
+from recsim_envs.spec import Agent, Budget, Catalogue, Feedback, Sessions, TaskSpec, TrainingLog
 
 if TYPE_CHECKING:
     from recsim_envs.worlds.world import World
@@ -22,6 +22,7 @@ __all__ = [
     "Feedback",
     "Sessions",
     "TaskSpec",
+    "TrainingLog",
     "World",
     "make_simulator",
     "register",

@@ -7,15 +7,18 @@ the environment, the world or hidden user state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from recsim_envs.offline import Transitions
 
 Batch = Mapping[str, NDArray[Any]]
 """Arrays whose first axis is the row of the batch: observations or infos of b sessions."""
@@ -132,10 +135,15 @@ class Feedback:
 
 
 class TrainingEnvs(Protocol):
-    """The metered door to training users: makes vector environments and counts what they are used for."""
+    """The metered door to training users: makes vector environments and counts what they are used for.
+
+    `folder` is where the agent may keep checkpoints and event files (atomic writes); None: it keeps nothing. A killed
+    run that is given again finds the same folder, and must end with the bits of a run that was not interrupted.
+    """
 
     task: TaskSpec
     budget: Budget
+    folder: Path | None
 
     def make(self, num_envs: int) -> VectorEnv[Any, Any, Any]:
         """A vector environment on the train split with at most `num_envs` lanes, fewer where less is left.
@@ -152,6 +160,26 @@ class TrainingEnvs(Protocol):
         """Whether nothing is left of the budget."""
 
 
+class TrainingLog(Protocol):
+    """A log to learn from without interaction: what was observed, done and earned, never who the users were.
+
+    `name` is the log's; `folder` is as in `TrainingEnvs`. Reading it again gives the same batches.
+    """
+
+    task: TaskSpec
+    name: str
+    num_sessions: int
+    num_steps: int
+    folder: Path | None
+
+    def transitions(self, sessions: int = 1024) -> Iterator[Transitions]:
+        """The steps in batches of so many whole sessions, in order; made while they are asked for.
+
+        `propensities` are None where the log does not tell them: an agent that needs them raises `AgentError` naming
+        the log. `masks` and `next_masks` are None where everything may be shown.
+        """
+
+
 class Agent:
     """A batched policy. Subclass it, override `act`, and whatever else the agent needs.
 
@@ -162,10 +190,15 @@ class Agent:
     privileged: ClassVar[bool] = False
     """True for analysis agents such as the oracle, which also get `infos["privileged"]`."""
     trains: ClassVar[bool] = False
-    """True if `train` must run before `act`."""
+    """True if `train` or `learn` must run before `act`."""
+    learns_from_log: ClassVar[bool] = False
+    """True if it learns from a log: `learn` is called instead of `train`, and it never interacts with train users."""
 
     def train(self, envs: TrainingEnvs, seed: int) -> None:
         """Learn from at most `envs.budget`. Called before `reset`, and only if `trains`."""
+
+    def learn(self, log: TrainingLog, seed: int) -> None:
+        """Learn from `log`. Called before `reset`, and only if `trains` and `learns_from_log`."""
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
         """Get ready to serve up to `num_lanes` concurrent sessions of `task`; forget earlier sessions."""

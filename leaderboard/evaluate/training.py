@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 import gymnasium
@@ -41,8 +42,9 @@ class MeteredEnvs:
         *,
         privileged: bool = False,
         progress: Callable[[int], None] | None = None,
+        folder: Path | None = None,
     ) -> None:
-        self.task, self.budget = task, budget
+        self.task, self.budget, self.folder = task, budget, folder
         self.used_episodes = self.used_steps = 0
         self._env_id, self._options = env_id, dict(options)
         self._seed_of, self._privileged, self._progress = seed_of, privileged, progress

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -44,6 +44,23 @@ class OfflineLog:
 
     def __len__(self) -> int:
         return len(self.seeds)
+
+    def first(self, count: int) -> OfflineLog:
+        """The log of its first `count` sessions."""
+        rows = int(self.offsets[count])
+        return replace(
+            self,
+            offsets=self.offsets[: count + 1],
+            actions=self.actions[:rows],
+            rewards=self.rewards[:rows],
+            propensities=self.propensities[:rows],
+            components=self.components[:count],
+            terminated=self.terminated[:count],
+            ends=self.ends[:count],
+            seeds=self.seeds[:count],
+            starts={key: array[:count] for key, array in self.starts.items()},
+            facts=dict(self.facts) | {"sessions": count},
+        )
 
     @property
     def lengths(self) -> NDArray[np.int64]:

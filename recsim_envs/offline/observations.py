@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -20,6 +20,7 @@ from recsim_envs.offline.log import OfflineLog
 from recsim_envs.registration import make_simulator
 
 Arrays = dict[str, NDArray[Any]]
+MASK: Final = "action_mask"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,8 @@ class Transitions:
     """A batch of m steps, those of a session one after another.
 
     observations, next_observations: (m, ...) a key. actions: int32 (m,) or (m, k). rewards: float32; propensities:
-    float64; terminated, truncated: bool; sessions, steps: int64, each (m,).
+    float64, None where the log does not tell them; terminated, truncated: bool; sessions, steps: int64, each (m,).
+    masks, next_masks: bool (m, n_items), which items might be shown; None where all might, or if not asked for.
     """
 
     observations: Arrays
@@ -36,21 +38,24 @@ class Transitions:
     next_observations: Arrays
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
-    propensities: NDArray[np.float64]
+    propensities: NDArray[np.float64] | None
     sessions: NDArray[np.int64]
     steps: NDArray[np.int64]
+    masks: NDArray[np.bool_] | None = None
+    next_masks: NDArray[np.bool_] | None = None
 
 
-def transitions(log: OfflineLog, sessions: int = 1024) -> Iterator[Transitions]:
-    """The steps of a log in batches of so many whole sessions, in order.
+def transitions(log: OfflineLog, sessions: int = 1024, *, masks: bool = False) -> Iterator[Transitions]:
+    """The steps of a log in batches of so many whole sessions, in order; with `masks` also what might be shown.
 
     Raises `LogError` where the environment is not what the log was made on.
     """
+    masked = masks and MASK in simulator_of(log, 1).infos()
     numbers, steps, last = log.sessions(), log.steps(), log.last_rows()
     for start in range(0, len(log), sessions):
         stop = min(start + sessions, len(log))
         rows = slice(int(log.offsets[start]), int(log.offsets[stop]))
-        seen = observations(log, start, stop)
+        seen, allowed = _replayed(log, start, stop) if masked else (observations(log, start, stop), None)
         before = np.ones(rows.stop - rows.start + stop - start, np.bool_)
         ends = log.offsets[start + 1 : stop + 1] - rows.start + np.arange(stop - start)
         before[ends] = False
@@ -66,6 +71,8 @@ def transitions(log: OfflineLog, sessions: int = 1024) -> Iterator[Transitions]:
             propensities=log.propensities[rows],
             sessions=numbers[rows],
             steps=steps[rows],
+            masks=None if allowed is None else allowed[before],
+            next_masks=None if allowed is None else allowed[after],
         )
 
 
@@ -74,7 +81,7 @@ def observations(log: OfflineLog, start: int, stop: int) -> Arrays:
 
     Raises `LogError` where the environment is not what the log was made on.
     """
-    return (_from_tables if log.facts["observations"] == "tables" else _replayed)(log, start, stop)
+    return _from_tables(log, start, stop) if log.facts["observations"] == "tables" else _replayed(log, start, stop)[0]
 
 
 def rebuilt_from(simulator: Simulator) -> str:
@@ -139,23 +146,29 @@ def _fill_windows(lengths: Any, actions: Any, rewards: Any, length: Any, items: 
         first += lengths[i]
 
 
-def _replayed(log: OfflineLog, start: int, stop: int) -> Arrays:
+def _replayed(log: OfflineLog, start: int, stop: int) -> tuple[Arrays, NDArray[np.bool_] | None]:
+    """Observations, and which items might be shown, bool (rows, n_items), where a protocol forbids some."""
     lengths, lanes = log.lengths[start:stop], np.arange(stop - start)
     simulator = simulator_of(log, len(lanes))
     simulator.begin(lanes, log.seeds[start:stop])
     places = np.concatenate([[0], np.cumsum(lengths + 1)])[:-1]
     first = log.offsets[start:stop]
-    seen = {
-        k: np.empty((int(lengths.sum()) + len(lanes), *v.shape[1:]), v.dtype) for k, v in simulator.observe().items()
-    }
+    seen = {k: np.empty((int(lengths.sum()) + len(lanes), *v.shape[1:]), v.dtype) for k, v in _shown(simulator).items()}
     for t in range(int(lengths.max()) + 1):
         active = lanes[t <= lengths]
-        for key, array in simulator.observe().items():
+        for key, array in _shown(simulator).items():
             seen[key][places[active] + t] = array[active]
         playing = lanes[t < lengths]
         if len(playing):
             _step(log, simulator, playing, first[playing] + t)
-    return seen
+    masks = seen.pop(MASK, None)
+    return seen, None if masks is None else masks.view(np.bool_)
+
+
+def _shown(simulator: Simulator) -> Arrays:
+    """What agents see of all lanes: observations, and the mask beside them where there is one."""
+    infos = simulator.infos()
+    return simulator.observe() | ({MASK: infos[MASK]} if MASK in infos else {})
 
 
 def _step(log: OfflineLog, simulator: Simulator, lanes: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
