@@ -43,6 +43,10 @@ class AgentError(LongrecError):
     """An agent is unknown, cannot be loaded, or answered with something that is no action."""
 
 
+class WorkerLostError(AgentError):
+    """A process or machine was lost with the cell that it ran, perhaps because the agent took all of its memory."""
+
+
 class LanguageModelError(LongrecError):
     """A language model is unreachable, refused a request, or answered unusably."""
 

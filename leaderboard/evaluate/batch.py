@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from leaderboard import provenance
-from leaderboard.evaluate.build import make_plan
+from leaderboard.evaluate.build import Plan, make_plan
 from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.checkpoint import Discard, RunFolder, is_finished, load_cell
-from leaderboard.evaluate.executor import Event, run_cells, usable_cores
+from leaderboard.evaluate.executor import Event, Executor, make_executor, run_cells
 from leaderboard.files import file_sha256, read_model, write_json
 from leaderboard.schema import Disclosure, Submission, Suite, json_hash
 from leaderboard.traces import concatenate, write_trace
@@ -52,29 +52,64 @@ def evaluate(job: Job, suite: Suite, **options: Any) -> Submission:
 
 
 def evaluate_all(
-    jobs: Sequence[Job], suite: Suite, *, workers: int = 0, num_lanes: int = DEFAULT_LANES, watch: Watch | None = None
+    jobs: Sequence[Job],
+    suite: Suite,
+    *,
+    workers: int = 0,
+    executor: Executor | None = None,
+    num_lanes: int = DEFAULT_LANES,
+    watch: Watch | None = None,
 ) -> dict[int, LongrecError]:
-    """Run jobs over one set of worker processes and write their submissions.
+    """Run jobs on one executor, by default on `workers` processes here, and write their submissions.
 
-    `workers` 0 is one a core. Neither it nor `num_lanes` changes a result. A job that fails does not stop the
+    `workers` 0 is one a core. Neither that nor `num_lanes` changes a result. A job that fails does not stop the
     others; the errors are returned by index into `jobs`. Errors in a job's plan are raised before any is run.
     """
-    folders = [RunFolder(j.path, make_plan(j.agent, j.parameters, suite), discard=j.discard) for j in jobs]
+    runs = [open_run(job, make_plan(job.agent, job.parameters, suite)) for job in jobs]
+    executor = make_executor("local", workers=workers) if executor is None else executor
+    return run_all(runs, executor, num_lanes=num_lanes, watch=watch)
+
+
+class Run(NamedTuple):
+    """A job and its folder, which knows the plan."""
+
+    job: Job
+    folder: RunFolder
+
+
+def open_run(job: Job, plan: Plan) -> Run:
+    """Make or find the job's folder. Raises `ConfigurationError` if it holds another run, see `Job.discard`."""
+    return Run(job, RunFolder(job.path, plan, discard=job.discard))
+
+
+def run_all(
+    runs: Sequence[Run],
+    executor: Executor,
+    *,
+    num_lanes: int = DEFAULT_LANES,
+    watch: Watch | None = None,
+    wanted: Callable[[CellSpec], bool] = lambda spec: True,
+    keep_going: bool = False,
+) -> dict[int, LongrecError]:
+    """Run those cells of `runs` that are `wanted` and not finished, and write the submissions that are complete.
+
+    The cells of a run that has failed are skipped unless `keep_going`; other runs always go on. Returns an error of
+    each failed run by index into `runs`.
+    """
     todo = [
         (n, spec)
-        for n, (job, folder) in enumerate(zip(jobs, folders, strict=True))
+        for n, (job, folder) in enumerate(runs)
         if folder.submission() is None
         for spec in folder.specs(job.agent, num_lanes)
-        if not is_finished(spec)
+        if wanted(spec) and not is_finished(spec)
     ]
     specs = [spec for _, spec in todo]
     on_event = (lambda event: watch(specs, event)) if watch is not None else (lambda event: None)
-    failed = run_cells(specs, workers or usable_cores(), on_event) if specs else {}
-    failures = {todo[i][0]: error for i, error in failed.items()}
-    for n, (job, folder) in enumerate(zip(jobs, folders, strict=True)):
-        if n not in failures and folder.submission() is None:
+    failed = run_cells(specs, executor, on_event, keep_going=keep_going) if specs else {}
+    for job, folder in runs:
+        if folder.submission() is None and all(spec.path.exists() for spec in folder.specs(job.agent, 1)):
             _finish(job, folder)
-    return failures
+    return {todo[i][0]: error for i, error in failed.items()}
 
 
 def _finish(job: Job, folder: RunFolder) -> None:
@@ -91,6 +126,7 @@ def _finish(job: Job, folder: RunFolder) -> None:
         declared=plan.suite.budget,
         worlds=plan.worlds,
         fingerprints=plan.fingerprints,
+        logs=plan.logs,
         cells=tuple(cell for _, cell in loaded),
         traces_sha256=file_sha256(traces),
         command=tuple(part[:500] for part in job.command[:64]),

@@ -1,32 +1,158 @@
-"""Running cells over processes. Cells share nothing, so where and in which order they run changes no result."""
+"""Running cells somewhere. Cells share nothing, so where and in which order they run changes no result."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import statistics
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any, Final, NamedTuple, Protocol
 
-from leaderboard.evaluate.cell import CellSpec, run_cell
-from recsim_envs.errors import AgentError, LongrecError
+from leaderboard.evaluate.cell import CellSpec
+from leaderboard.suites import suggestion
+from recsim_envs.errors import ConfigurationError, LongrecError
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_INTERVAL = 0.2  # seconds between two reports of a cell
+INTERVAL: Final = 0.2  # seconds between two reports of a cell
+EXECUTORS: Final = ("local", "ray")
+
+_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_SLOW_PEERS, _SLOW_TIMES, _SLOW_SECONDS = 3, 3.0, 30.0  # when a cell is called a straggler, see `is_slow`
 
 
 class Event(NamedTuple):
-    """News of a cell: phase "train" or "test" with its episodes, "done", or "failed" with the error."""
+    """News of a cell.
+
+    phase  "start"; "train" or "test" with its episodes `done` of `total`; "done"; "failed" with its `error`; "lost"
+           when its machine was lost and it is run again; "slow" with its seconds and the median of its peers' so far
+    node   the machine's name, where there are several
+    """
 
     cell: int
     phase: str
-    done: int = 0
-    total: int = 0
+    done: float = 0
+    total: float = 0
     error: LongrecError | None = None
+    node: str = ""
+
+
+Send = Callable[[Event], None]
+
+
+class Queue:
+    """Numbers of the cells that wait. Those of a run that has failed are passed over, unless `keep_going`."""
+
+    def __init__(self, specs: Sequence[CellSpec], keep_going: bool) -> None:
+        self._specs, self._keep_going = specs, keep_going
+        self._waiting = deque(range(len(specs)))
+        self._failed: set[Any] = set()
+
+    def take(self) -> int | None:
+        """The next cell to run, None where none waits."""
+        while self._waiting:
+            cell = self._waiting.popleft()
+            if self._specs[cell].path.parent not in self._failed:
+                return cell
+        return None
+
+    def put_back(self, cell: int) -> None:
+        """A cell that must be run again, before all others."""
+        self._waiting.appendleft(cell)
+
+    def fail(self, cell: int) -> None:
+        """A cell has failed, and with it its run."""
+        if not self._keep_going:
+            self._failed.add(self._specs[cell].path.parent)
+
+
+class Executor(Protocol):
+    """A place where cells run."""
+
+    def run(self, specs: Sequence[CellSpec], queue: Queue, send: Send) -> Iterator[Event | None]:
+        """Run the cells that `queue` gives, as many at a time as there is room for, until it gives none.
+
+        Yields the end of each, "done" once its file is at its place or "failed", and now and then None. Everything
+        else goes to `send`. When closed, it leaves no process behind.
+        """
+        ...
+
+
+def make_executor(name: str, *, workers: int = 0, address: str | None = None) -> Executor:
+    """An executor by name, see `EXECUTORS`. Raises `ConfigurationError` for one that there is not, or not here."""
+    if name not in EXECUTORS:
+        raise ConfigurationError(f"executor {name!r} does not exist{suggestion(name, list(EXECUTORS))}")
+    if name == "ray":
+        from leaderboard.evaluate.executor_ray import RayExecutor
+
+        return RayExecutor(address=address, workers=workers)
+    if address is not None:
+        raise ConfigurationError("an address is that of a Ray cluster; add --executor ray")
+    from leaderboard.evaluate.executor_local import LocalExecutor
+
+    return LocalExecutor(workers)
+
+
+def run_cells(
+    specs: Sequence[CellSpec], executor: Executor, on_event: Send, *, keep_going: bool = False
+) -> dict[int, LongrecError]:
+    """Run all cells; those of a run that has failed are skipped unless `keep_going`, other runs always go on.
+
+    Returns the errors by index into `specs`.
+    """
+    failures: dict[int, LongrecError] = {}
+    queue, times = Queue(specs, keep_going), _Times(specs, on_event)
+    one_thread()
+    with closing(executor.run(specs, queue, times)) as events:  # type: ignore[type-var]  # a generator
+        for event in events:
+            if event is None:
+                times.look()
+                continue
+            if event.error is not None:
+                failures[event.cell] = event.error
+                queue.fail(event.cell)
+            times(event)
+    return failures
+
+
+class _Times:
+    """Passes events on, and notes how long cells take, to tell of stragglers while they run."""
+
+    def __init__(self, specs: Sequence[CellSpec], on_event: Send) -> None:
+        self._specs, self._on_event = specs, on_event
+        self._begun: dict[int, tuple[float, str]] = {}
+        self._finished: dict[Any, list[float]] = {}
+        self._told: set[int] = set()
+
+    def __call__(self, event: Event) -> None:
+        if event.phase == "start":
+            self._begun[event.cell] = time.monotonic(), event.node
+        elif event.phase in ("done", "failed", "lost"):
+            begun = self._begun.pop(event.cell, None)
+            if begun is not None and event.phase == "done":
+                self._finished.setdefault(peers(self._specs[event.cell]), []).append(time.monotonic() - begun[0])
+        self._on_event(event)
+
+    def look(self) -> None:
+        """Tell of those that have become stragglers."""
+        now = time.monotonic()
+        for cell, (begun, node) in self._begun.items():
+            others = self._finished.get(peers(self._specs[cell]), [])
+            if cell not in self._told and is_slow(now - begun, others):
+                self._told.add(cell)
+                self._on_event(Event(cell, "slow", round(now - begun), statistics.median(others), node=node))
+
+
+def peers(spec: CellSpec) -> tuple[str, ...]:
+    """Cells with the same answer should take about as long: those of one agent in one environment and track."""
+    suite = spec.plan.suite
+    return spec.plan.agent.name, suite.tasks[spec.task].env_id, suite.track
+
+
+def is_slow(seconds: float, others: Sequence[float]) -> bool:
+    """Whether a cell is a straggler: above half a minute, and three times the median of at least three peers."""
+    return len(others) >= _SLOW_PEERS and seconds > _SLOW_SECONDS and seconds > _SLOW_TIMES * statistics.median(others)
 
 
 def usable_cores() -> int:
@@ -45,110 +171,20 @@ def one_thread() -> None:
         sys.modules["torch"].set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
-def run_cells(specs: Sequence[CellSpec], workers: int, on_event: Callable[[Event], None]) -> dict[int, LongrecError]:
-    """Run all cells; those of a run that has failed are skipped, other runs go on.
-
-    Returns the errors by index into `specs`. With one worker, cells run in this process, one after the other.
-    """
-    failures: dict[int, LongrecError] = {}
-    one_thread()
-    for event in _serial(specs, failures, on_event) if workers == 1 else _parallel(specs, workers, failures, on_event):
-        if event.error is not None:
-            failures[event.cell] = event.error
-        on_event(event)
-    return failures
+def threads() -> Mapping[str, str]:
+    """The settings that decide how many threads numerical libraries use, for processes elsewhere."""
+    return {name: os.environ[name] for name in _THREADS if name in os.environ}
 
 
-def _failed_runs(specs: Sequence[CellSpec], failures: dict[int, LongrecError]) -> set[Any]:
-    return {specs[i].path.parent for i in failures}
-
-
-def _serial(
-    specs: Sequence[CellSpec], failures: dict[int, LongrecError], on_event: Callable[[Event], None]
-) -> Iterator[Event]:
-    for i, spec in enumerate(specs):
-        if spec.path.parent in _failed_runs(specs, failures):
-            continue
-        try:
-            run_cell(spec, _throttled(i, on_event))
-            yield Event(i, "done")
-        except LongrecError as error:
-            yield Event(i, "failed", error=error)
-
-
-def _parallel(
-    specs: Sequence[CellSpec], workers: int, failures: dict[int, LongrecError], on_event: Callable[[Event], None]
-) -> Iterator[Event]:
-    context = multiprocessing.get_context("spawn")  # forked children inherit locks of numerical libraries
-    news = context.Queue()
-    waiting = list(enumerate(specs))
-    running: dict[Future[None], int] = {}
-    pool = ProcessPoolExecutor(min(workers, len(specs)), context, initializer=_start_worker, initargs=(news,))
-    try:
-        while waiting or running:
-            bad = _failed_runs(specs, failures)
-            waiting = [(i, spec) for i, spec in waiting if spec.path.parent not in bad]
-            while waiting and len(running) < workers:
-                i, spec = waiting.pop(0)
-                running[pool.submit(_work, i, spec)] = i
-            finished, _ = wait(running, timeout=_INTERVAL, return_when=FIRST_COMPLETED)
-            while not news.empty():
-                on_event(news.get())
-            for future in finished:
-                yield _outcome(running.pop(future), future, specs)
-    finally:
-        # Reached on Ctrl-C too: whoever is in the middle of a cell would hold up the exit for its length.
-        processes = list((pool._processes or {}).values()) if running else []
-        pool.shutdown(wait=not running, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        news.close()
-
-
-def _outcome(i: int, future: Future[None], specs: Sequence[CellSpec]) -> Event:
-    error = future.exception()
-    if error is None:
-        return Event(i, "done")
-    if isinstance(error, BrokenProcessPool):
-        error = AgentError(
-            f"{specs[i].label}: a worker process died, perhaps for want of memory; finished cells are kept, give the "
-            "command again with fewer --workers"
-        )
-    if not isinstance(error, LongrecError):
-        raise error
-    return Event(i, "failed", error=error)
-
-
-def _throttled(cell: int, send: Callable[[Event], None]) -> Callable[[str, int, int], None]:
+def throttled(cell: int, send: Send) -> Callable[[str, int, int], None]:
+    """A cell's report that sends no more than five events a second."""
     last = 0.0
 
     def report(phase: str, done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= _INTERVAL:
+        if now - last >= INTERVAL:
             last = now
             send(Event(cell, phase, done, total))
 
     return report
-
-
-_news: Any = None  # of a worker process, set once when it starts
-
-
-def _start_worker(news: Any) -> None:
-    global _news
-    _news = news
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    one_thread()
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent has gone, killed perhaps: nobody else would, and it would wait for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(i: int, spec: CellSpec) -> None:
-    run_cell(spec, _throttled(i, _news.put))
