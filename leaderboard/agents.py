@@ -195,6 +195,7 @@ def agent_record(name: str, parameters: Mapping[str, Any]) -> AgentRecord:
             parameters=dict(parameters),
             privileged=agent.privileged,
             trains=agent.trains,
+            learns_from_log=agent.learns_from_log,
         )
     except ValidationError as fault:
         raise AgentError(f"agent {name!r} cannot be stored in a submission: {first_fault(fault)}") from fault

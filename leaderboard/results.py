@@ -141,6 +141,7 @@ def _row(replayed: Replayed, task: int, bottom: Replayed | None, top: Replayed |
         env_id=chosen.env_id,
         options=chosen.options,
         world=s.worlds[task],
+        log=s.logs[task] if s.logs else None,
         badge="replayed",
         privileged=s.agent.privileged,
         training_seeds=len(s.suite.training_seeds),

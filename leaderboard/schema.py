@@ -11,7 +11,15 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 SCHEMA_VERSION: Final = 1
 
@@ -19,7 +27,7 @@ MAX_JSON: Final = 65_536  # bytes of canonical JSON that one free-form field may
 MAX_EPISODES: Final = 100_000  # of one task and training seed
 MAX_SUITE_EPISODES: Final = 10_000_000  # of all tasks and training seeds together
 
-Track = Literal["zero-shot", "scarce", "online"]
+Track = Literal["zero-shot", "scarce", "online", "offline"]
 Badge = Literal["reported", "replayed"]
 
 
@@ -63,6 +71,14 @@ class Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Sparse(Stored):
+    """Leaves out what is None, so that a field added later changes no hash of what was stored before."""
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+
 class SpentBudget(Stored):
     """Interaction with training users: episodes that ended, and steps. As a limit, None is no limit."""
 
@@ -74,8 +90,9 @@ TRACKS: Final[dict[str, SpentBudget]] = {
     "zero-shot": SpentBudget(episodes=0, steps=0),
     "scarce": SpentBudget(episodes=100),
     "online": SpentBudget(steps=1_000_000),
+    "offline": SpentBudget(episodes=0, steps=0),
 }
-"""What each track allows an agent to use for one task and training seed."""
+"""What interaction each track allows an agent for one task and training seed; on track offline a log is given."""
 
 
 # `family` and `of` name code to import, and a stranger's submission must not choose that.
@@ -84,12 +101,26 @@ RESERVED_OPTIONS: Final = frozenset(
 )
 
 
-class Task(Stored):
+class LogRef(Stored):
+    """Which log agents learn from on track offline.
+
+    Without `sha256` it is a named log of the task's environment and options, which anyone can make; with it, a file's:
+    `sha256` is the hash of the log in it, and `name` and `sessions` say what it was.
+    """
+
+    name: Line = Field(min_length=1)
+    sessions: int = Field(default=10_000, ge=1, lt=2**31)
+    seed: Count = 0
+    sha256: Sha256 | None = None
+
+
+class Task(_Sparse):
     """One environment of a suite. `options` are keywords of `gymnasium.make`, without `split`: it is always "test"."""
 
     env_id: EnvId
     options: Json = Field(default_factory=dict)
     episodes: int = Field(ge=1, le=MAX_EPISODES, description="test episodes for each training seed: a fixed quota")
+    log: LogRef | None = Field(default=None, description="of track offline: what agents learn from")
 
     @model_validator(mode="after")
     def _no_reserved_options(self) -> Task:
@@ -98,12 +129,16 @@ class Task(Stored):
         return self
 
 
-class Suite(Stored):
-    """A fixed list of tasks, training seeds and a budget. Results are compared only inside one suite hash."""
+class Suite(_Sparse):
+    """A fixed list of tasks, training seeds and a budget. Results are compared only inside one suite hash.
+
+    `limit` is a budget below the track's.
+    """
 
     schema_version: Literal[1] = SCHEMA_VERSION
     name: Name
     track: Track = "scarce"
+    limit: SpentBudget | None = None
     training_seeds: tuple[TrainingSeed, ...] = Field(min_length=1, max_length=64)
     tasks: tuple[Task, ...] = Field(min_length=1, max_length=256)
     description: Text = ""
@@ -119,6 +154,22 @@ class Suite(Stored):
             raise ValueError(f"tasks and training_seeds ask for {total} episodes; at most {MAX_SUITE_EPISODES} may be")
         return self
 
+    @model_validator(mode="after")
+    def _fits_its_track(self) -> Suite:
+        for n, task in enumerate(self.tasks):
+            if (task.log is not None) != (self.track == "offline"):
+                raise ValueError(
+                    f"tasks.{n}.log is missing; agents of track offline learn from a log"
+                    if task.log is None
+                    else f"tasks.{n}.log is given; track {self.track} has none, only track offline"
+                )
+        given = {} if self.limit is None else self.limit.model_dump(exclude_none=True)
+        if self.limit is not None and (
+            not given or any(n < 1 or n != getattr(self.budget, u) for u, n in given.items())
+        ):
+            raise ValueError(f"limit must be one episode or step or more, and no more than track {self.track} allows")
+        return self
+
     @property
     def episodes(self) -> int:
         """Test episodes over all tasks and training seeds."""
@@ -132,7 +183,15 @@ class Suite(Stored):
     @property
     def budget(self) -> SpentBudget:
         """What an agent may use for one task and training seed."""
-        return TRACKS[self.track]
+        allowed = TRACKS[self.track]
+        return allowed if self.limit is None else _least(self.limit, allowed)
+
+
+def _least(one: SpentBudget, other: SpentBudget) -> SpentBudget:
+    """The stricter of two limits, unit by unit."""
+    pairs = {unit: (getattr(one, unit), getattr(other, unit)) for unit in ("episodes", "steps")}
+    known = {unit: [n for n in pair if n is not None] for unit, pair in pairs.items()}
+    return SpentBudget(**{unit: min(found) for unit, found in known.items() if found})
 
 
 class AgentRecord(Stored):
@@ -144,6 +203,16 @@ class AgentRecord(Stored):
     parameters: Json = Field(default_factory=dict, description="the constructor's keywords that differ from defaults")
     privileged: bool = Field(description="whether it reads hidden state, as the oracle does")
     trains: bool
+    learns_from_log: bool = Field(default=False, description="whether it learns from logs and never interacts")
+
+
+class LogRecord(Stored):
+    """The log that agents of one task learnt from: its name, the hash of what is in it, and its size."""
+
+    name: Line
+    sha256: Sha256
+    sessions: Count
+    steps: Count
 
 
 class World(Stored):
@@ -194,6 +263,7 @@ class Submission(Stored):
     fingerprints: tuple[Sha256, ...] = Field(
         min_length=1, max_length=256, description="of a short fixed run of each task, see recsim_envs.fingerprint"
     )
+    logs: tuple[LogRecord, ...] = Field(default=(), max_length=256, description="of track offline: one for each task")
     cells: tuple[Cell, ...] = Field(min_length=1, max_length=16_384)
     traces_sha256: Sha256
     command: tuple[Line, ...] = Field(max_length=64)
@@ -214,6 +284,7 @@ class Submission(Stored):
             raise ValueError("worlds must name one world for each task of the suite")
         if len(self.fingerprints) != len(self.suite.tasks):
             raise ValueError("fingerprints must hold one for each task of the suite")
+        self._check_logs()
         wanted = [(t, s) for t in range(len(self.suite.tasks)) for s in self.suite.training_seeds]
         if [(c.task, c.training_seed) for c in self.cells] != wanted:
             raise ValueError("cells must be one for each task and training seed, in the suite's order")
@@ -222,6 +293,14 @@ class Submission(Stored):
         if self.disclosure.hidden_state != self.agent.privileged:
             raise ValueError("disclosure.hidden_state and agent.privileged contradict each other")
         return self
+
+    def _check_logs(self) -> None:
+        wanted = [task.log for task in self.suite.tasks if task.log is not None]
+        if len(self.logs) != len(wanted):
+            raise ValueError(f"logs must hold one for each task on track offline, else none; it holds {len(self.logs)}")
+        for log, ref in zip(self.logs, wanted, strict=True):
+            if (log.name, log.sessions) != (ref.name, ref.sessions) or ref.sha256 not in (None, log.sha256):
+                raise ValueError(f"logs holds {log.name}, which is not the log that the suite names")
 
     def _check_spending(self, cell: Cell) -> None:
         where = f"task {cell.task}, training seed {cell.training_seed}: spent"
@@ -281,6 +360,7 @@ class Row(Stored):
     env_id: EnvId
     options: Json
     world: World
+    log: LogRecord | None = Field(default=None, description="what agents learnt from, on track offline")
     badge: Badge
     privileged: bool
     training_seeds: int = Field(description="how many")

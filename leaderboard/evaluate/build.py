@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from leaderboard import seeds
-from leaderboard.agents import agent_record
+from leaderboard.agents import agent_record, build_agent
+from leaderboard.evaluate.logs import find_log, record_of
+from leaderboard.evaluate.simulate import guarded
 from leaderboard.evaluate.training import MeteredEnvs
-from leaderboard.schema import AgentRecord, Sha256, SpentBudget, Stored, Suite, Task, World
+from leaderboard.schema import TRACKS, AgentRecord, LogRecord, Sha256, SpentBudget, Stored, Suite, Task, World
 from recsim_envs import make_simulator
-from recsim_envs.errors import ConfigurationError
+from recsim_envs.errors import AgentError
 from recsim_envs.families.base import Simulator
 from recsim_envs.fingerprint import check_fingerprint, fingerprint
 from recsim_envs.spec import Budget, TaskSpec
@@ -23,21 +26,55 @@ class Plan(Stored):
     suite: Suite
     worlds: tuple[World, ...]
     fingerprints: tuple[Sha256, ...]
+    logs: tuple[LogRecord, ...] = ()
 
 
 def make_plan(agent: str, parameters: Mapping[str, Any], suite: Suite) -> Plan:
-    """Resolve names once, before anything is run.
+    """Resolve names once, before anything is run; logs of track offline are made here.
 
-    Raises `AgentError`, `ConfigurationError` or `WorldError` for what does not exist or does not fit together, and
-    `PlatformError` where a built-in environment computes otherwise than it should.
+    Raises `AgentError`, `ConfigurationError`, `LogError` or `WorldError` for what does not exist or does not fit
+    together, and `PlatformError` where a built-in environment computes otherwise than it should.
     """
     record = agent_record(agent, parameters)
-    if record.trains and suite.budget.episodes == 0:
-        raise ConfigurationError(
-            f"agent {agent!r} must train, and track {suite.track!r} allows no training; use another"
-        )
+    check_track(record, suite.track)
     worlds = suite_worlds(suite)
-    return Plan(agent=record, suite=suite, worlds=worlds, fingerprints=tuple(map(checked_fingerprint, suite.tasks)))
+    if suite.track == "zero-shot" and record.trains:
+        for task in suite.tasks:
+            check_untrained(agent, parameters, task)
+    return Plan(
+        agent=record,
+        suite=suite,
+        worlds=worlds,
+        fingerprints=tuple(map(checked_fingerprint, suite.tasks)),
+        logs=tuple(record_of(find_log(task)) for task in suite.tasks if task.log is not None),
+    )
+
+
+def tracks_of(agent: AgentRecord) -> tuple[str, ...]:
+    """The tracks that an agent can be on; on zero-shot only if it acts untrained, see `check_untrained`."""
+    if not agent.trains:
+        return tuple(TRACKS)
+    return ("zero-shot", "offline") if agent.learns_from_log else ("zero-shot", "scarce", "online")
+
+
+def check_track(agent: AgentRecord, track: str) -> None:
+    """Raise `AgentError` for an agent that would interact where only a log is given, or the other way round."""
+    if track in (allowed := tracks_of(agent)):
+        return
+    how = "learns from logs and never interacts" if agent.learns_from_log else "learns by interaction, not from logs"
+    raise AgentError(f"agent {agent.name!r} {how}, so it cannot be on track {track}; it can be on {', '.join(allowed)}")
+
+
+def check_untrained(agent: str, parameters: Mapping[str, Any], task: Task) -> None:
+    """Raise `AgentError` for an agent that refuses `reset` before it has learned something."""
+    built, spec = build_agent(agent, parameters), simulator_for(task, 1).task
+    try:
+        guarded(built, "reset", lambda: built.reset(spec, 1, 0))
+    except AgentError as error:
+        raise AgentError(
+            f"agent {agent!r} does not act untrained on {task.env_id} ({error}), and track zero-shot allows no "
+            "training; use another track"
+        ) from error
 
 
 def suite_worlds(suite: Suite) -> tuple[World, ...]:
@@ -63,9 +100,14 @@ def world_of(simulator: Simulator) -> World:
 
 
 def training_envs(
-    plan: Plan, task: int, training_seed: int, spec: TaskSpec, progress: Callable[[int], None] | None
+    plan: Plan,
+    task: int,
+    training_seed: int,
+    spec: TaskSpec,
+    progress: Callable[[int], None] | None,
+    folder: Path | None = None,
 ) -> MeteredEnvs:
-    """The metered training environments of one cell."""
+    """The metered training environments of one cell, which may keep what it needs to go on in `folder`."""
     suite, chosen = plan.suite, plan.suite.tasks[task]
     return MeteredEnvs(
         chosen.env_id,
@@ -75,6 +117,7 @@ def training_envs(
         lambda env, reset: seeds.training_env_seed(suite.name, chosen.env_id, training_seed, env, reset),
         privileged=plan.agent.privileged,
         progress=progress,
+        folder=folder,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from leaderboard import seeds
 from leaderboard.agents import build_agent
 from leaderboard.evaluate.build import Plan, simulator_for, training_envs
+from leaderboard.evaluate.logs import training_log
 from leaderboard.evaluate.simulate import guarded, simulate
 from leaderboard.files import first_fault
 from leaderboard.schema import MAX_JSON, Cell, Json, SpentBudget
@@ -34,6 +36,11 @@ class CellSpec:
     training_seed: int
     num_lanes: int
     path: Path
+
+    @property
+    def folder(self) -> Path:
+        """What training keeps to go on after a kill; gone once the cell is finished."""
+        return self.path.with_suffix(".training")
 
     @property
     def label(self) -> str:
@@ -84,14 +91,25 @@ def _run(spec: CellSpec, report: Report) -> None:
         facts=agent_facts(agent),
     )
     write_trace(spec.path, trace, {"cell": cell.model_dump_json()})
+    shutil.rmtree(spec.folder, ignore_errors=True)
 
 
 def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> SpentBudget:
-    if not spec.plan.agent.trains:
-        return SpentBudget(episodes=0, steps=0)
-    allowed = spec.plan.suite.budget.episodes or 0
-    envs = training_envs(spec.plan, spec.task, spec.training_seed, task, lambda done: report("train", done, allowed))
-    seed = seeds.agent_seed(spec.plan.suite.name, task.env_id, spec.training_seed)
+    """Train within the track: from the log, by metered interaction, or not at all."""
+    plan, nothing = spec.plan, SpentBudget(episodes=0, steps=0)
+    if not plan.agent.trains or plan.suite.track == "zero-shot":
+        return nothing
+    seed = seeds.agent_seed(plan.suite.name, task.env_id, spec.training_seed)
+    spec.folder.mkdir(parents=True, exist_ok=True)
+    if plan.agent.learns_from_log:
+        log = training_log(plan.suite.tasks[spec.task], plan.logs[spec.task], folder=spec.folder)
+        report("train", 0, 0)
+        guarded(agent, "learn", lambda: agent.learn(log, seed))
+        return nothing
+    allowed = plan.suite.budget.episodes or 0
+    envs = training_envs(
+        plan, spec.task, spec.training_seed, task, lambda done: report("train", done, allowed), spec.folder
+    )
     report("train", 0, allowed)
     guarded(agent, "train", lambda: agent.train(envs, seed))
     return SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps)

@@ -1,6 +1,7 @@
 """A run's folder: what is finished in it, and what the same command, given again, may reuse.
 
 run.json              the plan: agent, suite, worlds
+cells/000-1.training/ what the agent keeps while it trains, to go on after a kill
 cells/000-1.parquet   episodes of task 0 under training seed 1, its record in the footer; written atomically
 traces.parquet        all episodes, once every cell is finished
 submission.json       written last: where it exists, the run is complete
@@ -112,6 +113,7 @@ def _difference(known: Plan, plan: Plan) -> str:
         ("suite", known.suite, plan.suite),
         ("world", known.worlds, plan.worlds),
         ("fingerprint of an environment", known.fingerprints, plan.fingerprints),
+        ("log", known.logs, plan.logs),
     ):
         if a != b:
             return what

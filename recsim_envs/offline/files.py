@@ -61,15 +61,16 @@ def check_place(path: Path) -> None:
         raise LogError(f"cannot read {path}: {error.strerror}; choose another folder") from error
 
 
-def write_log(log: OfflineLog, path: Path) -> None:
+def write_log(log: OfflineLog, path: Path, *, overwrite: bool = True) -> None:
     """Write the folder `path`, atomically; a log that is there is replaced, any other folder is not.
 
-    Raises `LogError` where it cannot be written.
+    Without `overwrite` it stays, so that of several processes the first wins. Raises `LogError` where it cannot be
+    written.
     """
     check_place(path)
     footer = {FACTS: json.dumps(dict(log.facts), sort_keys=True, ensure_ascii=False)}
     try:
-        with atomic_folder(path) as scratch, ThreadPoolExecutor(2) as pool:
+        with atomic_folder(path, overwrite=overwrite) as scratch, ThreadPoolExecutor(2) as pool:
             parts = ((scratch / STEPS_FILE, _steps), (scratch / SESSIONS_FILE, _sessions))
             list(pool.map(lambda part: _write(part[0], part[1](log).replace_schema_metadata(footer)), parts))
     except WorldError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -22,6 +23,8 @@ TABLES: Final[dict[str, type[np.generic]]] = {
 @dataclass(frozen=True, eq=False)
 class OfflineLog:
     """n sessions; session i has the rows `offsets[i]:offsets[i + 1]`.
+
+    A log of somebody's own, which no policy here made, has no seeds (zeros) and may have no propensities (NaN).
 
     offsets: int64 (n + 1,). actions: int32 (rows,) or, where slates of k are shown, (rows, k). rewards: float32
     (rows,). propensities: float64 (rows,), the probability of the action given what the session has shown before it.
@@ -44,6 +47,24 @@ class OfflineLog:
 
     def __len__(self) -> int:
         return len(self.seeds)
+
+    @property
+    def replayable(self) -> bool:
+        """Whether its sessions can be replayed, because they were made from seeds."""
+        return "seed" in self.facts
+
+    @property
+    def tells_propensities(self) -> bool:
+        """Whether it says how probable each action was."""
+        return bool(np.isfinite(self.propensities).all())
+
+    def sha256(self) -> str:
+        """The hash of what an agent can learn from it, in hexadecimal; not of how it lies on disk."""
+        digest = hashlib.sha256(repr((self.facts["env_id"], sorted(self.starts))).encode())
+        columns: list[NDArray[Any]] = [self.offsets, self.actions, self.rewards, self.propensities, self.terminated]
+        for array in [*columns, self.seeds, *(self.starts[key] for key in sorted(self.starts))]:
+            digest.update(f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def first(self, count: int) -> OfflineLog:
         """The log of its first `count` sessions."""

@@ -50,12 +50,13 @@ def transitions(log: OfflineLog, sessions: int = 1024, *, masks: bool = False) -
 
     Raises `LogError` where the environment is not what the log was made on.
     """
+    told = log.tells_propensities
     masked = masks and MASK in simulator_of(log, 1).infos()
     numbers, steps, last = log.sessions(), log.steps(), log.last_rows()
     for start in range(0, len(log), sessions):
         stop = min(start + sessions, len(log))
         rows = slice(int(log.offsets[start]), int(log.offsets[stop]))
-        seen, allowed = _replayed(log, start, stop) if masked else (observations(log, start, stop), None)
+        seen, allowed = _with_masks(log, start, stop) if masked else (observations(log, start, stop), None)
         before = np.ones(rows.stop - rows.start + stop - start, np.bool_)
         ends = log.offsets[start + 1 : stop + 1] - rows.start + np.arange(stop - start)
         before[ends] = False
@@ -68,7 +69,7 @@ def transitions(log: OfflineLog, sessions: int = 1024, *, masks: bool = False) -
             next_observations={key: array[after] for key, array in seen.items()},
             terminated=last[rows] & left,
             truncated=last[rows] & ~left,
-            propensities=log.propensities[rows],
+            propensities=log.propensities[rows] if told else None,
             sessions=numbers[rows],
             steps=steps[rows],
             masks=None if allowed is None else allowed[before],
@@ -143,6 +144,27 @@ def _fill_windows(lengths: Any, actions: Any, rewards: Any, length: Any, items: 
                 items[row, width - 1 - k] = actions[first + t - 1 - k]
                 earned[row, width - 1 - k] = rewards[first + t - 1 - k]
             row += 1
+        first += lengths[i]
+
+
+def _with_masks(log: OfflineLog, start: int, stop: int) -> tuple[Arrays, NDArray[np.bool_] | None]:
+    """Observations, and which items might be shown. What was not made from seeds forbids repeats and nothing else."""
+    if log.replayable:
+        return _replayed(log, start, stop)
+    lengths, rows = log.lengths[start:stop], slice(int(log.offsets[start]), int(log.offsets[stop]))
+    masks = np.ones((int(lengths.sum()) + stop - start, log.facts["num_items"]), np.bool_)
+    _forbid_repeats(lengths, log.actions[rows], masks)
+    return _from_tables(log, start, stop), masks
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _forbid_repeats(lengths: Any, actions: Any, masks: Any) -> None:
+    row, first = 0, 0
+    for i in range(len(lengths)):
+        for t in range(1, lengths[i] + 1):
+            masks[row + t] = masks[row + t - 1]
+            masks[row + t, actions[first + t - 1]] = False
+        row += lengths[i] + 1
         first += lengths[i]
 
 
