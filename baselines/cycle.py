@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from baselines.cycle_search import CycleSearch
 from baselines.files import read_json, write_json
-from baselines.selection import allowed_items, replace_forbidden, require_single_items
+from baselines.selection import allowed_items, replace_forbidden, require_items
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec, TrainingEnvs
 
 
 class FixedCycleAgent(Agent):
-    """Shows the same few items to everybody, over and over: the cycle that earned most on training users.
+    """Shows the same few items, or slates, to everybody, over and over: the cycle that earned most on training users.
 
     lengths: cycle lengths to choose from. pool: how many of the best items, by popularity x mean reward and by
     mean reward, cycles are made of. default_episodes: how many sessions to search for where the budget does not
@@ -39,16 +39,16 @@ class FixedCycleAgent(Agent):
     def train(self, envs: TrainingEnvs, seed: int) -> None:
         """Search within the budget; deterministic in `seed` and the environments.
 
-        Raises `AgentError` for slates and for items that are drawn anew for each step.
+        Raises `AgentError` for items that are drawn anew for each step.
         """
-        require_single_items(self, envs.task)
+        require_items(self, envs.task)
         episodes = envs.remaining().episodes
         search = CycleSearch(envs, self.lengths, self.pool, episodes or self.default_episodes, seed)
         search.run()
         cycle, mean_return, sessions = search.best()
         self._cycle = np.array(cycle, np.int64)
         self._facts = {
-            "cycle": list(cycle),
+            "cycle": self._cycle.tolist(),
             "train_return": mean_return,
             "train_sessions_of_cycle": sessions,
             "candidates": len(search.candidates),
@@ -58,13 +58,14 @@ class FixedCycleAgent(Agent):
         """Check that the cycle fits the catalogue."""
         if self._cycle is None:
             raise AgentError("fixed-cycle has no cycle yet; train it or load one")
-        require_single_items(self, task)
-        if self._cycle.min() < 0 or self._cycle.max() >= task.catalogue.num_items:
+        require_items(self, task)
+        fits = self._cycle.shape[1:] == (() if task.slate_size is None else (task.slate_size,))
+        if not fits or self._cycle.min() < 0 or self._cycle.max() >= task.catalogue.num_items:
             raise AgentError(f"the cycle {self._cycle.tolist()} is not of this catalogue; train on {task.env_id}")
         self._priority = task.catalogue.mean_reward
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
-        """The cycle's item of this step; where it is forbidden, the best-rated allowed one."""
+        """The cycle's item or slate of this step; where it is forbidden, the best-rated allowed one."""
         assert self._cycle is not None
         wanted = self._cycle[sessions.steps % len(self._cycle)]
         return replace_forbidden(wanted, self._priority, allowed_items(infos))
@@ -83,6 +84,12 @@ class FixedCycleAgent(Agent):
         """Read `cycle.json`."""
         self._facts = read_json(path / "cycle.json", "cycle")
         cycle = self._facts["cycle"]
-        if not isinstance(cycle, list) or not cycle or not all(type(item) is int for item in cycle):
-            raise AgentError(f"{path / 'cycle.json'}: field cycle must be a list of item ids; train the agent again")
-        self._cycle = np.array(cycle, np.int64)
+        try:
+            read = np.array(cycle)
+        except ValueError:  # slates of different sizes
+            read = np.zeros(0)
+        if read.ndim not in (1, 2) or not read.size or read.dtype != np.int64:
+            raise AgentError(
+                f"{path / 'cycle.json'}: field cycle must be a list of item ids, or of slates; train the agent again"
+            )
+        self._cycle = read

@@ -9,10 +9,13 @@ from contextlib import suppress
 import numpy as np
 
 from baselines.halving import SuccessiveHalving
-from baselines.selection import allowed_items, ranking, replace_forbidden
+from baselines.selection import allowed_items, categories_in_turn, ranking, replace_forbidden
 from recsim_envs import rng
 from recsim_envs.errors import BudgetExceededError
-from recsim_envs.spec import TrainingEnvs
+from recsim_envs.spec import Catalogue, TrainingEnvs
+
+Slate = tuple[int, ...]
+Cycle = tuple[int, ...] | tuple[Slate, ...]
 
 
 class CycleSearch:
@@ -25,33 +28,38 @@ class CycleSearch:
     first chain tries the `pool` best items by popularity x mean reward, best first, the second those by mean
     reward, others both in random order. Then every prefix of a chain that has one of the `lengths` is a
     candidate, and successive halving by the return of whole sessions leaves one.
+
+    Cycles of slates are not grown: users answer a slate whole, so there is no verdict on an item of it. Candidates are
+    the first slates of each of `slate_lists`, as many as the `lengths` say and one alone; then they are halved.
     """
 
     def __init__(self, envs: TrainingEnvs, lengths: Sequence[int], pool: int, episodes: int, seed: int) -> None:
         self._lengths, self._seed = sorted(set(lengths)), seed
         self._episodes = episodes
+        self._slate = envs.task.slate_size
         self._chains = max(1, SuccessiveHalving.affordable_arms(episodes - episodes // 2) // 2)
         catalogue = envs.task.catalogue
         self._scores = [catalogue.popularity * catalogue.mean_reward, catalogue.mean_reward]
         self._pools = [ranking(scores)[:pool] for scores in self._scores]
+        self._lists = [] if self._slate is None else slate_lists(catalogue, self._slate, pool)
         self._visits = _Visits(envs, rng.derive_seed("fixed-cycle", seed))
-        self.candidates: list[tuple[int, ...]] = []
+        self.candidates: list[Cycle] = []
         self._halving: SuccessiveHalving | None = None
 
     def run(self) -> None:
         """Search until one candidate is left or the budget is spent."""
         with suppress(BudgetExceededError):
-            for chain in range(self._chains):
-                self._grow(self._order(chain), max(1, self._episodes // 4))
-                if self._visits.sessions >= self._episodes // 2:
-                    break
+            if self._slate is None:
+                self._grow_chains()
+            else:
+                self._cut_lists()
             self._halving = SuccessiveHalving(len(self.candidates), self._episodes - self._visits.sessions)
             while not self._halving.done:
                 arm = self._halving.next()
                 self._halving.record(arm, self._visits.play(self.candidates[arm]))
         self._visits.close()
 
-    def best(self) -> tuple[tuple[int, ...], float | None, int]:
+    def best(self) -> tuple[Cycle, float | None, int]:
         """The cycle, its mean return in training (None if it was not yet tried) and the sessions behind that."""
         if self._halving is None:  # the budget did not reach the second half: the longest chain so far
             longest = max(self.candidates, key=len, default=(int(self._pools[0][0]),))
@@ -59,6 +67,17 @@ class CycleSearch:
         arm = self._halving.best()
         count = self._halving.count(arm)
         return self.candidates[arm], self._halving.mean(arm) if count else None, count
+
+    def _grow_chains(self) -> None:
+        for chain in range(self._chains):
+            self._grow(self._order(chain), max(1, self._episodes // 4))
+            if self._visits.sessions >= self._episodes // 2:
+                break
+
+    def _cut_lists(self) -> None:
+        for slates in self._lists:
+            cuts = [tuple(slates[:n]) for n in (1, *self._lengths) if n <= len(slates)]
+            self.candidates += [cut for cut in cuts if cut not in self.candidates]
 
     def _order(self, chain: int) -> list[int]:
         """The items that a chain tries, in order; ties, and from the third chain on everything, at random."""
@@ -82,6 +101,19 @@ class CycleSearch:
             items = chain.items
             prefixes = [tuple(items[:n]) for n in self._lengths if n <= len(items)] or [tuple(items)]
             self.candidates += [p for p in prefixes if p not in self.candidates]
+
+
+def slate_lists(catalogue: Catalogue, size: int, pool: int) -> list[list[Slate]]:
+    """The items of three lists in slates of `size`, at most `pool` slates of each, whole ones only
+    (one that starts over where the catalogue does not fill it).
+
+    By popularity x mean reward, by mean reward, and the categories in turn, each with its best rated item first.
+    """
+    rated = catalogue.mean_reward.astype(np.float64)
+    orders = [ranking(catalogue.popularity * rated), ranking(rated), categories_in_turn(catalogue, rated)]
+    orders = [np.resize(order, max(len(order), size)) for order in orders]
+    pages = [order[: len(order) // size * size].reshape(-1, size)[:pool] for order in orders]
+    return [[tuple(int(i) for i in slate) for slate in page] for page in pages]
 
 
 class _Chain:
@@ -122,7 +154,7 @@ class _Visits:
         self._priority = envs.task.catalogue.mean_reward
         _, self._infos = self._vector.reset(seed=seed)
 
-    def play(self, cycle: Sequence[int]) -> float:
+    def play(self, cycle: Cycle) -> float:
         """One session of a cycle; its return."""
         total, step, over = 0.0, 0, False
         while not over:
@@ -142,7 +174,7 @@ class _Visits:
                 chain.judge(item, left)
             step += 1
 
-    def _show(self, item: int) -> tuple[float, bool, bool]:
+    def _show(self, item: int | Slate) -> tuple[float, bool, bool]:
         """Reward, whether the user left, whether the session is over."""
         if self._envs.spent():
             raise BudgetExceededError("the training budget is spent")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.selection import RATINGS, allowed_items, best_allowed, require_single_items
+from baselines.selection import allowed_items, best_slates
+from baselines.told import Told
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Agent, Batch, Catalogue, Sessions, TaskSpec
 
@@ -31,7 +34,7 @@ class TasteEstimate:
         self._categories[np.arange(counts.max()) < counts[:, None]] = catalogue.category_ids
         self._weights = 1.0 / counts
 
-    def predict(self, items: NDArray[np.int32], rewards: NDArray[np.float32]) -> NDArray[np.float64]:
+    def predict(self, items: NDArray[Any], rewards: NDArray[Any]) -> NDArray[np.float64]:
         """Rewards float64 (b, n_items) from what was seen: `items` (b, m) with -1 for nothing, `rewards` (b, m)."""
         seen = items >= 0
         residuals = np.where(seen, rewards - self._item_means[items], 0.0)
@@ -43,7 +46,7 @@ class TasteEstimate:
         return self._item_means + offsets[:, None] + total * self._weights
 
     def _affinities(
-        self, items: NDArray[np.int32], seen: NDArray[np.bool_], residuals: NDArray[np.float64]
+        self, items: NDArray[Any], seen: NDArray[np.bool_], residuals: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Affinities float64 (b, n_categories + 1); the last column is the padding's and 0."""
         width = self._num_categories + 1
@@ -58,7 +61,7 @@ class TasteEstimate:
 
 
 class GreedyAgent(Agent):
-    """Always the item of the highest estimated reward (`TasteEstimate`), whatever was shown before.
+    """Always the item, or the slate, of the highest estimated reward (`TasteEstimate`), whatever was shown before.
 
     user_prior, category_prior: how many observations of 0 the user's offset and category affinities are
         shrunk with; above 0.
@@ -70,18 +73,16 @@ class GreedyAgent(Agent):
         self.user_prior, self.category_prior = user_prior, category_prior
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
-        """Prepare the estimate of the task's catalogue. Raises `AgentError` for a task that does not show ratings."""
-        require_single_items(self, task, RATINGS)
+        """Prepare the estimate of the task's catalogue. Raises `AgentError` for a task that tells no item's reward."""
+        self._told, self._slate = Told(self, task, num_lanes), task.slate_size
         self._estimate = TasteEstimate(task.catalogue, self.user_prior, self.category_prior)
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
-        """The allowed item of the highest estimate."""
-        return best_allowed(self._scores(observations), allowed_items(infos))
+        """The allowed items of the highest estimates, best first."""
+        return best_slates(self._scores(observations, sessions), self._slate, allowed_items(infos))
 
-    def _scores(self, observations: Batch) -> NDArray[np.float64]:
-        items = np.concatenate([observations["history_items"], observations["session_items"]], axis=1)
-        rewards = np.concatenate([observations["history_rewards"], observations["session_rewards"]], axis=1)
-        return self._estimate.predict(items, rewards)
+    def _scores(self, observations: Batch, sessions: Sessions) -> NDArray[np.float64]:
+        return self._estimate.predict(*self._told.read(observations, sessions))
 
 
 class GreedyNoRepeatAgent(GreedyAgent):
@@ -93,14 +94,14 @@ class GreedyNoRepeatAgent(GreedyAgent):
         self._shown = np.zeros((num_lanes, task.catalogue.num_items), np.bool_)
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
-        """The item of the highest estimate among those not yet shown; among all once everything was."""
+        """The items of the highest estimates among those not yet shown; among all once too few are left."""
         self._shown[sessions.lanes[sessions.steps == 0]] = False
         fresh = ~self._shown[sessions.lanes]
         protocol = allowed_items(infos)
         if protocol is not None:
             fresh &= protocol
-        exhausted = ~fresh.any(axis=1)
+        exhausted = fresh.sum(axis=1) < (self._slate or 1)
         fresh[exhausted] = True if protocol is None else protocol[exhausted]
-        actions = best_allowed(self._scores(observations), fresh)
-        self._shown[sessions.lanes, actions] = True
+        actions = best_slates(self._scores(observations, sessions), self._slate, fresh)
+        self._shown[sessions.lanes[:, None], actions.reshape(len(actions), -1)] = True
         return actions

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim_envs.errors import AgentError
-from recsim_envs.spec import Agent, Batch, TaskSpec
+from recsim_envs.spec import Agent, Batch, Catalogue, TaskSpec
 
 RATINGS = ("history_items", "history_rewards", "session_items", "session_rewards")
 """Observations that say what a user was shown, and what each item earned."""
@@ -47,6 +47,35 @@ def ranking(scores: NDArray[Any]) -> NDArray[np.int64]:
     return np.argsort(-scores.astype(np.float64), kind="stable").astype(np.int64)
 
 
+def category_rows(catalogue: Catalogue) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`category_indptr` and `category_ids` as int64 arrays of our own, so that compiled code meets one type only."""
+    return np.array(catalogue.category_indptr, np.int64), np.array(catalogue.category_ids, np.int64)
+
+
+def categories_in_turn(
+    catalogue: Catalogue, scores: NDArray[Any], categories: int | None = None, depth: int | None = None
+) -> NDArray[np.int64]:
+    """Items in rounds over the main categories: the best item of each by `scores` (n,), then the second best, ...
+
+    Categories are in the order of their best items; the first `categories` of them and `depth` rounds, None for all.
+    One that has run out of items is passed over.
+    """
+    main = catalogue.category_ids[catalogue.category_indptr[:-1]]
+    best = ranking(scores)
+    rounds: dict[int, list[int]] = {}  # in the order of their best items
+    for item, category in zip(best.tolist(), main[best].tolist(), strict=True):
+        rounds.setdefault(category, []).append(item)
+    turns = [items[:depth] for items in list(rounds.values())[:categories]]
+    return np.array([items[n] for n in range(max(map(len, turns))) for items in turns if n < len(items)], np.int64)
+
+
+def rescaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores (b, n) moved to 0..1 row by row; 0 where all are equal."""
+    low, high = scores.min(axis=1, keepdims=True), scores.max(axis=1, keepdims=True)
+    out: NDArray[np.float64] = (scores - low) / np.where(high > low, high - low, 1.0)
+    return out
+
+
 def best_allowed(scores: NDArray[Any], allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
     """The allowed item of the highest score in each row; the lowest id among equals.
 
@@ -55,6 +84,23 @@ def best_allowed(scores: NDArray[Any], allowed: NDArray[np.bool_] | None) -> NDA
     if allowed is not None:
         scores = np.where(allowed, scores, -np.inf)
     return scores.argmax(axis=1).astype(np.int64)
+
+
+def best_slates(scores: NDArray[Any], size: int | None, allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """The `size` allowed items of the highest scores (b, n), best first: (b, size); or the best alone, (b,), for None.
+
+    Equal scores are in the order of their ids. Where fewer are allowed than a slate holds, the best of them fill it up.
+    """
+    if size is None:
+        return best_allowed(scores, allowed)
+    if allowed is not None:
+        scores = np.where(allowed, scores, -np.inf)
+    slates = np.argsort(-scores, axis=1, kind="stable")[:, :size].astype(np.int64)
+    if slates.shape[1] < size:
+        slates = np.concatenate([slates, np.repeat(slates[:, :1], size - slates.shape[1], axis=1)], axis=1)
+    if allowed is None:
+        return slates
+    return np.where(np.take_along_axis(allowed, slates, axis=1), slates, slates[:, :1])
 
 
 def replace_forbidden(

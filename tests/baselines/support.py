@@ -18,10 +18,13 @@ from recsim_envs.worlds.world import World
 
 
 class FakeDoor:
-    """`TrainingEnvs` over the train split of a world, counting steps and ended sessions."""
+    """`TrainingEnvs` over the train split of a world, counting steps and ended sessions; or of another `family`."""
 
-    def __init__(self, world: World, budget: Budget, **options: Any) -> None:
-        self.budget, self._arguments = budget, {"family": "departure", "world": world, "split": "train"} | options
+    folder = None
+
+    def __init__(self, world: World | str | None, budget: Budget, *, family: str = "departure", **options: Any) -> None:
+        known = {} if world is None else {"world": world}
+        self.budget, self._arguments = budget, {"family": family, "split": "train"} | known | options
         self.episodes = self.steps = 0
         self.task = self.make(1).unwrapped.task
 

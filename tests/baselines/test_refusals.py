@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from baselines.cycle import FixedCycleAgent
 from baselines.online.dqn import DQNAgent
 from baselines.online.ppo import PPOAgent
 from recsim_envs import make_simulator
@@ -25,7 +24,7 @@ class ClosedDoor:
         raise AssertionError("the agent must refuse before it interacts")
 
 
-@pytest.mark.parametrize("agent", [FixedCycleAgent, DQNAgent, PPOAgent])
+@pytest.mark.parametrize("agent", [DQNAgent, PPOAgent])
 @pytest.mark.parametrize(
     "env_id", ["longrec/SlateTopKBored-v0", "longrec/Retention-v0", "longrec/InterestEvolution-v0"]
 )

@@ -9,8 +9,8 @@ import pytest
 from gymnasium import spaces
 
 from baselines.greedy import GreedyAgent, GreedyNoRepeatAgent
-from baselines.selection import best_allowed, ranking, replace_forbidden
-from baselines.simple import BestRatedAgent, PopularAgent, RandomAgent
+from baselines.selection import best_allowed, best_slates, ranking, replace_forbidden
+from baselines.simple import BestRatedAgent, PopularAgent, RandomAgent, RoundRobinAgent
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Catalogue, Sessions, TaskSpec
 from tests.baselines.support import evaluate, simulator
@@ -157,13 +157,43 @@ def test_rankings_need_items_and_full_slates():
 
 
 @pytest.mark.parametrize("agent", [GreedyAgent, GreedyNoRepeatAgent])
-def test_greedy_needs_ratings_of_single_items(agent):
-    with pytest.raises(AgentError, match=r"session_rewards; tests/Slates-v0 has no history_items"):
+def test_greedy_needs_to_be_told_what_items_earned(agent):
+    with pytest.raises(AgentError, match=r"what items earned, and tests/Slates-v0 observes nothing"):
         agent().reset(slate_task(3), 1, 0)
     with pytest.raises(AgentError, match="draws its items anew"):
         agent().reset(slate_task(3, candidates=True), 1, 0)
-    rated = spaces.Dict(
-        dict.fromkeys(("history_items", "history_rewards", "session_items", "session_rewards"), spaces.Box(0, 1))
+
+
+def test_slates_of_the_best_scores():
+    scores = np.array([[1.0, 3.0, 3.0, 2.0], [4.0, 1.0, 2.0, 3.0]])
+    allowed = np.array([[True, False, True, True], [False, True, False, False]])
+    assert best_slates(scores, 3, None).tolist() == [[1, 2, 3], [0, 3, 2]]
+    assert best_slates(scores, 2, allowed).tolist() == [[2, 3], [1, 1]]  # too few: the best once more
+    assert best_slates(scores, 6, None)[:, 3:].tolist() == [[0, 1, 1], [1, 0, 0]]
+    assert best_slates(scores, None, allowed).tolist() == [2, 1]
+
+
+def test_categories_take_turns():
+    catalogue = replace(
+        Catalogue.of_slots(6),
+        category_names=("a", "b", "c"),
+        category_ids=np.array([0, 0, 0, 1, 1, 2], np.int32),
+        mean_reward=np.array([1, 2, 3, 5, 4, 0], np.float32),
+        popularity=np.array([9, 2, 3, 5, 4, 0]),
     )
-    with pytest.raises(AgentError, match="shows slates of 3"):
-        agent().reset(replace(slate_task(3), observation_space=rated), 1, 0)
+
+    def shown(size: int | None, **parameters: Any) -> list[Any]:
+        agent = RoundRobinAgent(**parameters)
+        agent.reset(replace(slate_task(size, 6), catalogue=catalogue), 1, 0)
+        return [agent.act({}, {}, sessions(1, step))[0].tolist() for step in range(7 if size is None else 2)]
+
+    assert shown(None) == [3, 2, 5, 4, 1, 0, 3]  # b has the best rated item; c is through first, then b
+    assert shown(None, by="popular") == [0, 3, 5, 2, 4, 1, 0]
+    assert shown(None, depth=1) == [3, 2, 5, 3, 2, 5, 3]
+    assert shown(None, categories=2) == [3, 2, 4, 1, 0, 3, 2]
+    assert shown(3) == [[3, 2, 5], [4, 1, 0]]
+    with pytest.raises(AgentError, match="2 items do not fill a slate of 3"):
+        shown(3, categories=2, depth=1)
+    for bad in ({"by": "rank"}, {"depth": 0}, {"categories": 0}):
+        with pytest.raises(ConfigurationError, match=next(iter(bad))):
+            RoundRobinAgent(**bad)
