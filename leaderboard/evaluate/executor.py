@@ -124,11 +124,14 @@ class _Times:
         self._begun: dict[int, tuple[float, str]] = {}
         self._finished: dict[Any, list[float]] = {}
         self._told: set[int] = set()
+        self._over: set[int] = set()
 
     def __call__(self, event: Event) -> None:
-        if event.phase == "start":
+        if event.phase == "start" and event.cell not in self._over:  # from afar, news may come after the end
             self._begun[event.cell] = time.monotonic(), event.node
         elif event.phase in ("done", "failed", "lost"):
+            if event.phase != "lost":
+                self._over.add(event.cell)
             begun = self._begun.pop(event.cell, None)
             if begun is not None and event.phase == "done":
                 self._finished.setdefault(peers(self._specs[event.cell]), []).append(time.monotonic() - begun[0])

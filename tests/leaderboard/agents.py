@@ -157,5 +157,17 @@ class Slow(Watcher):
         return super().act(observations, infos, sessions)
 
 
+class Lingers(Learner):
+    """Writes down its process and waits until the file "go" is there, in the folder that LINGER names."""
+
+    def train(self, envs, seed):
+        super().train(envs, seed)
+        if folder := os.environ.get("LINGER"):
+            Path(folder, f"{os.getpid()}.pid").touch()
+            deadline = time.monotonic() + 60
+            while not Path(folder, "go").exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+
 class NotAnAgent:
     """Has nothing to do with agents."""
