@@ -167,10 +167,11 @@ class Stages:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Move the bar of a stage; an earlier stage's bar is full then."""
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Move the bar of a stage, with a note beside its name; an earlier stage's bar is full then."""
         if stage not in self._tasks:
             for task in self._tasks.values():
                 self._bars.update(task, completed=1, total=1)
             self._tasks[stage] = self._bars.add_task(stage, total=total)
-        self._bars.update(self._tasks[stage], completed=done, total=total)
+        told = f"{stage}, {note}" if note else stage
+        self._bars.update(self._tasks[stage], completed=done, total=total, description=told)

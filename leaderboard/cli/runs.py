@@ -119,6 +119,7 @@ def train(
     Example:  longrec train fixed-cycle --env longrec/Games-v0 --episodes 100 --out runs/cycle
     """
     from leaderboard.agents import parse_parameters
+    from leaderboard.evaluate.cell import recent
     from leaderboard.evaluate.learn import train_and_save
 
     _check_curve(curve, steps, curve_at, seeds, sessions)
@@ -136,7 +137,9 @@ def train(
     with Stages(quiet=json) as stages:
         record = train_and_save(
             agent, parameters, env, options, episodes=episodes, steps=steps, seed=seed, out=out,
-            progress=lambda done: stages("training sessions", done, episodes or 0),
+            progress=lambda done, earned, length: stages(
+                "training sessions", done, episodes or 0, recent(earned, length)
+            ),
         )  # fmt: skip
     if json:
         print_json(record)

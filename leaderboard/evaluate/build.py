@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from leaderboard import seeds
 from leaderboard.agents import agent_record, build_agent
 from leaderboard.evaluate.logs import find_log, record_of
 from leaderboard.evaluate.simulate import guarded
-from leaderboard.evaluate.training import MeteredEnvs
+from leaderboard.evaluate.training import MeteredEnvs, TrainingProgress
 from leaderboard.schema import TRACKS, AgentRecord, LogRecord, Sha256, SpentBudget, Stored, Suite, Task, World
 from recsim_envs import make_simulator
 from recsim_envs.errors import AgentError
@@ -104,7 +104,7 @@ def training_envs(
     task: int,
     training_seed: int,
     spec: TaskSpec,
-    progress: Callable[[int], None] | None,
+    progress: TrainingProgress | None,
     folder: Path | None = None,
 ) -> MeteredEnvs:
     """The metered training environments of one cell, which may keep what it needs to go on in `folder`."""

@@ -23,7 +23,7 @@ from recsim_envs.errors import AgentError, BudgetExceededError
 from recsim_envs.spec import Agent, TaskSpec
 
 Report = Callable[[str, int, int], None]
-"""(phase "train" or "test", episodes done, episodes to do; 0 where that is not known)."""
+"""(phase "test", or "train" and what is known of it; episodes done; episodes to do, 0 where that is not known)."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,21 @@ def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> Spen
         return nothing
     allowed = plan.suite.budget.episodes or 0
     envs = training_envs(
-        plan, spec.task, spec.training_seed, task, lambda done: report("train", done, allowed), spec.folder
+        plan,
+        spec.task,
+        spec.training_seed,
+        task,
+        lambda done, earned, length: report(f"train, {recent(earned, length)}", done, allowed),
+        spec.folder,
     )
     report("train", 0, allowed)
     guarded(agent, "train", lambda: agent.train(envs, seed))
     return SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps)
+
+
+def recent(mean_return: float, mean_length: float) -> str:
+    """How training goes, in words."""
+    return f"return {mean_return:.1f}, Len {mean_length:.1f}"
 
 
 def agent_facts(agent: Agent) -> dict[str, Any]:

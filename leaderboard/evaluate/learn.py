@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,31 @@ from leaderboard import seeds
 from leaderboard.agents import agent_record, build_agent
 from leaderboard.evaluate.build import budget_of, world_of
 from leaderboard.evaluate.cell import agent_facts
+from leaderboard.evaluate.logs import find_log, record_of, training_log
 from leaderboard.evaluate.simulate import guarded
-from leaderboard.evaluate.training import MeteredEnvs
+from leaderboard.evaluate.training import MeteredEnvs, TrainingProgress
 from leaderboard.files import write_json
-from leaderboard.schema import AgentRecord, EnvId, Json, Seconds, SpentBudget, Stored, TrainingSeed, World
+from leaderboard.schema import (
+    AgentRecord,
+    EnvId,
+    Json,
+    LogRecord,
+    LogRef,
+    Seconds,
+    SpentBudget,
+    Stored,
+    Task,
+    TrainingSeed,
+    World,
+    json_hash,
+)
 from recsim_envs import make_simulator
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent
 from recsim_envs.worlds.storage import atomic_folder
+
+NAME = "train"
+"""Seeds of training derive from it where no suite is trained for."""
 
 
 class TrainingRecord(Stored):
@@ -31,6 +49,7 @@ class TrainingRecord(Stored):
     training_seed: TrainingSeed
     budget: SpentBudget
     spent: SpentBudget
+    log: LogRecord | None = None
     seconds: Seconds
     facts: Json
 
@@ -45,48 +64,82 @@ def train_and_save(
     steps: int | None,
     seed: int,
     out: Path,
-    progress: Callable[[int], None] | None = None,
+    log: LogRef | None = None,
+    progress: TrainingProgress | None = None,
 ) -> TrainingRecord:
-    """Train within a budget on the train users and write the folder `out` atomically.
+    """Train within a budget on the train users, or from `log`, and write the folder `out` atomically.
 
-    Raises `AgentError` if the agent does not learn or fails, `ConfigurationError` if `out` exists.
+    Given again after a kill, it goes on from what the agent kept. Event files for TensorBoard end up in
+    `out/tensorboard`. Raises `AgentError` if the agent does not learn in this way or fails, `ConfigurationError` if
+    `out` exists.
     """
     record = agent_record(agent, parameters)
-    if not record.trains:
-        raise AgentError(f"agent {agent!r} has nothing to learn; evaluate it as it is")
+    check_learner(record, log)
     if out.exists():
         raise ConfigurationError(f"{out} exists; choose a new folder")
-    budget, built = SpentBudget(episodes=episodes, steps=steps), build_agent(agent, parameters)
-    training = train_agent(built, record, env_id, options, budget, seed, progress)
+    allowed = SpentBudget(episodes=episodes, steps=steps) if log is None else SpentBudget(episodes=0, steps=0)
+    task, built = Task(env_id=env_id, options=dict(options), episodes=1, log=log), build_agent(agent, parameters)
+    plan = json_hash([record.model_dump(mode="json"), task.model_dump(mode="json"), seed, allowed.model_dump()])
+    folder = out.parent / f".{out.name}-{plan[:16]}.training"  # of this training and no other
+    training = train_agent(built, record, task, allowed, seed, progress, folder=folder)
     with atomic_folder(out) as scratch:
         (scratch / "agent").mkdir()
         guarded(built, "save", lambda: built.save(scratch / "agent"))
         write_json(scratch / "training.json", training)
+        for file in sorted(folder.rglob("events.out.tfevents.*")):
+            (scratch / "tensorboard").mkdir(exist_ok=True)
+            shutil.move(file, scratch / "tensorboard" / file.name)
+    shutil.rmtree(folder, ignore_errors=True)
     return training
+
+
+def check_learner(agent: AgentRecord, log: LogRef | None) -> None:
+    """Raise `AgentError` for an agent that learns nothing, or not in the way that is asked for."""
+    if not agent.trains:
+        raise AgentError(f"agent {agent.name!r} has nothing to learn; evaluate it as it is")
+    if agent.learns_from_log and log is None:
+        raise AgentError(f"agent {agent.name!r} learns from logs; give one with --log, such as --log mixed")
+    if log is not None and not agent.learns_from_log:
+        raise AgentError(f"agent {agent.name!r} learns by interaction, not from logs; leave --log out")
 
 
 def train_agent(
     agent: Agent,
     record: AgentRecord,
-    env_id: str,
-    options: Mapping[str, Any],
+    task: Task,
     budget: SpentBudget,
     seed: int,
-    progress: Callable[[int], None] | None = None,
+    progress: TrainingProgress | None = None,
+    *,
+    folder: Path | None = None,
+    sessions: int | None = None,
 ) -> TrainingRecord:
-    """Train a fresh agent within a budget on the train users, metered; the same seed meets the same users."""
+    """Train a fresh agent within a budget on the train users, metered; the same seed meets the same users.
+
+    Where the task names a log, the agent learns from its first `sessions`, else all, and does not interact.
+    """
+    env_id, options, nothing = task.env_id, task.options, SpentBudget(episodes=0, steps=0)
     simulator = make_simulator(env_id, 1, split="train", **options)
-    envs = MeteredEnvs(
-        env_id,
-        options,
-        simulator.task,
-        budget_of(budget),
-        lambda env, reset: seeds.training_env_seed("train", env_id, seed, env, reset),
-        privileged=record.privileged,
-        progress=progress,
-    )
-    start = time.perf_counter()
-    guarded(agent, "train", lambda: agent.train(envs, seeds.agent_seed("train", env_id, seed)))
+    agent_seed, start, log, spent = seeds.agent_seed(NAME, env_id, seed), time.perf_counter(), None, nothing
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    if task.log is not None:
+        log = record_of(find_log(task))
+        view = training_log(task, log, sessions, folder)
+        guarded(agent, "learn", lambda: agent.learn(view, agent_seed))
+    else:
+        envs = MeteredEnvs(
+            env_id,
+            options,
+            simulator.task,
+            budget_of(budget),
+            lambda env, reset: seeds.training_env_seed(NAME, env_id, seed, env, reset),
+            privileged=record.privileged,
+            progress=progress,
+            folder=folder,
+        )
+        guarded(agent, "train", lambda: agent.train(envs, agent_seed))
+        spent = SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps)
     return TrainingRecord(
         agent=record,
         env_id=env_id,
@@ -94,7 +147,8 @@ def train_agent(
         world=world_of(simulator),
         training_seed=seed,
         budget=budget,
-        spent=SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps),
+        spent=spent,
+        log=log,
         seconds=round(time.perf_counter() - start, 3),
         facts=agent_facts(agent),
     )

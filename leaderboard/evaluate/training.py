@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import gymnasium
 import numpy as np
@@ -17,6 +18,11 @@ from recsim_envs.wrappers import VectorPrivilegedInfo
 
 SeedOf = Callable[[int, int], int]
 """(number of the environment, number of its reset) -> seed."""
+
+TrainingProgress = Callable[[int, float, float], None]
+"""(sessions that ended, mean return and mean length of the last `RECENT` of them)."""
+
+RECENT: Final = 100
 
 
 class MeteredEnvs:
@@ -41,7 +47,7 @@ class MeteredEnvs:
         seed_of: SeedOf,
         *,
         privileged: bool = False,
-        progress: Callable[[int], None] | None = None,
+        progress: TrainingProgress | None = None,
         folder: Path | None = None,
     ) -> None:
         self.task, self.budget, self.folder = task, budget, folder
@@ -49,6 +55,7 @@ class MeteredEnvs:
         self._env_id, self._options = env_id, dict(options)
         self._seed_of, self._privileged, self._progress = seed_of, privileged, progress
         self._made: list[_MeteredVectorEnv] = []
+        self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
 
     def make(self, num_envs: int) -> VectorEnv[Any, Any, Any]:
         """A vector environment on the train split with at most as many lanes as sessions are left to start.
@@ -105,8 +112,13 @@ class MeteredEnvs:
         """Count sessions and steps."""
         self.used_episodes += episodes
         self.used_steps += steps
-        if self._progress is not None and episodes:
-            self._progress(self.used_episodes)
+        if self._progress is not None and episodes and self._recent:
+            returns, lengths = zip(*self._recent, strict=True)
+            self._progress(self.used_episodes, sum(returns) / len(returns), sum(lengths) / len(lengths))
+
+    def note(self, returns: NDArray[np.float64], lengths: NDArray[np.int64]) -> None:
+        """Take in what sessions that ended earned and how long they were, for the progress of training."""
+        self._recent.extend(zip(returns.tolist(), lengths.tolist(), strict=True))
 
     def demand(self) -> None:
         """Raise `BudgetExceededError` if nothing is left."""
@@ -132,6 +144,7 @@ class _MeteredVectorEnv(VectorEnv[Any, Any, Any]):
         self._env, self._meter, self._seed_of = env, meter, seed_of
         self._resets = 0
         self._open: NDArray[np.bool_] = np.zeros(env.num_envs, np.bool_)
+        self._returns, self._lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64)
         self.done = False
 
     def __reduce__(self) -> NoReturn:
@@ -158,6 +171,10 @@ class _MeteredVectorEnv(VectorEnv[Any, Any, Any]):
             terminated[surplus] = truncated[surplus] = infos["_final_obs"][surplus] = False
             for key, array in observations.items():
                 array[surplus] = infos["final_obs"][key][surplus]
+        self._returns += rewards
+        self._lengths += 1
+        self._meter.note(self._returns[ended], self._lengths[ended])
+        self._returns[ended] = self._lengths[ended] = 0
         self._open = ~(terminated | truncated)  # of what autoreset began, nothing was seen but its start
         self._meter.charge(len(ended), self.num_envs)
         return observations, rewards, terminated, truncated, infos
@@ -177,5 +194,6 @@ class _MeteredVectorEnv(VectorEnv[Any, Any, Any]):
     def _abandon(self, mask: Any) -> None:
         left = self._meter.remaining().episodes
         abandoned = int((self._open & mask).sum())
+        self._returns[self._open & mask] = self._lengths[self._open & mask] = 0
         self._meter.charge(abandoned if left is None else min(abandoned, left), 0)
         self._open = self._open & ~mask

@@ -197,3 +197,23 @@ def test_slates_are_metered_step_by_step():
     assert (envs.used_episodes, envs.used_steps) == (20, 6 * steps)
     with pytest.raises(BudgetExceededError):
         env.step(np.zeros((6, 3), np.int64))
+
+
+def test_progress_tells_return_and_length_of_recent_sessions(make):
+    """Against sessions that are added up beside the door; abandoned ones do not count."""
+    told, ended = [], []
+    envs = make(Budget(episodes=30), progress=lambda *news: told.append(news))
+    env = envs.make(4)
+    env.reset()
+    returns, lengths = np.zeros(4), np.zeros(4)
+    while not envs.spent():
+        _, rewards, terminated, truncated, _ = env.step(np.zeros(4, np.int64))
+        returns, lengths = returns + rewards, lengths + 1
+        for lane in np.flatnonzero(terminated | truncated):
+            ended.append((returns[lane], lengths[lane]))
+            returns[lane] = lengths[lane] = 0
+        if len(ended) == 12 and lengths.any():
+            env.reset()  # charged, but not over: what they earned so far is nobody's return
+            returns[:] = lengths[:] = 0
+    assert told[-1][0] == 30
+    assert told[-1][1:] == pytest.approx(np.mean(ended, axis=0))

@@ -128,7 +128,7 @@ def _train(
     agent: Agent, plan: CurvePlan, out: Path, seed: int, episodes: int, report: Callable[[int], None]
 ) -> SpentBudget:
     budget = SpentBudget(episodes=episodes)
-    training = train_agent(agent, plan.agent, plan.task.env_id, plan.task.options, budget, seed, report)
+    training = train_agent(agent, plan.agent, plan.task, budget, seed, lambda done, _, __: report(done))
     if seed == plan.training_seeds[0] and episodes == plan.at[-1]:
         with atomic_folder(out / "agent") as scratch:
             guarded(agent, "save", lambda: agent.save(scratch))
