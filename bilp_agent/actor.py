@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
+from bilp_agent.asking import Answer, Asker, Prompt, Question, UnreadableAnswerError
 from bilp_agent.context import Context
 from bilp_agent.memory import ActorExample, Match, records_of
 from bilp_agent.planner import Plan
@@ -49,8 +49,11 @@ class Actor:
 
     def name(self, turns: Sequence[Turn], seeds: Sequence[int]) -> list[Answer[tuple[str, ...]]]:
         """Titles a session, still to be grounded. Falls back to the first candidate."""
-        prompts = [self._prompt(turn, seed) for turn, seed in zip(turns, seeds, strict=True)]
-        return self._asker.ask("actor", prompts, lambda _, text: self.parse(text), lambda i: self._first(turns[i]))
+        return self._asker.ask_all([self.question(turn, seed) for turn, seed in zip(turns, seeds, strict=True)])
+
+    def question(self, turn: Turn, seed: int) -> Question[tuple[str, ...]]:
+        """What is asked for one session."""
+        return Question("actor", self._prompt(turn, seed), self.parse, lambda: self._first(turn))
 
     def _prompt(self, turn: Turn, seed: int) -> Prompt:
         # A title that is asked for can be forced to be one of the candidates, where the backend is able to.

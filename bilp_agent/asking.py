@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
 from bilp_agent.llm.base import Completion, LanguageModel, Message, Request, can_constrain
@@ -46,6 +47,19 @@ class Prompt:
 
 
 @dataclass(frozen=True)
+class Question(Generic[T]):
+    """One role's question.
+
+    `parse` raises `UnreadableAnswerError` for an answer that it cannot read; `fallback` is what to go on with then.
+    """
+
+    role: str
+    prompt: Prompt
+    parse: Callable[[str], T]
+    fallback: Callable[[], T]
+
+
+@dataclass(frozen=True)
 class Answer(Generic[T]):
     """A parsed answer, the text it came from (empty for a fallback) and how it was obtained."""
 
@@ -75,42 +89,47 @@ class Asker:
     def ask(
         self, role: str, prompts: Sequence[Prompt], parse: Callable[[int, str], T], fallback: Callable[[int], T]
     ) -> list[Answer[T]]:
-        """One answer a prompt, in order; `parse` and `fallback` get the prompt's index.
+        """One answer a prompt of one role, in order; `parse` and `fallback` get the prompt's index."""
+        return self.ask_all(
+            [Question(role, prompt, partial(parse, i), partial(fallback, i)) for i, prompt in enumerate(prompts)]
+        )
 
-        `parse` raises `UnreadableAnswerError` for an answer that it cannot read. Such answers are asked for again,
-        once and together; what is still unreadable then is replaced by `fallback` and counted.
+    def ask_all(self, questions: Sequence[Question[T]]) -> list[Answer[T]]:
+        """One answer a question, in order: one batch, whatever roles they are of.
+
+        Answers that cannot be read are asked for again, once and together; what is still unreadable then is replaced by
+        the fallback and counted.
         """
-        if not prompts:
+        if not questions:
             return []
-        requests = [self._asked(prompt) for prompt in prompts]
-        answers, reasons, texts = self._try(role, range(len(prompts)), requests, parse, "ok")
+        requests = [self._asked(question.prompt) for question in questions]
+        answers, reasons, texts = self._try(range(len(questions)), questions, requests, "ok")
         unread = sorted(reasons)
         if unread:
             again = [self._again(requests[i], texts[i], reasons[i]) for i in unread]
-            repaired, _, _ = self._try(role, unread, again, parse, "repaired")
+            repaired, _, _ = self._try(unread, [questions[i] for i in unread], again, "repaired")
             answers |= repaired
-        for i in range(len(prompts)):
-            answers.setdefault(i, Answer(fallback(i), "", "fallback"))
-        self.outcomes.update((role, answer.status) for answer in answers.values())
-        return [answers[i] for i in range(len(prompts))]
+        for i, question in enumerate(questions):
+            answers.setdefault(i, Answer(question.fallback(), "", "fallback"))
+            self.outcomes[question.role, answers[i].status] += 1
+        return [answers[i] for i in range(len(questions))]
 
     def _try(
-        self, role: str, rows: Sequence[int], requests: list[Request], parse: Callable[[int, str], T], status: Status
+        self, rows: Sequence[int], questions: Sequence[Question[T]], requests: list[Request], status: Status
     ) -> tuple[dict[int, Answer[T]], dict[int, str], dict[int, str]]:
         """Generate and parse: the readable answers, and for the others why not and what was written."""
         completions = self.model.generate(requests)
-        self.usage.add(role, completions, [sum(len(m.content) for m in r.messages) for r in requests])
-        for request in requests:
-            self.prefixes.add(prompt_text(request.messages))
         answers: dict[int, Answer[T]] = {}
         reasons: dict[int, str] = {}
         texts: dict[int, str] = {}
-        for i, completion in zip(rows, completions, strict=True):
+        for i, question, request, completion in zip(rows, questions, requests, completions, strict=True):
+            self.usage.add(question.role, [completion], [sum(len(m.content) for m in request.messages)])
+            self.prefixes.add(prompt_text(request.messages))
             try:
-                answers[i] = Answer(parse(i, _readable(completion)), completion.text, status)
+                answers[i] = Answer(question.parse(_readable(completion)), completion.text, status)
             except UnreadableAnswerError as error:
                 reasons[i], texts[i] = str(error), completion.text
-                self.faults[_kind(completion.fault) or f"{role}: {error}"] += 1
+                self.faults[_kind(completion.fault) or f"{question.role}: {error}"] += 1
         return answers, reasons, texts
 
     def _asked(self, prompt: Prompt) -> Request:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
+from bilp_agent.asking import Answer, Asker, Prompt, Question, UnreadableAnswerError
 from bilp_agent.context import Context
 from bilp_agent.memory import CriticExample, Match
 from bilp_agent.text import field, number
@@ -58,8 +58,14 @@ class Critic:
     ) -> list[Answer[float]]:
         """The value of each state; falls back to the mean of the examples, else 0. mean_rewards: of its session."""
         rows = zip(states, mean_rewards, examples, seeds, strict=True)
-        prompts = [Prompt(self._system, self.prompt(state, mean, e), seed) for state, mean, e, seed in rows]
-        return self._asker.ask("critic", prompts, lambda _, text: self.parse(text), lambda i: _mean(examples[i]))
+        return self._asker.ask_all([self.question(*row) for row in rows])
+
+    def question(
+        self, state: str, mean_reward: float, examples: Sequence[Match[CriticExample]], seed: int
+    ) -> Question[float]:
+        """What is asked about one state."""
+        prompt = Prompt(self._system, self.prompt(state, mean_reward, examples), seed)
+        return Question("critic", prompt, self.parse, lambda: _mean(examples))
 
     def prompt(self, state: str, mean_reward: float, examples: Sequence[Match[CriticExample]]) -> str:
         """The user message: like states and what they were worth, then the state to value."""

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from bilp_agent.actor import Turn
-from bilp_agent.asking import Asker
+from bilp_agent.asking import Answer, Asker
 from bilp_agent.company import Company
 from bilp_agent.context import Context
 from bilp_agent.hypotheses import Belief, forbids
@@ -131,10 +131,10 @@ class PlusMind(Mind):
         turns = [self._turn(s, mask) for s, mask in zip(sessions, masks, strict=True)]
         sights = [self._foresight(turn) for turn in turns]
         turns = [self._freed(turn, sight) for turn, sight in zip(turns, sights, strict=True)]
-        turns = self._consult(turns, sights)
-        named = self._actor.name(turns, seeds)
-        rows = zip(turns, sights, named, strict=True)
-        return [self._choose(turn, sight.among(turn.candidates), answer.value) for turn, sight, answer in rows]
+        rows = [self._rank(turn, sight) for turn, sight in zip(turns, sights, strict=True)]
+        named = self._ask([turn for turn, _ in rows], self._thin(rows), seeds)
+        chosen = zip(rows, sights, named, strict=True)
+        return [self._choose(turn, sight.among(turn.candidates), titles) for (turn, _), sight, titles in chosen]
 
     def _candidates(self, session: Session, plan: Plan, allowed: Allowed) -> tuple[int, ...]:
         """What the plan suggests, and what has gone well beside others."""
@@ -166,34 +166,37 @@ class PlusMind(Mind):
             lambda state: turn.session.judged.get(state, mean), self.returns.gamma, -self.returns.bound,
         )  # fmt: skip
 
-    def _consult(self, turns: Sequence[Turn], sights: Sequence[Foresight]) -> list[Turn]:
-        """The turns with their candidates in order of value, after the Critic has judged what memory hardly knows."""
+    def _rank(self, turn: Turn, sight: Foresight) -> tuple[Turn, Sequence[Weighed]]:
+        """The turn with its first candidates, in order of value where there is a Critic, and what these are worth."""
         if not self.settings.use_critic:
-            return [_noted(turn, sight) for turn, sight in zip(turns, sights, strict=True)]
-        pairs = list(zip(turns, sights, strict=True))
-        weighed = [_weigh(turn, sight) for turn, sight in pairs]
-        if self._ask_critic([(t.session, w) for t, row in zip(turns, weighed, strict=True) for w in self._first(row)]):
-            weighed = [_weigh(turn, sight) for turn, sight in pairs]
-        return [_ranked(turn, row) for turn, row in zip(turns, weighed, strict=True)]
+            return _noted(turn, sight), ()
+        weighed = _weigh(turn, sight)
+        return _ranked(turn, weighed), weighed[: self.settings.choices]
 
-    def _first(self, weighed: Sequence[Weighed]) -> Sequence[Weighed]:
-        return weighed[: self.settings.choices]
+    def _thin(self, rows: Sequence[tuple[Turn, Sequence[Weighed]]]) -> list[tuple[Session, str]]:
+        """States of the first candidates that memory hardly knows and that the session has not heard the Critic on."""
+        found = ((turn.session, w) for turn, weighed in rows for w in weighed)
+        return [(s, w.state) for s, w in found if w.weight < self.settings.thin and w.state not in s.judged]
 
-    def _ask_critic(self, weighed: Sequence[tuple[Session, Weighed]]) -> bool:
-        """Have each session know what the Critic says of its states that memory hardly knows; whether any is new to it.
+    def _ask(
+        self, turns: Sequence[Turn], thin: Sequence[tuple[Session, str]], seeds: Sequence[int]
+    ) -> list[tuple[str, ...]]:
+        """Have the Actor name titles, and in the same batch the Critic judge states, once each; the titles.
 
-        Each state is asked about once; but a session knows only what was asked for itself, so that what it does
-        depends on no other session.
+        So nobody waits for the Critic: what it says counts for the choice among several titles, for the value of this
+        step and for later steps. A session knows only what was asked for itself, so that what it does depends on no
+        other session.
         """
-        thin = [(s, w.state) for s, w in weighed if w.weight < self.settings.thin and w.state not in s.judged]
         states = sorted({state for _, state in thin} - self._judged.keys())
         middle = sum(self.context.task.reward_range) / 2.0
         examples = [self.memories.critic.nearest(state, EXAMPLES) for state in states]
-        answers = self._critic.value(states, [middle] * len(states), examples, [0] * len(states))
-        self._judged |= {state: answer.value for state, answer in zip(states, answers, strict=True)}
+        judging = [self._critic.question(s, middle, e, 0) for s, e in zip(states, examples, strict=True)]
+        naming = [self._actor.question(turn, seed) for turn, seed in zip(turns, seeds, strict=True)]
+        answers: list[Answer[Any]] = self.asker.ask_all([*naming, *judging])
+        self._judged |= {state: a.value for state, a in zip(states, answers[len(naming) :], strict=True)}
         for session, state in thin:
             session.judged[state] = self._judged[state]
-        return bool(thin)
+        return [answer.value for answer in answers[: len(naming)]]
 
     def _choose(self, turn: Turn, sight: Foresight, titles: Sequence[str]) -> int:
         """Ground the titles and take the one worth most; remember what was known of it."""
