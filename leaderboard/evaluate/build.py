@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from leaderboard import seeds
 from leaderboard.agents import agent_record, build_agent
 from leaderboard.evaluate.logs import find_log, record_of
@@ -27,6 +29,17 @@ class Plan(Stored):
     worlds: tuple[World, ...]
     fingerprints: tuple[Sha256, ...]
     logs: tuple[LogRecord, ...] = ()
+    tuning: bool = Field(default=False, description="judged on held-out train users; no submission comes of it")
+
+    @property
+    def splits(self) -> tuple[str, str]:
+        """Whose users agents train on, and whose sessions judge them."""
+        return ("fit", "held-out") if self.tuning else ("train", "test")
+
+    @property
+    def seed_name(self) -> str:
+        """What all seeds derive from. No suite can be named as a tuning is, so they share no seed."""
+        return f"tuning {self.suite.name}" if self.tuning else self.suite.name
 
 
 def make_plan(agent: str, parameters: Mapping[str, Any], suite: Suite) -> Plan:
@@ -88,9 +101,9 @@ def checked_fingerprint(task: Task) -> str:
     return fingerprint(task.env_id, task.options)
 
 
-def simulator_for(task: Task, num_lanes: int) -> Simulator:
-    """The simulator of a task on its test users."""
-    return make_simulator(task.env_id, num_lanes, split="test", **task.options)
+def simulator_for(task: Task, num_lanes: int, split: str = "test") -> Simulator:
+    """The simulator of a task, by default on its test users."""
+    return make_simulator(task.env_id, num_lanes, split=split, **task.options)
 
 
 def world_of(simulator: Simulator) -> World:
@@ -114,10 +127,11 @@ def training_envs(
         chosen.options,
         spec,
         budget_of(suite.budget),
-        lambda env, reset: seeds.training_env_seed(suite.name, chosen.env_id, training_seed, env, reset),
+        lambda env, reset: seeds.training_env_seed(plan.seed_name, chosen.env_id, training_seed, env, reset),
         privileged=plan.agent.privileged,
         progress=progress,
         folder=folder,
+        split=plan.splits[0],
     )
 
 

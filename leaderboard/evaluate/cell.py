@@ -62,9 +62,9 @@ def run_cell(spec: CellSpec, report: Report) -> None:
 
 
 def _run(spec: CellSpec, report: Report) -> None:
-    suite, task = spec.plan.suite, spec.plan.suite.tasks[spec.task]
-    name, env_id, seed = suite.name, task.env_id, spec.training_seed
-    simulator = simulator_for(task, min(spec.num_lanes, task.episodes))
+    plan, task = spec.plan, spec.plan.suite.tasks[spec.task]
+    name, env_id, seed = plan.seed_name, task.env_id, spec.training_seed
+    simulator = simulator_for(task, min(spec.num_lanes, task.episodes), plan.splits[1])
     agent = build_agent(spec.agent, spec.plan.agent.parameters)
     start = time.perf_counter()
     spent = _train(spec, agent, simulator.task, report)
@@ -99,7 +99,7 @@ def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> Spen
     plan, nothing = spec.plan, SpentBudget(episodes=0, steps=0)
     if not plan.agent.trains or plan.suite.track == "zero-shot":
         return nothing
-    seed = seeds.agent_seed(plan.suite.name, task.env_id, spec.training_seed)
+    seed = seeds.agent_seed(plan.seed_name, task.env_id, spec.training_seed)
     spec.folder.mkdir(parents=True, exist_ok=True)
     if plan.agent.learns_from_log:
         log = training_log(plan.suite.tasks[spec.task], plan.logs[spec.task], folder=spec.folder)

@@ -49,10 +49,12 @@ class MeteredEnvs:
         privileged: bool = False,
         progress: TrainingProgress | None = None,
         folder: Path | None = None,
+        split: str = "train",
     ) -> None:
         self.task, self.budget, self.folder = task, budget, folder
         self.used_episodes = self.used_steps = 0
         self._env_id, self._options = env_id, dict(options)
+        self._split = split
         self._seed_of, self._privileged, self._progress = seed_of, privileged, progress
         self._made: list[_MeteredVectorEnv] = []
         self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
@@ -78,7 +80,7 @@ class MeteredEnvs:
         env = gymnasium.make_vec(
             self._env_id,
             num_envs=num_envs,
-            split="train",
+            split=self._split,
             autoreset_mode=AutoresetMode.SAME_STEP,
             **self._options,
         )

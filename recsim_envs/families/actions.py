@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from recsim_envs import rng
 from recsim_envs.errors import ConfigurationError, InvalidActionError
 
-SPLITS: Final = ("all", "train", "test")
+SPLITS: Final = ("all", "train", "test", "fit", "held-out")
+"""Whose sessions are drawn. "fit" and "held-out" are disjoint and of train users: to choose parameters by."""
 
 
 def integers(actions: Any, shape: tuple[int, ...], what: str) -> NDArray[np.int64]:
@@ -44,5 +45,5 @@ def split_seeds(seeds: NDArray[np.uint64], split: str) -> NDArray[np.uint64]:
 def checked_split(split: str) -> str:
     """The split itself, if it is one; raises `ConfigurationError` otherwise."""
     if split not in SPLITS:
-        raise ConfigurationError(f"split {split!r} does not exist; use 'train', 'test' or 'all'")
+        raise ConfigurationError(f"split {split!r} does not exist; use one of {', '.join(SPLITS)}")
     return split

@@ -19,6 +19,7 @@ from pydantic import (
     model_serializer,
 )
 
+from recsim_envs import rng
 from recsim_envs.errors import WorldError
 from recsim_envs.spec import Catalogue
 from recsim_envs.worlds.layout import COMMON, check_finite, check_layout, check_range, check_references
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 MAX_WINDOW: Final = 64  # what a world or an option from outside may make us allocate
 MAX_HORIZON: Final = 100_000
+HELD_OUT: Final = 0.25  # share of the train users in the split "held-out"
 
 
 class DepartureDefaults(BaseModel):
@@ -147,12 +149,22 @@ class World:
         )
 
     def users(self, split: str) -> NDArray[np.int32]:
-        """User ids of a split: "train", "test" or "all"."""
+        """User ids of a split: "train", "test" or "all"; or "fit" and "held-out", which divide the train users."""
         if split == "all":
             return np.arange(self.num_users, dtype=np.int32)
+        if split in ("fit", "held-out"):
+            return self._part_of_train(split)
         if split not in ("train", "test"):
-            raise WorldError(f"split {split!r} does not exist; use 'train', 'test' or 'all'")
+            raise WorldError(f"split {split!r} does not exist; use 'train', 'test', 'all', 'fit' or 'held-out'")
         return self.arrays[f"{split}_users"]
+
+    def _part_of_train(self, split: str) -> NDArray[np.int32]:
+        train = self.arrays["train_users"]
+        if len(train) < 2:
+            raise WorldError(f"split {split!r} is a part of the train users, and there is only {len(train)}")
+        drawn = np.argsort(rng.bits_array(rng.derive_seed("held-out users"), train, rng.SPLIT), kind="stable")
+        held_out = max(1, round(HELD_OUT * len(train)))
+        return np.sort(train[drawn[:held_out] if split == "held-out" else drawn[held_out:]])
 
     @cached_property
     def rewards(self) -> RewardModel:

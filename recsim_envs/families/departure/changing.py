@@ -173,7 +173,7 @@ def shifted(world: World, users: NDArray[np.int32], split: str, shift: float) ->
     """The users of a split after a population shift: the train split loses those who lean most, the test split least.
 
     A user leans by the share of their log whose main category has an odd id. A `shift` of 1 keeps one half of each
-    split, 0 everybody; the split "all" stays whole.
+    split, 0 everybody; the split "all" stays whole, parts of the train split are like it.
     """
     if split == "all" or not shift:
         return users
@@ -184,4 +184,4 @@ def shifted(world: World, users: NDArray[np.int32], split: str, shift: float) ->
     lean = np.where(length > 0, (count << 20) // np.maximum(length, 1), 1 << 19)[users]  # integers: the same anywhere
     kept = max(1, round(len(users) * (1 - shift / 2)))
     order = np.argsort(lean, kind="stable")
-    return np.sort(users[order[:kept] if split == "train" else order[-kept:]])
+    return np.sort(users[order[-kept:] if split == "test" else order[:kept]])
