@@ -10,10 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from leaderboard.words import suggestion
 from recsim_envs.errors import ConfigurationError, LongrecError, SubmissionError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -69,7 +70,7 @@ def read_model(path: Path, model: type[Model], error: type[LongrecError] = Submi
     except OSError as fault:
         raise error(f"{path} cannot be read: {fault.strerror}; check the path and its permissions") from fault
     except ValidationError as fault:
-        raise error(f"{path}: {first_fault(fault)}") from None
+        raise error(f"{path}: {first_fault(fault, model)}") from None
 
 
 def check_regular(path: Path, error: type[LongrecError] = SubmissionError) -> int:
@@ -82,12 +83,35 @@ def check_regular(path: Path, error: type[LongrecError] = SubmissionError) -> in
     return found.st_size
 
 
-def first_fault(fault: ValidationError) -> str:
-    """The first fault of a validation, as "field a.b: what is wrong (and n more)"."""
+def first_fault(fault: ValidationError, model: type[BaseModel] | None = None) -> str:
+    """The first fault of a validation, as "field a.b: what is wrong (and n more)".
+
+    With the `model` that was to be read, a field that does not exist comes with the nearest that do.
+    """
     faults = fault.errors(include_url=False, include_input=False)
-    where = ".".join(str(part) for part in faults[0]["loc"]) or "(whole file)"
+    faults.sort(key=lambda f: f["type"] != "extra_forbidden")  # a name that is misspelt is missing, too
+    loc, told = faults[0]["loc"], faults[0]["msg"]
+    where = ".".join(str(part) for part in loc) or "(whole file)"
+    if model is not None and faults[0]["type"] == "extra_forbidden":
+        told = f"there is no such field{suggestion(str(loc[-1]), _fields(model, loc[:-1]))}"
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return f"field {where}: {faults[0]['msg']}{more}"
+    return f"field {where}: {told}{more}"
+
+
+def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The fields of the model that lies at a place within another."""
+    found: Any = model
+    for part in loc:
+        if isinstance(part, str) and part in getattr(found, "model_fields", {}):
+            found = _models(found.model_fields[part].annotation)
+    return list(getattr(found, "model_fields", {}))
+
+
+def _models(annotation: Any) -> Any:
+    """The model that a field holds, perhaps in a sequence, a mapping or an option; None if it holds none."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_models, get_args(annotation))), None)
 
 
 def file_sha256(path: Path) -> str:

@@ -155,7 +155,7 @@ class World:
         if split in ("fit", "held-out"):
             return self._part_of_train(split)
         if split not in ("train", "test"):
-            raise WorldError(f"split {split!r} does not exist; use 'train', 'test', 'all', 'fit' or 'held-out'")
+            raise WorldError(f"split {split!r} does not exist; use 'train', 'test' or 'all'")
         return self.arrays[f"{split}_users"]
 
     def _part_of_train(self, split: str) -> NDArray[np.int32]:
