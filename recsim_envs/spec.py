@@ -159,6 +159,18 @@ class TrainingEnvs(Protocol):
     def spent(self) -> bool:
         """Whether nothing is left of the budget."""
 
+    def mark(self) -> int:
+        """Keep in `folder` what was done in the environments so far; the number goes into the agent's checkpoint.
+
+        Raises `AgentError` where there is no folder.
+        """
+
+    def restore(self, mark: int) -> list[tuple[VectorEnv[Any, Any, Any], Batch, dict[str, Any]]]:
+        """Put a fresh door back to where it stood at `mark`: open environments, their last observations and infos.
+
+        Budget and seeds stand where they stood. Raises `AgentError` if what was kept is missing or damaged.
+        """
+
 
 class TrainingLog(Protocol):
     """A log to learn from without interaction: what was observed, done and earned, never who the users were.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from stable_baselines3 import A2C
 
-from baselines.online.actor_critic import ActorCriticAgent
+from baselines.online.actor_critic import ActorCriticAgent, value_cuts_in_batches
 from baselines.online.policies import ItemActorCriticPolicy
 from baselines.online.sb3_vec import GymVecEnv
 from recsim_envs.spec import TrainingEnvs
@@ -26,7 +26,7 @@ class A2CAgent(ActorCriticAgent):
 
     def algorithm(self, env: GymVecEnv, envs: TrainingEnvs, seed: int) -> A2C:
         """SB3's A2C."""
-        return A2C(
+        model = A2C(
             ItemActorCriticPolicy,
             env,
             learning_rate=self.learning_rate,
@@ -38,5 +38,6 @@ class A2CAgent(ActorCriticAgent):
             use_rms_prop=False,
             policy_kwargs=self.policy_kwargs(env.task) | {"optimizer_class": torch.optim.Adam},
             seed=seed,
-            device="cpu",
+            device=self.device,
         )
+        return value_cuts_in_batches(env, model)

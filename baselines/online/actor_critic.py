@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
 from baselines.online.policies import ItemActorCriticPolicy
 from baselines.online.sb3_agent import SB3Agent
-from baselines.online.sb3_vec import policy_space
+from baselines.online.sb3_vec import GymVecEnv, States
 from recsim_envs.spec import TaskSpec
 
 
@@ -22,8 +26,22 @@ class ActorCriticAgent(SB3Agent):
 
     def policy(self, task: TaskSpec) -> BasePolicy:
         """An untrained `ItemActorCriticPolicy`."""
-        return ItemActorCriticPolicy(policy_space(task), task.action_space, lambda _: 0.0, **self.policy_kwargs(task))
+        space = self.policy_space(task)
+        return ItemActorCriticPolicy(space, task.action_space, lambda _: 0.0, **self.policy_kwargs(task))
 
-    def scores(self, policy: BasePolicy, observations: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Log-probabilities."""
-        return policy.get_distribution(observations).distribution.logits  # type: ignore[no-any-return]
+    def scores(self, policy: BasePolicy, states: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What the softmax is taken of."""
+        features = policy.extract_features(states)
+        return policy.action_net(policy.mlp_extractor.forward_actor(features))  # type: ignore[no-any-return]
+
+
+def value_cuts_in_batches(env: GymVecEnv, model: OnPolicyAlgorithm) -> Any:
+    """Let `env` add the critic's values of sessions that the horizon cut off, all of a step at once. Gives `model`."""
+
+    def values(states: States) -> NDArray[np.float32]:
+        tensors = {key: torch.as_tensor(value, device=model.device) for key, value in states.items()}
+        with torch.no_grad():
+            return model.policy.predict_values(tensors).flatten().cpu().numpy()  # type: ignore[no-any-return]
+
+    env.discount, env.value_of_cut = model.gamma, values
+    return model

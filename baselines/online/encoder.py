@@ -1,102 +1,145 @@
-"""From history and session to a vector, and from a vector to a score of every item, with one table of items."""
+"""From the observations of any family to a vector, and from a vector to a score of every item or candidate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
-import numpy as np
 import torch
 from gymnasium import spaces
-from numpy.typing import NDArray
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
+from baselines.items import item_features
+from baselines.online.pools import AttentionPool, GRUPool, MeanPool
 from baselines.online.sb3_vec import FORBIDDEN
+from baselines.states import CANDIDATES, CONTEXT, ITEMS, SIGNALS, History, StateReader
+from recsim_envs.errors import ConfigurationError
+from recsim_envs.spec import TaskSpec
 
-_NEVER = -1e8
+ENCODERS: Final = ("mean", "gru", "attention")
+NEVER: Final = -1e8
 """Score of a forbidden item: finite, so that entropies and maxima over all items stay finite too."""
+_NOISE: Final = 0.1  # lets items of the same categories grow apart
 
 
-class HistoryEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
-    """Pools the embeddings of what a user has seen.
+class StateEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
+    """SB3 features extractor over what `baselines.states.StateReader` reads.
 
-    Of the history and of the session each: the recency-weighted mean embedding, and the same mean weighted
-    further by the centred rewards (what was liked, minus what was not). Then the last shown item's embedding,
-    the mean centred rewards and the share of the horizon that is over. The most recent item weighs 1, each
-    earlier one `decay` times its successor.
+    Each history becomes a vector by a pool of its own (`kind`: "mean", "gru" or "attention", see
+    `baselines.online.pools`) over one shared table of item embeddings. Candidates are embedded by a linear layer from
+    their features, and their mean is part of the state. The context goes through as it is.
     """
 
-    def __init__(
-        self,
-        observation_space: spaces.Dict,
-        *,
-        features: NDArray[np.float32],
-        reward_range: tuple[float, float],
-        noise: float = 0.1,
-        decay: float = 0.8,
-    ) -> None:
-        num_items, dim = features.shape
-        super().__init__(observation_space, 5 * dim + 3)
-        # Row 0 is "no item" and stays 0. The noise lets items of the same categories grow apart.
-        self.items = nn.Embedding(num_items + 1, dim, padding_idx=0)
-        start = torch.from_numpy(features) + noise * torch.randn(num_items, dim)
-        with torch.no_grad():
-            self.items.weight[1:] = start
-        low, high = reward_range
-        self._middle, self._half = (high + low) / 2, (high - low) / 2 or 1.0
-        self._decay = decay
-        self._horizon = float(observation_space["length"].high[0])  # type: ignore[attr-defined]
+    def __init__(self, observation_space: spaces.Dict, *, task: TaskSpec, dim: int, kind: str = "mean") -> None:
+        reader = StateReader(task)
+        pools = [(history, _pool(kind, dim, history)) for history in reader.histories]
+        width = sum(pool.width for _, pool in pools) + reader.context_width + (dim if task.candidates else 0)
+        super().__init__(observation_space, width)
+        self.dim, self._count = dim, task.catalogue.num_items
+        self._histories = reader.histories
+        self.pools = nn.ModuleList(pool for _, pool in pools)
+        self.items: nn.Embedding | None = None
+        self.candidates: nn.Linear | None = None
+        if task.candidates:
+            self.candidates = nn.Linear(reader.candidate_width, dim)
+        else:
+            self.items = _item_table(task, dim)
         self._forbidden: torch.Tensor | None = None
+        self._slots: torch.Tensor | None = None
 
     def forward(self, observations: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Features (b, 5 * dim + 3). Keeps which items this batch forbids, for `scores`: see there."""
+        """Features (b, width). Keeps this batch's candidates, and what it forbids, for `scores`: see there."""
+        dtype = next(self.parameters()).dtype
         self._forbidden = self._unpacked(observations.get(FORBIDDEN))
-        history = self._pooled(observations["history_items"], observations["history_rewards"])
-        session = self._pooled(observations["session_items"], observations["session_rewards"])
-        last = self.items(observations["session_items"][:, -1].long() + 1)
-        length = observations["length"].to(last.dtype) / self._horizon
-        return torch.cat([*history, *session, last, length], dim=1)
+        parts = [
+            self._pooled(history, pool, observations, dtype)
+            for history, pool in zip(self._histories, self.pools, strict=True)
+        ]
+        if CONTEXT in observations:
+            parts.append(observations[CONTEXT].to(dtype))
+        if self.candidates is not None:
+            self._slots = self.candidates(observations[CANDIDATES].to(dtype))
+            parts.append(self._slots.mean(dim=1))
+        return torch.cat(parts, dim=1)
 
-    def _pooled(self, items: torch.Tensor, rewards: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        ids = items.long() + 1
-        vectors = self.items(ids)
-        ages = torch.arange(ids.shape[1] - 1, -1, -1, device=ids.device)
-        weights = (self._decay**ages).to(vectors.dtype) * (ids > 0)
-        weights = weights / weights.sum(dim=1, keepdim=True).clamp(min=1e-9)
-        liked = weights * (rewards.to(vectors.dtype) - self._middle) / self._half
-        return (
-            (weights.unsqueeze(2) * vectors).sum(dim=1),
-            (liked.unsqueeze(2) * vectors).sum(dim=1),
-            liked.sum(dim=1, keepdim=True),
-        )
+    def _pooled(
+        self, history: History, pool: nn.Module, observations: Mapping[str, torch.Tensor], dtype: torch.dtype
+    ) -> torch.Tensor:
+        assert self.items is not None
+        ids = observations[history.key + ITEMS].long() + 1
+        signals = observations.get(history.key + SIGNALS)
+        empty = ids.new_zeros((*ids.shape, 0), dtype=dtype)
+        return pool(self.items(ids), empty if signals is None else signals.to(dtype), ids > 0)  # type: ignore[no-any-return]
 
     def _unpacked(self, packed: torch.Tensor | None) -> torch.Tensor | None:
         if packed is None:
             return None
         bits = (packed.to(torch.uint8).unsqueeze(2) >> torch.arange(8, device=packed.device)) & 1
-        forbidden = bits.flatten(1)[:, : self.items.num_embeddings - 1].bool()
+        forbidden = bits.flatten(1)[:, : self._count].bool()
         return forbidden & ~forbidden.all(dim=1, keepdim=True)  # nothing left to choose: the session is over anyway
 
-    def scores(self, queries: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        """The product query . item, plus bias, for every item, (b, n_items); forbidden items score `_NEVER`.
+    def scores(self, queries: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """The product query . item, plus bias, for every item or candidate, (b, n); forbidden items score `NEVER`.
 
-        SB3 hands a policy's head nothing but the latent vectors, so the mask is the one of the last `forward`,
-        which is always that of the same batch.
+        queries: (b, dim), or (b, m, dim) for m scores each, (b, m, n). bias: (n,).
+        SB3 hands a policy's head nothing but the latent vectors, so candidates and mask are those of the last
+        `forward`, which is always that of the same batch.
         """
-        scores = queries @ self.items.weight[1:].T + bias
-        return scores if self._forbidden is None else scores.masked_fill(self._forbidden, _NEVER)
+        if self.items is not None:
+            scores = queries @ self.items.weight[1:].T
+        else:
+            assert self._slots is not None
+            several = queries.dim() == 3
+            scores = (queries if several else queries.unsqueeze(1)) @ self._slots.transpose(1, 2)
+            scores = scores if several else scores.squeeze(1)
+        scores = scores if bias is None else scores + bias
+        if self._forbidden is None:
+            return scores
+        return scores.masked_fill(self._forbidden if scores.dim() == 2 else self._forbidden.unsqueeze(1), NEVER)
 
 
 class ItemHead(nn.Module):
-    """Scores all items by their embeddings in the encoder: dim x (latent + 1) + n_items parameters of its own."""
+    """Scores all items by their embeddings in the encoder, or the candidates by theirs.
 
-    def __init__(self, latent_dim: int, encoder: HistoryEncoder) -> None:
+    Its own parameters are dim x (latent + 1), and a bias for each item of a catalogue. With `several`, it gives m
+    scores an item, (b, m * n), which costs m times that but for the bias.
+    """
+
+    def __init__(self, latent_dim: int, encoder: StateEncoder, several: int = 1) -> None:
         super().__init__()
-        items = encoder.items
-        self.query = nn.Linear(latent_dim, items.embedding_dim)
-        self.bias = nn.Parameter(torch.zeros(items.num_embeddings - 1))
+        self.query = nn.Linear(latent_dim, several * encoder.dim)
+        self.bias = nn.Parameter(torch.zeros(encoder.items.num_embeddings - 1)) if encoder.items is not None else None
+        self._several = several
         self._encoder = (encoder,)  # in a tuple: its parameters are listed and saved once, as the encoder's
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        """Scores (b, n_items) from latent vectors (b, latent_dim)."""
-        return self._encoder[0].scores(self.query(latent), self.bias)
+        """Scores (b, n), or (b, several * n), from latent vectors (b, latent_dim)."""
+        queries, encoder = self.query(latent), self._encoder[0]
+        if self._several == 1:
+            return encoder.scores(queries, self.bias)
+        return encoder.scores(queries.view(len(latent), self._several, encoder.dim), self.bias).flatten(1)
+
+
+def check_encoder(kind: str) -> None:
+    """Raise `ConfigurationError` unless there is such an encoder."""
+    if kind not in ENCODERS:
+        raise ConfigurationError(f"encoder must be one of {', '.join(ENCODERS)}, got {kind!r}")
+
+
+def _item_table(task: TaskSpec, dim: int) -> nn.Embedding:
+    """Embeddings that start from what is public about the items. Row 0 is "no item" and stays 0."""
+    count = task.catalogue.num_items
+    table = nn.Embedding(count + 1, dim, padding_idx=0)
+    start = torch.from_numpy(item_features(task.catalogue, dim)) + _NOISE * torch.randn(count, dim)
+    with torch.no_grad():
+        table.weight[1:] = start
+    return table
+
+
+def _pool(kind: str, dim: int, history: History) -> MeanPool | GRUPool | AttentionPool:
+    check_encoder(kind)
+    signals = len(history.signals)
+    if kind == "gru":
+        return GRUPool(dim, signals)
+    return AttentionPool(dim, signals, history.length) if kind == "attention" else MeanPool(dim, signals)

@@ -1,38 +1,48 @@
-"""SB3 policies over a catalogue: the encoder's item table is their last layer."""
+"""SB3 policies over items: the encoder's table of items, or its view of the candidates, is their last layer."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from gymnasium import spaces
 from stable_baselines3.common.distributions import CategoricalDistribution
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import create_mlp
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import nn
 
-from baselines.online.encoder import HistoryEncoder, ItemHead
+from baselines.online.encoder import ItemHead, StateEncoder
+from baselines.online.slates import PlackettLuce
 
 
-class _ItemDistribution(CategoricalDistribution):  # type: ignore[misc]
+class ItemDistribution(CategoricalDistribution):  # type: ignore[misc]
     """A categorical distribution whose logits come from an `ItemHead`."""
 
-    def __init__(self, action_dim: int, encoder: HistoryEncoder) -> None:
+    def __init__(self, action_dim: int, encoder: StateEncoder) -> None:
         super().__init__(action_dim)
         self._encoder = encoder
 
     def proba_distribution_net(self, latent_dim: int) -> nn.Module:
+        """An `ItemHead`."""
         return ItemHead(latent_dim, self._encoder)
 
 
+def item_distribution(space: spaces.Space[Any], encoder: StateEncoder) -> ItemDistribution | PlackettLuce:
+    """Over items where one is shown, over ordered slates without repetition where several are."""
+    if isinstance(space, spaces.MultiDiscrete):
+        return PlackettLuce(len(space.nvec), encoder)
+    return ItemDistribution(int(space.n), encoder)  # type: ignore[attr-defined]
+
+
 class ItemActorCriticPolicy(ActorCriticPolicy):  # type: ignore[misc]
-    """Actor and critic on one `HistoryEncoder`."""
+    """Actor and critic on one `StateEncoder`."""
 
     def _build(self, lr_schedule: Any) -> None:
-        self.action_dist = _ItemDistribution(int(self.action_space.n), self.features_extractor)
+        self.action_dist = item_distribution(self.action_space, self.features_extractor)
         super()._build(lr_schedule)
 
 
-class _ItemQNetwork(QNetwork):  # type: ignore[misc]
+class ItemQNetwork(QNetwork):  # type: ignore[misc]
     """Q-values of all items from an `ItemHead`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -42,9 +52,9 @@ class _ItemQNetwork(QNetwork):  # type: ignore[misc]
 
 
 class ItemQPolicy(DQNPolicy):  # type: ignore[misc]
-    """Q-network and target network, each on a `HistoryEncoder` of its own."""
+    """Q-network and target network, each on a `StateEncoder` of its own."""
 
     def make_q_net(self) -> QNetwork:
         """A Q-network with a fresh encoder."""
         arguments = self._update_features_extractor(self.net_args, features_extractor=None)
-        return _ItemQNetwork(**arguments).to(self.device)
+        return ItemQNetwork(**arguments).to(self.device)

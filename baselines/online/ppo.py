@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from stable_baselines3 import PPO
 
-from baselines.online.actor_critic import ActorCriticAgent
+from baselines.online.actor_critic import ActorCriticAgent, value_cuts_in_batches
 from baselines.online.policies import ItemActorCriticPolicy
 from baselines.online.sb3_vec import GymVecEnv
+from baselines.online.sizes import batch_size_for, rollout_steps_for
 from recsim_envs.spec import TrainingEnvs
 
 
@@ -16,31 +18,34 @@ from recsim_envs.spec import TrainingEnvs
 class PPOAgent(ActorCriticAgent):
     """Clipped policy optimisation.
 
-    n_steps: steps of every session between two updates; short, so that a budget of 100 sessions gives several.
-    epochs, batch_size: passes over a rollout, and their minibatches. clip: of the probability ratio.
+    n_steps: steps of every session between two updates. epochs, batch_size: passes over a rollout, and their
+    minibatches. None: by the number of sessions, see `baselines.online.sizes`. clip: of the probability ratio.
     """
 
-    n_steps: int = 8
+    n_steps: int | None = None
     gae_lambda: float = 0.95
     epochs: int = 4
-    batch_size: int = 64
+    batch_size: int | None = None
     clip: float = 0.2
 
-    def algorithm(self, env: GymVecEnv, envs: TrainingEnvs, seed: int) -> PPO:
+    def ppo_kwargs(self, env: GymVecEnv, seed: int) -> dict[str, Any]:
+        """Arguments that SB3's PPO and its kin take."""
+        n_steps = self.n_steps or rollout_steps_for(env.num_envs)
+        return {
+            "learning_rate": self.learning_rate,
+            "n_steps": n_steps,
+            "batch_size": min(self.batch_size or batch_size_for(env.num_envs), n_steps * env.num_envs),
+            "n_epochs": self.epochs,
+            "gamma": self.gamma,
+            "gae_lambda": self.gae_lambda,
+            "clip_range": self.clip,
+            "ent_coef": self.entropy,
+            "vf_coef": self.value_weight,
+            "policy_kwargs": self.policy_kwargs(env.task),
+            "seed": seed,
+            "device": self.device,
+        }
+
+    def algorithm(self, env: GymVecEnv, envs: TrainingEnvs, seed: int) -> Any:
         """SB3's PPO."""
-        return PPO(
-            ItemActorCriticPolicy,
-            env,
-            learning_rate=self.learning_rate,
-            n_steps=self.n_steps,
-            batch_size=min(self.batch_size, self.n_steps * env.num_envs),
-            n_epochs=self.epochs,
-            gamma=self.gamma,
-            gae_lambda=self.gae_lambda,
-            clip_range=self.clip,
-            ent_coef=self.entropy,
-            vf_coef=self.value_weight,
-            policy_kwargs=self.policy_kwargs(env.task),
-            seed=seed,
-            device="cpu",
-        )
+        return value_cuts_in_batches(env, PPO(ItemActorCriticPolicy, env, **self.ppo_kwargs(env, seed)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,44 +16,52 @@ from numpy.typing import NDArray
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 
 from baselines.files import read_bytes, read_json, write_atomic, write_json
-from baselines.items import item_features
-from baselines.online.encoder import HistoryEncoder
-from baselines.online.sb3_vec import GymVecEnv, policy_observations
-from baselines.selection import RATINGS, require_single_items
+from baselines.online.checkpoints import read_checkpoint
+from baselines.online.encoder import StateEncoder, check_encoder
+from baselines.online.sb3_vec import GymVecEnv, PolicyView
+from baselines.online.sizes import lanes_for, step_limit
+from baselines.online.watch import Watch, check_device, keep_events, stop_at_nan
 from recsim_envs import rng
 from recsim_envs.errors import AgentError, BudgetExceededError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec, TrainingEnvs
 
 _CURVE_POINTS = 20
-_OBSERVATIONS = (*RATINGS, "length")  # what `HistoryEncoder` reads
 
 
 @dataclass(kw_only=True, eq=False)
 class SB3Agent(Agent):
     """Base of the agents that SB3 trains.
 
-    num_envs: sessions side by side in training. embedding_dim: size of an item's embedding, at least 3.
-    hidden: units of the one hidden layer. gamma: discount a step. learning_rate: of Adam.
+    num_envs: sessions side by side in training; None: by the budget, see `baselines.online.sizes`.
+    encoder: how histories are read, "mean", "gru" or "attention". embedding_dim: size of an item's embedding, at
+    least 3. hidden: units of the one hidden layer. gamma: discount a step. learning_rate: of Adam.
+    device: where networks are trained; acting is on the CPU. checkpoint_seconds: between two checkpoints, where any
+    are kept.
     """
 
     trains = True
+    masks_in_states: ClassVar[bool] = True
+    """Whether forbidden items are told to the network as part of the state, see `PolicyView`."""
 
-    num_envs: int = 8
+    num_envs: int | None = None
+    encoder: str = "mean"
     embedding_dim: int = 32
     hidden: int = 64
     gamma: float = 0.9
     learning_rate: float = 1e-3
+    device: str = "cpu"
+    checkpoint_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        if self.num_envs < 1 or self.embedding_dim < 3 or self.hidden < 1:
+        if (self.num_envs or 1) < 1 or self.embedding_dim < 3 or self.hidden < 1:
             raise ConfigurationError(
                 f"num_envs {self.num_envs}, embedding_dim {self.embedding_dim} and hidden {self.hidden} must be at "
                 "least 1, 3 and 1"
             )
+        check_encoder(self.encoder)
         self._weights: dict[str, torch.Tensor] | None = None
         self._facts: dict[str, Any] = {}
 
@@ -64,41 +73,83 @@ class SB3Agent(Agent):
         """An untrained policy of the shape that `algorithm` trains."""
         raise NotImplementedError
 
-    def scores(self, policy: BasePolicy, observations: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Score of every item, (b, n_items); the agent shows the best."""
+    def scores(self, policy: BasePolicy, states: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Score of every item or candidate, (b, n); the agent shows the best, or the best k."""
         raise NotImplementedError
+
+    def check(self, task: TaskSpec) -> None:
+        """Raise `AgentError` for a task that the agent cannot play. This one can whatever `StateReader` reads."""
+        PolicyView(task)
+
+    def policy_space(self, task: TaskSpec) -> Any:
+        """The observation space of `algorithm` and `policy`."""
+        return PolicyView(task, masks=self.masks_in_states).space
 
     def policy_kwargs(self, task: TaskSpec) -> dict[str, Any]:
         """Arguments of the policy classes in `baselines.online.policies`."""
         return {
             "net_arch": [self.hidden],
-            "features_extractor_class": HistoryEncoder,
-            "features_extractor_kwargs": {
-                "features": item_features(task.catalogue, self.embedding_dim),
-                "reward_range": task.reward_range,
-            },
+            "features_extractor_class": StateEncoder,
+            "features_extractor_kwargs": {"task": task, "dim": self.embedding_dim, "kind": self.encoder},
         }
 
     def train(self, envs: TrainingEnvs, seed: int) -> None:
         """Learn until the budget is spent. Deterministic on the CPU in `seed` and the environments.
 
-        Raises `AgentError` for a task that shows slates, or not the observations that the encoder reads.
+        With `envs.folder`, checkpoints and event files are kept there, and training goes on from a checkpoint that is
+        found. Raises `AgentError` for a task that the agent cannot play, and where the loss is no finite number.
         """
-        require_single_items(self, envs.task, _OBSERVATIONS)
-        limit = _step_limit(envs)
-        with _own_torch():
-            env = GymVecEnv(envs.make(self.num_envs), envs.task)
-            model = self.algorithm(env, envs, rng.derive_seed("sb3", seed) % 2**32)
+        self.check(envs.task)
+        check_device(self.device)
+        limit = step_limit(envs)
+        with own_torch():
+            model, env, watch = self._set_up(envs, seed)
             with suppress(BudgetExceededError):  # between two looks at it; what was learned so far stands
-                model.learn(limit, callback=_StopWhenSpent(envs), log_interval=None)
+                anew = model._last_obs is None
+                model.learn(max(limit - model.num_timesteps, 0), watch, log_interval=None, reset_num_timesteps=anew)
+            watch.write()
             env.close()  # the door accounts for the sessions that this cuts off
-        self._weights = {name: tensor.contiguous().clone() for name, tensor in model.policy.state_dict().items()}
+        self._weights = {name: tensor.cpu().contiguous().clone() for name, tensor in model.policy.state_dict().items()}
         self._facts = {
             "trained_on": envs.task.env_id,
             "train_steps": model.num_timesteps,
             "gradient_updates": model._n_updates,
+            "num_envs": env.num_envs,
             "train_episodes": len(env.returns),
             "learning_curve": _learning_curve(env),
+        }
+
+    def _set_up(self, envs: TrainingEnvs, seed: int) -> tuple[BaseAlgorithm, GymVecEnv, Watch]:
+        """Algorithm and environment at the start of training, or where the checkpoint in the door's folder left off."""
+        identity = self._identity(envs, seed)
+        saved = None if envs.folder is None else read_checkpoint(envs.folder, identity)
+        if saved is None:
+            env = GymVecEnv(envs.make(self.lanes(envs)), envs.task, masks=self.masks_in_states)
+        else:
+            ((vector, observations, infos),) = envs.restore(saved.mark)
+            env = GymVecEnv(vector, envs.task, masks=self.masks_in_states)
+        model = self.algorithm(env, envs, rng.derive_seed("sb3", seed) % 2**32)
+        if saved is not None:
+            saved.restore(model, env)
+            model._last_obs = env.go_on_from(observations, infos)
+        keep_events(model, envs)
+        stop_at_nan(model)
+        return model, env, Watch(env, envs, identity, self.checkpoint_seconds, saved)
+
+    def lanes(self, envs: TrainingEnvs) -> int:
+        """Sessions side by side within this budget."""
+        return self.num_envs or lanes_for(step_limit(envs))
+
+    def _identity(self, envs: TrainingEnvs, seed: int) -> dict[str, Any]:
+        """What a checkpoint must agree with to be gone on from."""
+        return {
+            "agent": type(self).__name__,
+            "environment": envs.task.env_id,
+            "items": envs.task.catalogue.num_items,
+            "seed": seed,
+            "budget": [envs.budget.episodes, envs.budget.steps],
+            "parameters": {field.name: getattr(self, field.name) for field in fields(self)},
+            "versions": [version("torch"), version("stable-baselines3"), version("longrec")],
         }
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
@@ -109,8 +160,8 @@ class SB3Agent(Agent):
         """
         if self._weights is None:
             raise AgentError(f"{type(self).__name__} has learned nothing yet; train it or load what was learned")
-        require_single_items(self, task, _OBSERVATIONS)
-        with _own_torch():
+        self.check(task)
+        with own_torch():
             policy = self.policy(task)
         try:
             policy.load_state_dict(self._weights)
@@ -120,14 +171,18 @@ class SB3Agent(Agent):
                 f"parameters: {str(error).splitlines()[1].strip()}; train again"
             ) from error
         policy.set_training_mode(False)
-        self._policy = policy.double()
+        self._policy, self._view, self._slate = (
+            policy.double(),
+            PolicyView(task, masks=self.masks_in_states),
+            task.slate_size,
+        )
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
-        """The allowed item of the highest score."""
-        seen = policy_observations(observations, infos)
+        """The allowed item of the highest score, int64 (b,), or the k of the highest, best first, (b, k)."""
+        states = {key: torch.tensor(value) for key, value in self._view.read(observations, infos).items()}
         with torch.no_grad():
-            scores = self.scores(self._policy, {key: torch.tensor(value) for key, value in seen.items()})
-        return scores.numpy().argmax(axis=1).astype(np.int64)
+            scores = self.scores(self._policy, states)
+        return best_of(scores, self._slate)
 
     def describe(self) -> Mapping[str, Any]:
         """How much was learned from, and the learning curve."""
@@ -151,37 +206,20 @@ class SB3Agent(Agent):
             raise AgentError(f"{path / 'policy.safetensors'} is damaged ({error}); train the agent again") from error
 
 
-def share_spent(envs: TrainingEnvs) -> float:
-    """How much of the budget is gone, 0 to 1. SB3's own schedules know steps only; a budget may count episodes."""
-    left = envs.remaining()
-    pairs = [(left.episodes, envs.budget.episodes), (left.steps, envs.budget.steps)]
-    return max((1.0 - now / whole for now, whole in pairs if now is not None and whole), default=0.0)
+def best_of(scores: torch.Tensor, slate_size: int | None) -> NDArray[np.int64]:
+    """The column of the highest score, int64 (b,), or the k highest, best first, (b, k); the lowest of equal ones.
 
-
-class _StopWhenSpent(BaseCallback):  # type: ignore[misc]
-    """Ends SB3's training loop once the budget is spent."""
-
-    def __init__(self, envs: TrainingEnvs) -> None:
-        super().__init__()
-        self._envs = envs
-
-    def _on_step(self) -> bool:
-        return not self._envs.spent()
-
-
-def _step_limit(envs: TrainingEnvs) -> int:
-    """SB3's `total_timesteps`: an upper bound of what the budget allows."""
-    left = envs.remaining()
-    limits = [left.steps] if left.steps is not None else []
-    if left.episodes is not None:
-        limits.append(left.episodes * envs.task.horizon)
-    if not limits:
-        raise ConfigurationError("training needs a budget of episodes or steps; without one it would never end")
-    return min(limits)
+    float64 scores are rounded to float32 first: candidates alike in every feature differ by the rounding of a matrix
+    product, which depends on the batch, and must not be told apart by it.
+    """
+    rounded = scores.float().numpy()
+    if slate_size is None:
+        return rounded.argmax(axis=1).astype(np.int64)
+    return (-rounded).argsort(axis=1, kind="stable")[:, :slate_size].astype(np.int64)
 
 
 @contextmanager
-def _own_torch() -> Iterator[None]:
+def own_torch() -> Iterator[None]:
     """One torch thread, for the same sums on any machine, and SB3's global seeding undone afterwards."""
     threads, python, legacy = torch.get_num_threads(), random.getstate(), np.random.get_state()  # noqa: NPY002
     torch.set_num_threads(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,36 +11,53 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
+from baselines.states import StateReader
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Batch, TaskSpec
 
 FORBIDDEN = "forbidden"
 """Observation key of the items a protocol forbids: uint8 (b, ceil(n_items / 8)), a bit an item."""
 
+States = dict[str, NDArray[Any]]
 
-def policy_space(task: TaskSpec) -> spaces.Dict:
-    """The observations of a policy: the task's, and the forbidden items as bits where the protocol forbids some.
 
-    SB3 knows no action masks. As part of the observation they also travel through its buffers; packed, so that
-    a replay buffer over 14 thousand items stays small.
+class PolicyView:
+    """What the policies of SB3 agents are shown of a task: `StateReader`'s arrays, and the forbidden items as bits.
+
+    SB3's own algorithms know no action masks. As part of the observation they also travel through its buffers;
+    packed, so that a replay buffer over 14 thousand items stays small. `masked` is whether they are there.
     """
-    known = dict(task.observation_space.spaces)
-    if task.protocol != "FB":
-        known[FORBIDDEN] = spaces.Box(0, 255, ((task.catalogue.num_items + 7) // 8,), np.uint8)
-    return spaces.Dict(known)
+
+    def __init__(self, task: TaskSpec, *, masks: bool = True) -> None:
+        self._reader = StateReader(task)
+        self._count = task.catalogue.num_items
+        self.masked = masks and task.protocol != "FB"
+
+    @property
+    def space(self) -> spaces.Dict:
+        """The space of one row. Item ids are int32, which is what buffers keep them in."""
+        known: dict[str, spaces.Space[Any]] = dict(self._reader.space.spaces)
+        for key, box in known.items():
+            if box.dtype == np.int64:
+                known[key] = spaces.Box(-1, self._count - 1, box.shape or (), np.int32)
+        if self.masked:
+            known[FORBIDDEN] = spaces.Box(0, 255, ((self._count + 7) // 8,), np.uint8)
+        return spaces.Dict(known)
+
+    def read(self, observations: Batch, infos: Batch) -> States:
+        """A batch of the task's observations and infos in the form of `space`."""
+        out = {
+            key: value.astype(np.int32) if value.dtype == np.int64 else value
+            for key, value in self._reader.read(observations).items()
+        }
+        if self.masked:
+            out[FORBIDDEN] = np.packbits(np.asarray(infos["action_mask"]) == 0, axis=1, bitorder="little")
+        return out
 
 
-def policy_observations(observations: Batch, infos: Batch) -> dict[str, NDArray[Any]]:
-    """A batch of the task's observations and infos as observations of `policy_space`."""
-    out = {key: np.asarray(value) for key, value in observations.items()}
-    if "action_mask" in infos:
-        out[FORBIDDEN] = np.packbits(np.asarray(infos["action_mask"]) == 0, axis=1, bitorder="little")
-    return out
-
-
-def allowed_in(observations: Mapping[str, NDArray[Any]], num_items: int) -> NDArray[np.bool_] | None:
-    """Which items `policy_observations` allow, bool (b, num_items); None where the protocol forbids none."""
-    bits = observations.get(FORBIDDEN)
+def allowed_in(states: Mapping[str, NDArray[Any]], num_items: int) -> NDArray[np.bool_] | None:
+    """Which items the states of a `PolicyView` allow, bool (b, num_items); None where the protocol forbids none."""
+    bits = states.get(FORBIDDEN)
     return None if bits is None else np.unpackbits(bits, axis=1, count=num_items, bitorder="little") == 0
 
 
@@ -48,55 +65,79 @@ class GymVecEnv(VecEnv):  # type: ignore[misc]
     """Adapts a vector environment in autoreset mode SAME_STEP, natively: no list of single environments.
 
     Rewards are divided by the largest reward of the task, so that value targets have the size that SB3's
-    defaults expect; `returns` and `lengths` record every ended session, undivided. SB3's per-environment calls
-    (`set_attr`, `env_method`) have no meaning here and raise `ConfigurationError`.
+    defaults expect; `returns` and `lengths` record every ended session, undivided. Of SB3's per-environment calls
+    there is `env_method("action_masks")`; others (`set_attr`) have no meaning here and raise `ConfigurationError`.
+
+    `value_of_cut`, where an algorithm sets it, gives values (m,) of the last states of m sessions that were cut off by
+    the horizon; `discount` times these is added to their rewards, and they are told as ended. SB3 does the same, with
+    one call of its network a session. Where it is not set, SB3 is told which sessions were cut off.
     """
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], task: TaskSpec) -> None:
-        self.envs, self.task = envs, task
-        self._scale = max(abs(task.reward_range[0]), abs(task.reward_range[1])) or 1.0
+    def __init__(self, envs: VectorEnv[Any, Any, Any], task: TaskSpec, *, masks: bool = True) -> None:
+        self.envs, self.task, self.view = envs, task, PolicyView(task, masks=masks)
+        largest = max(abs(task.reward_range[0]), abs(task.reward_range[1]))
+        self._scale = largest if 0 < largest < np.inf else 1.0
         self.returns: list[float] = []
         self.lengths: list[int] = []
-        self._return, self._length = np.zeros(envs.num_envs), np.zeros(envs.num_envs, np.int64)
-        self._actions = np.zeros(envs.num_envs, np.int64)
-        super().__init__(envs.num_envs, policy_space(task), task.action_space)
+        self.running_return, self.running_length = np.zeros(envs.num_envs), np.zeros(envs.num_envs, np.int64)
+        self.discount = 1.0
+        self.value_of_cut: Callable[[States], NDArray[np.float32]] | None = None
+        self._actions: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._infos: Batch = {}
+        super().__init__(envs.num_envs, self.view.space, task.action_space)
 
-    def reset(self) -> dict[str, NDArray[Any]]:
+    def reset(self) -> States:
         """Start a session in every lane, with the first of the seeds that SB3 has set."""
-        observations, infos = self.envs.reset(seed=self._seeds[0])
+        observations, self._infos = self.envs.reset(seed=self._seeds[0])
         self._reset_seeds()
-        self._return[:], self._length[:] = 0.0, 0
-        return policy_observations(observations, infos)
+        self.running_return[:], self.running_length[:] = 0.0, 0
+        return self.view.read(observations, self._infos)
+
+    def go_on_from(self, observations: Batch, infos: Batch) -> States:
+        """Take over an environment that stands at these observations and infos, in the middle of its sessions."""
+        self._infos = infos
+        return self.view.read(observations, infos)
 
     def step_async(self, actions: NDArray[Any]) -> None:
         """Keep the actions for `step_wait`."""
         self._actions = np.asarray(actions, np.int64)
 
-    def step_wait(
-        self,
-    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
-        """One step of all lanes: observations, float32 rewards, dones, and SB3's infos.
+    def step_wait(self) -> tuple[States, NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+        """One step of all lanes: states, float32 rewards, dones, and SB3's infos.
 
-        An ended lane's info has `terminal_observation` and `TimeLimit.truncated`; its observation is already the
-        first of the next session.
+        An ended lane's info has `terminal_observation` and `TimeLimit.truncated`; its state is already the first of
+        the next session. The other lanes share one empty info.
         """
-        observations, rewards, terminated, truncated, infos = self.envs.step(self._actions)
+        observations, rewards, terminated, truncated, self._infos = self.envs.step(self._actions)
         dones = terminated | truncated
-        self._return += rewards
-        self._length += 1
-        sb3_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        if dones.any():
-            final = policy_observations(infos["final_obs"], infos.get("final_info", {}))
-            for lane in np.flatnonzero(dones):
-                sb3_infos[lane] = {
-                    "terminal_observation": {key: value[lane] for key, value in final.items()},
-                    "TimeLimit.truncated": bool(truncated[lane] and not terminated[lane]),
-                }
-                self.returns.append(float(self._return[lane]))
-                self.lengths.append(int(self._length[lane]))
-            self._return[dones], self._length[dones] = 0.0, 0
+        self.running_return += rewards
+        self.running_length += 1
         scaled = (rewards / self._scale).astype(np.float32)
-        return policy_observations(observations, infos), scaled, dones, sb3_infos
+        infos: list[dict[str, Any]] = [{}] * self.num_envs
+        if dones.any():
+            self._end(np.flatnonzero(dones), truncated & ~terminated, scaled, infos)
+        return self.view.read(observations, self._infos), scaled, dones, infos
+
+    def _end(
+        self,
+        lanes: NDArray[np.int64],
+        cut: NDArray[np.bool_],
+        rewards: NDArray[np.float32],
+        infos: list[dict[str, Any]],
+    ) -> None:
+        """Record ended sessions, and fill in their infos or the values of what was cut off."""
+        masks = {key: mask[lanes] for key, mask in self._infos.get("final_info", {}).items() if key == "action_mask"}
+        last = self.view.read({key: value[lanes] for key, value in self._infos["final_obs"].items()}, masks)
+        self.returns += self.running_return[lanes].tolist()
+        self.lengths += self.running_length[lanes].tolist()
+        self.running_return[lanes], self.running_length[lanes] = 0.0, 0
+        cut = cut[lanes]
+        if self.value_of_cut is None:
+            for row, lane in enumerate(lanes):
+                state = {key: value[row] for key, value in last.items()}
+                infos[lane] = {"terminal_observation": state, "TimeLimit.truncated": bool(cut[row])}
+        elif cut.any():
+            rewards[lanes[cut]] += self.discount * self.value_of_cut({key: value[cut] for key, value in last.items()})
 
     def close(self) -> None:
         """Close the vector environment."""
@@ -111,7 +152,10 @@ class GymVecEnv(VecEnv):  # type: ignore[misc]
         raise ConfigurationError(f"cannot set {attr_name!r} of single lanes: a vector environment is one object")
 
     def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> list[Any]:
-        """Not available: lanes are no objects."""
+        """What sb3-contrib asks for, "action_masks": bool (n,) for each lane. Nothing else is available."""
+        if method_name == "action_masks":
+            allowed = np.asarray(self._infos["action_mask"]) != 0
+            return list(allowed | ~allowed.any(axis=1, keepdims=True))  # nothing left: the session is over anyway
         raise ConfigurationError(f"cannot call {method_name!r} of single lanes: a vector environment is one object")
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:

@@ -12,7 +12,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from recsim_envs.errors import BudgetExceededError, EpisodeError
+from leaderboard.evaluate.record import CLOSE, MAKE, RESET, STEP, Operation, Recorder
+from recsim_envs.errors import AgentError, BudgetExceededError, EpisodeError
 from recsim_envs.spec import Budget, TaskSpec
 from recsim_envs.wrappers import VectorPrivilegedInfo
 
@@ -36,6 +37,9 @@ class MeteredEnvs:
 
     Agents run in this process and are trusted code: the meter guards against mistakes and casual tricks (many
     environments, closed ones, copies, `unwrapped`), not against code that imports the simulator itself.
+
+    With a `folder`, what is done in the environments is recorded in its folder `environments`, a few bytes a step, and
+    `mark` and `restore` let a killed training go on.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class MeteredEnvs:
         self._seed_of, self._privileged, self._progress = seed_of, privileged, progress
         self._made: list[_MeteredVectorEnv] = []
         self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
+        self.recorder = None if folder is None else Recorder(folder / "environments")
 
     def make(self, num_envs: int) -> VectorEnv[Any, Any, Any]:
         """A vector environment on the train split with at most as many lanes as sessions are left to start.
@@ -87,8 +92,47 @@ class MeteredEnvs:
         if self._privileged:
             env = VectorPrivilegedInfo(env)
         number = len(self._made)
-        self._made.append(_MeteredVectorEnv(env, self, lambda reset: self._seed_of(number, reset)))
+        self._made.append(_MeteredVectorEnv(env, self, number, lambda reset: self._seed_of(number, reset)))
+        self.record(MAKE, number, num_envs)
         return self._made[-1]
+
+    def mark(self) -> int:
+        """See `TrainingEnvs.mark`."""
+        if self.recorder is None:
+            raise AgentError("this training keeps no folder, so there is nothing to mark; look at envs.folder first")
+        return self.recorder.mark()
+
+    def restore(self, mark: int) -> list[tuple[VectorEnv[Any, Any, Any], Any, dict[str, Any]]]:
+        """See `TrainingEnvs.restore`. Everything is done again, so that the account stands where it stood, too."""
+        recorder = self.recorder
+        if recorder is None or self._made:
+            raise AgentError("restore comes before anything else, in a training that keeps a folder")
+        self.recorder, seen = None, {}
+        for done in recorder.operations(mark):
+            result = self._again(done)
+            if result is not None:
+                seen[done.env] = (result[0], result[-1])
+        self.recorder = recorder
+        return [(env, *seen[n]) for n, env in enumerate(self._made) if not env.done and n in seen]
+
+    def _again(self, done: Operation) -> tuple[Any, ...] | None:
+        """Do a recorded operation once more; what it returned, None for what returns no observations."""
+        if done.kind == MAKE:
+            self.make(int(done.values[0]))
+            return None
+        env = self._made[done.env]
+        if done.kind == STEP:
+            return env.step(done.values.astype(np.int64).reshape(env.action_space.shape or ()))
+        if done.kind == RESET:
+            mask = done.values.astype(np.bool_)
+            return env.reset(options=None if mask.all() else {"reset_mask": mask})
+        env.close()
+        return None
+
+    def record(self, kind: int, env: int, values: Any) -> None:
+        """Keep what was done, if there is a folder to keep it in."""
+        if self.recorder is not None:
+            self.recorder.add(kind, env, values)
 
     def remaining(self) -> Budget:
         """What is left; None where there is no limit. Steps that do not suffice for one batch count as none."""
@@ -138,12 +182,14 @@ class MeteredEnvs:
 class _MeteredVectorEnv(VectorEnv[Any, Any, Any]):
     """No `VectorWrapper`: its `env` and `unwrapped` would lead past the meter."""
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], meter: MeteredEnvs, seed_of: Callable[[int], int]) -> None:
+    def __init__(
+        self, env: VectorEnv[Any, Any, Any], meter: MeteredEnvs, number: int, seed_of: Callable[[int], int]
+    ) -> None:
         self.num_envs, self.spec, self.task = env.num_envs, env.spec, meter.task
         self.metadata, self.render_mode = env.metadata, env.render_mode
         self.observation_space, self.single_observation_space = env.observation_space, env.single_observation_space
         self.action_space, self.single_action_space = env.action_space, env.single_action_space
-        self._env, self._meter, self._seed_of = env, meter, seed_of
+        self._env, self._meter, self._number, self._seed_of = env, meter, number, seed_of
         self._resets = 0
         self._open: NDArray[np.bool_] = np.zeros(env.num_envs, np.bool_)
         self._returns, self._lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64)
@@ -158,9 +204,12 @@ class _MeteredVectorEnv(VectorEnv[Any, Any, Any]):
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         self._demand_open()
-        self._abandon(np.asarray((options or {}).get("reset_mask", True), np.bool_))
+        mask = np.asarray((options or {}).get("reset_mask", True), np.bool_)
+        self._abandon(mask)
         self._resets += 1
-        return self._env.reset(seed=self._seed_of(self._resets - 1), options=options)
+        begun = self._env.reset(seed=self._seed_of(self._resets - 1), options=options)
+        self._meter.record(RESET, self._number, np.broadcast_to(mask, self.num_envs))
+        return begun
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         self._demand_open()
@@ -179,12 +228,14 @@ class _MeteredVectorEnv(VectorEnv[Any, Any, Any]):
         self._returns[ended] = self._lengths[ended] = 0
         self._open = ~(terminated | truncated)  # of what autoreset began, nothing was seen but its start
         self._meter.charge(len(ended), self.num_envs)
+        self._meter.record(STEP, self._number, actions)
         return observations, rewards, terminated, truncated, infos
 
     def close(self, **kwargs: Any) -> None:
         if not self.done:
             self._abandon(np.True_)
             self.done = True
+            self._meter.record(CLOSE, self._number, ())
             self._env.close(**kwargs)
             super().close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from baselines.online.dqn import DQNAgent
-from baselines.online.ppo import PPOAgent
 from recsim_envs import make_simulator
 from recsim_envs.errors import AgentError
 from recsim_envs.spec import Budget
@@ -24,16 +23,10 @@ class ClosedDoor:
         raise AssertionError("the agent must refuse before it interacts")
 
 
-@pytest.mark.parametrize("agent", [DQNAgent, PPOAgent])
+@pytest.mark.parametrize("agent", [DQNAgent])
 @pytest.mark.parametrize(
     "env_id", ["longrec/SlateTopKBored-v0", "longrec/Retention-v0", "longrec/InterestEvolution-v0"]
 )
 def test_slates_and_candidates_are_refused_before_training(agent, env_id):
     with pytest.raises(AgentError, match=f"{env_id} (draws its items anew|shows slates of|has no)"):
         agent().train(ClosedDoor(env_id), seed=0)
-
-
-@pytest.mark.parametrize("agent", [DQNAgent, PPOAgent])
-def test_single_items_without_rewards_in_sight_are_refused(agent):
-    with pytest.raises(AgentError, match=r"reads the observations .*; longrec/SingleItemBored-v0 has no history_items"):
-        agent().train(ClosedDoor("longrec/SingleItemBored-v0"), seed=0)

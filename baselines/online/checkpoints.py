@@ -1,0 +1,180 @@
+"""Checkpoints of training with SB3, from which it goes on to the same bits: one safetensors file, replaced as a whole.
+
+Between two rollouts, everything that decides what comes next is: weights and optimizers, the replay buffer, random
+states, a few counters, the memory of recurrent policies, and where the environments stand, which the door knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_tensors
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.save_util import recursive_getattr
+
+from baselines.files import read_bytes, write_atomic
+from baselines.online.sb3_vec import GymVecEnv
+from recsim_envs.errors import AgentError
+from recsim_envs.spec import TrainingEnvs
+
+FILE = "checkpoint.safetensors"
+_COUNTERS = (
+    "num_timesteps", "_n_updates", "_n_calls", "_episode_num", "exploration_rate", "_current_progress_remaining"
+)  # fmt: skip
+_REPLAY = ("actions", "rewards", "dones", "timeouts")
+
+Tensors = dict[str, torch.Tensor]
+
+
+class Checkpoint:
+    """A checkpoint that was read. `mark` is the door's; `restore` puts the rest into a fresh algorithm."""
+
+    def __init__(self, tensors: Tensors, facts: dict[str, Any]) -> None:
+        self._tensors, self._facts = tensors, facts
+        self.mark = int(facts["mark"])
+
+    def restore(self, model: BaseAlgorithm, env: GymVecEnv) -> None:
+        """Weights, optimizers, replay buffer, counters and sessions; the random states are for `restore_draws`."""
+        model.set_parameters(
+            {name: _unflatten(tree, self._tensors) for name, tree in self._facts["trees"].items()},
+            device=model.device,
+        )
+        for name, value in self._facts["counters"].items():
+            setattr(model, name, value)
+        for name in self._facts["variables"]:
+            with torch.no_grad():
+                recursive_getattr(model, name).copy_(self._tensors[f"variable/{name}"])
+        env.returns, env.lengths = self._tensors["returns"].tolist(), self._tensors["lengths"].tolist()
+        env.running_return[:] = self._tensors["running_return"].numpy()
+        env.running_length[:] = self._tensors["running_length"].numpy()
+        model._last_episode_starts = self._tensors["episode_starts"].numpy()
+        if "memory/0" in self._tensors:
+            _fill_memory(model, [self._tensors[f"memory/{n}"] for n in range(4)])
+        if "replay/actions" in self._tensors:
+            self._refill(model.replay_buffer)
+
+    def _refill(self, buffer: Any) -> None:
+        for name, array in _replay_arrays(buffer).items():
+            held = self._tensors[f"replay/{name}"].numpy()
+            array[: len(held)] = held
+        buffer.pos, buffer.full = self._facts["replay"]
+
+    def restore_draws(self, model: BaseAlgorithm) -> None:
+        """The random states, once nothing but training draws any more."""
+        torch.set_rng_state(self._tensors["torch_rng"])
+        draws = self._facts["draws"]
+        legacy = draws["numpy"]
+        np.random.set_state((legacy[0], np.array(legacy[1], np.uint32), *legacy[2:]))  # noqa: NPY002
+        for name, generator in _generators(model).items():
+            generator.bit_generator.state = draws[name]
+
+
+def write_checkpoint(
+    folder: Path, model: BaseAlgorithm, env: GymVecEnv, envs: TrainingEnvs, identity: Mapping[str, Any]
+) -> None:
+    """Write the state between two rollouts. Raises `AgentError`, and keeps the last file, if weights are no numbers."""
+    tensors: Tensors = {
+        "returns": torch.tensor(env.returns, dtype=torch.float64),
+        "lengths": torch.tensor(env.lengths, dtype=torch.int64),
+        "running_return": torch.from_numpy(env.running_return),
+        "running_length": torch.from_numpy(env.running_length),
+        "episode_starts": torch.from_numpy(np.asarray(model._last_episode_starts, np.bool_)),
+        "torch_rng": torch.get_rng_state(),
+    }
+    trees = {name: _flatten(name, state, tensors) for name, state in model.get_parameters().items()}
+    variables = model._get_torch_save_params()[1]
+    tensors |= {f"variable/{name}": recursive_getattr(model, name).detach() for name in variables}
+    tensors |= {f"memory/{n}": tensor for n, tensor in enumerate(_memory(model))}
+    buffer = getattr(model, "replay_buffer", None)
+    if buffer is not None:
+        held = buffer.buffer_size if buffer.full else buffer.pos
+        tensors |= {f"replay/{k}": torch.from_numpy(v[:held]) for k, v in _replay_arrays(buffer).items()}
+    legacy = np.random.get_state()  # noqa: NPY002
+    facts = {
+        "identity": dict(identity),
+        "mark": envs.mark(),
+        "trees": trees,
+        "variables": variables,
+        "counters": {name: getattr(model, name) for name in _COUNTERS if hasattr(model, name)},
+        "replay": None if buffer is None else [buffer.pos, buffer.full],
+        "draws": {"numpy": [legacy[0], legacy[1].tolist(), *legacy[2:]]}
+        | {name: generator.bit_generator.state for name, generator in _generators(model).items()},
+    }
+    ready = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}  # some are shared
+    write_atomic(folder / FILE, save_tensors(ready, {"facts": json.dumps(facts)}))
+
+
+def read_checkpoint(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | None:
+    """The checkpoint in `folder`, None if there is none yet.
+
+    Raises `AgentError` if it is damaged, or of another agent, environment, seed, budget or version.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    read_bytes(path)  # names a file that cannot be read
+    try:
+        with safe_open(str(path), "pt") as file:
+            facts = json.loads(file.metadata()["facts"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise AgentError(f"{path} is damaged ({error}); delete the folder to start anew") from error
+    other = json.loads(json.dumps(dict(identity)))
+    for name, value in facts["identity"].items():
+        if other.get(name) != value:
+            raise AgentError(
+                f"{path} is of a training with {name} {value}, not {other.get(name)}; give that run again, or choose "
+                "another folder"
+            )
+    return Checkpoint(tensors, facts)
+
+
+def _flatten(prefix: str, value: Any, tensors: Tensors) -> Any:
+    """A state dict as JSON in which tensors are replaced by their names; the tensors are put into `tensors`."""
+    if isinstance(value, torch.Tensor):
+        tensors[prefix] = value
+        return {"tensor": prefix}
+    if isinstance(value, Mapping):
+        return {"items": [[key, _flatten(f"{prefix}/{key}", item, tensors)] for key, item in value.items()]}
+    if isinstance(value, list | tuple):
+        return {"list": [_flatten(f"{prefix}/{n}", item, tensors) for n, item in enumerate(value)]}
+    return {"value": value}
+
+
+def _unflatten(tree: Any, tensors: Tensors) -> Any:
+    if "tensor" in tree:
+        return tensors[tree["tensor"]]
+    if "items" in tree:
+        return {key: _unflatten(item, tensors) for key, item in tree["items"]}
+    return [_unflatten(item, tensors) for item in tree["list"]] if "list" in tree else tree["value"]
+
+
+def _generators(model: BaseAlgorithm) -> dict[str, np.random.Generator]:
+    """Numpy generators that training draws from, besides numpy's global one."""
+    found = {"actions": model.action_space.np_random}
+    return found | ({"explorer": model._explorer} if hasattr(model, "_explorer") else {})
+
+
+def _memory(model: BaseAlgorithm) -> list[torch.Tensor]:
+    """States of sb3-contrib's recurrent policies between two rollouts: hidden and cell, of actor and critic."""
+    states = getattr(model, "_last_lstm_states", None)
+    return [] if states is None else [*states.pi, *states.vf]
+
+
+def _fill_memory(model: BaseAlgorithm, tensors: list[torch.Tensor]) -> None:
+    for place, tensor in zip(_memory(model), tensors, strict=True):
+        place.copy_(tensor)
+
+
+def _replay_arrays(buffer: Any) -> dict[str, Any]:
+    """The arrays of a replay buffer of dicts, (buffer_size, num_envs, ...) each."""
+    arrays = {name: getattr(buffer, name) for name in _REPLAY}
+    for name in ("observations", "next_observations"):
+        arrays |= {f"{name}/{key}": array for key, array in getattr(buffer, name).items()}
+    return arrays
