@@ -6,8 +6,9 @@ import asyncio
 import os
 import random
 import re
+import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,6 +22,7 @@ TRANSIENT = frozenset({408, 409, 425, 429})  # and every 5xx
 REFUSED = frozenset({400, 413, 422})  # this one request is at fault: too long, or filtered
 LONGEST_WAIT = 60.0  # seconds; bounds both the back-off and what Retry-After may ask for
 GIVEN_UP = " attempts"  # how a fault ends that no further attempt was made to mend
+POOL = 8  # connections of one client
 LONGEST_TOKEN = 32  # characters a token, on average; a server that writes more has lost count of its tokens
 # How OpenAI, vLLM, llama.cpp and text-generation-inference say that a prompt is too long.
 _OVERFLOW = re.compile(
@@ -42,10 +44,18 @@ class _TooLongError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class _Connection:
-    """What belongs to one event loop: the client, and the slots for requests in flight."""
+    """What belongs to one event loop: clients, and a slot for each request in flight with the client that it uses.
 
-    client: Any
-    slots: asyncio.Semaphore
+    The latest used slot is taken first: its connection is open.
+    """
+
+    clients: Sequence[Any]
+    slots: asyncio.LifoQueue[Any]
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for client in self.clients:
+            await client.close()
 
 
 def refuse_secrets(base_url: str, key_variable: str = "OPENAI_API_KEY") -> None:
@@ -93,13 +103,12 @@ class OpenAICompatibleModel:
         self._key_variable = key_variable
         self._has_answered = False
 
-        def connect() -> _Connection:
-            # Retried and timed here: the client's own time-out starts anew with every byte that trickles in.
-            client = openai.AsyncOpenAI(api_key=key or "none", base_url=base_url, timeout=timeout, max_retries=0)
-            return _Connection(client, asyncio.Semaphore(concurrency))
-
-        self._url = str(connect().client.base_url)
-        self._background = Background(connect, lambda connection: connection.client.close())
+        # Retried and timed here: the client's own time-out starts anew with every byte that trickles in.
+        settings = {"api_key": key or "none", "base_url": base_url, "timeout": timeout, "max_retries": 0}
+        self._url = str(openai.AsyncOpenAI(**settings, http_client=_http_client(openai)).base_url)
+        self._background = Background(
+            lambda: _connect(openai, settings, self._url, concurrency), lambda connection: connection.close()
+        )
 
     @property
     def name(self) -> str:
@@ -136,12 +145,15 @@ class OpenAICompatibleModel:
 
     async def _answer(self, connection: _Connection, request: Request) -> Completion:
         """One request in its slot, shortened by its optional passages until it fits."""
-        async with connection.slots:
+        client = await connection.slots.get()
+        try:
             for dropped in range(len(request.optional) + 1):
                 try:
-                    return replace(await self._persist(connection.client, request, dropped), dropped=dropped)
+                    return replace(await self._persist(client, request, dropped), dropped=dropped)
                 except _TooLongError as error:
                     told = f"context overflow: {error}"
+        finally:
+            connection.slots.put_nowait(client)
         return Completion("", Usage(), "fault", told, dropped=dropped)
 
     async def _persist(self, client: Any, request: Request, dropped: int) -> Completion:
@@ -184,9 +196,12 @@ class OpenAICompatibleModel:
         raise self._permanent(error) from error
 
     def _arguments(self, request: Request, dropped: int) -> dict[str, Any]:
+        messages = [{"role": m.role, "content": m.content} for m in request.shortened(dropped)]
         arguments: dict[str, Any] = {
             "model": self._model,
-            "messages": [{"role": m.role, "content": m.content} for m in request.shortened(dropped)],
+            # The client looks through `messages` for what to convert, which takes long and finds nothing.
+            "messages": [],
+            "extra_body": {"messages": messages},
             "max_tokens": request.max_tokens,
             "temperature": request.temperature,
         }
@@ -249,6 +264,24 @@ def _retry_after(error: Any) -> float:
         return max(parsedate_to_datetime(asked).timestamp() - time.time(), 0.0)
     except (ValueError, TypeError):
         return 0.0
+
+
+def _connect(openai: Any, settings: Mapping[str, Any], url: str, concurrency: int) -> _Connection:
+    """Clients for so many requests in flight. A pool looks at all its connections at each request, so it gets few."""
+    if url.startswith("https:"):  # a handful of pools would read the certificates as often; the network is slower
+        clients = [openai.AsyncOpenAI(**settings)]
+    else:
+        pools = -(-concurrency // POOL)
+        clients = [openai.AsyncOpenAI(**settings, http_client=_http_client(openai)) for _ in range(pools)]
+    slots: asyncio.LifoQueue[Any] = asyncio.LifoQueue()
+    for number in range(concurrency):
+        slots.put_nowait(clients[number % len(clients)])
+    return _Connection(clients, slots)
+
+
+def _http_client(openai: Any) -> Any:
+    """A client that trusts no certificate, for endpoints without TLS: reading certificates takes a tenth of a second."""
+    return openai.DefaultAsyncHttpxClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
 def _import_client() -> Any:
