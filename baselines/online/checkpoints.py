@@ -33,42 +33,45 @@ Tensors = dict[str, torch.Tensor]
 
 
 class Checkpoint:
-    """A checkpoint that was read. `mark` is the door's; `restore` puts the rest into a fresh algorithm."""
+    """A checkpoint that was read: `tensors` by their names and `facts`, of which `mark` is the door's.
+
+    `restore` puts the rest into a fresh algorithm of SB3.
+    """
 
     def __init__(self, tensors: Tensors, facts: dict[str, Any]) -> None:
-        self._tensors, self._facts = tensors, facts
+        self.tensors, self.facts = tensors, facts
         self.mark = int(facts["mark"])
 
     def restore(self, model: BaseAlgorithm, env: GymVecEnv) -> None:
         """Weights, optimizers, replay buffer, counters and sessions; the random states are for `restore_draws`."""
         model.set_parameters(
-            {name: _unflatten(tree, self._tensors) for name, tree in self._facts["trees"].items()},
+            {name: unflatten(tree, self.tensors) for name, tree in self.facts["trees"].items()},
             device=model.device,
         )
-        for name, value in self._facts["counters"].items():
+        for name, value in self.facts["counters"].items():
             setattr(model, name, value)
-        for name in self._facts["variables"]:
+        for name in self.facts["variables"]:
             with torch.no_grad():
-                recursive_getattr(model, name).copy_(self._tensors[f"variable/{name}"])
-        env.returns, env.lengths = self._tensors["returns"].tolist(), self._tensors["lengths"].tolist()
-        env.running_return[:] = self._tensors["running_return"].numpy()
-        env.running_length[:] = self._tensors["running_length"].numpy()
-        model._last_episode_starts = self._tensors["episode_starts"].numpy()
-        if "memory/0" in self._tensors:
-            _fill_memory(model, [self._tensors[f"memory/{n}"] for n in range(4)])
-        if "replay/actions" in self._tensors:
+                recursive_getattr(model, name).copy_(self.tensors[f"variable/{name}"])
+        env.returns, env.lengths = self.tensors["returns"].tolist(), self.tensors["lengths"].tolist()
+        env.running_return[:] = self.tensors["running_return"].numpy()
+        env.running_length[:] = self.tensors["running_length"].numpy()
+        model._last_episode_starts = self.tensors["episode_starts"].numpy()
+        if "memory/0" in self.tensors:
+            _fill_memory(model, [self.tensors[f"memory/{n}"] for n in range(4)])
+        if "replay/actions" in self.tensors:
             self._refill(model.replay_buffer)
 
     def _refill(self, buffer: Any) -> None:
         for name, array in _replay_arrays(buffer).items():
-            held = self._tensors[f"replay/{name}"].numpy()
+            held = self.tensors[f"replay/{name}"].numpy()
             array[: len(held)] = held
-        buffer.pos, buffer.full = self._facts["replay"]
+        buffer.pos, buffer.full = self.facts["replay"]
 
     def restore_draws(self, model: BaseAlgorithm) -> None:
         """The random states, once nothing but training draws any more."""
-        torch.set_rng_state(self._tensors["torch_rng"])
-        draws = self._facts["draws"]
+        torch.set_rng_state(self.tensors["torch_rng"])
+        draws = self.facts["draws"]
         legacy = draws["numpy"]
         np.random.set_state((legacy[0], np.array(legacy[1], np.uint32), *legacy[2:]))  # noqa: NPY002
         for name, generator in _generators(model).items():
@@ -87,7 +90,7 @@ def write_checkpoint(
         "episode_starts": torch.from_numpy(np.asarray(model._last_episode_starts, np.bool_)),
         "torch_rng": torch.get_rng_state(),
     }
-    trees = {name: _flatten(name, state, tensors) for name, state in model.get_parameters().items()}
+    trees = {name: flatten(name, state, tensors) for name, state in model.get_parameters().items()}
     variables = model._get_torch_save_params()[1]
     tensors |= {f"variable/{name}": recursive_getattr(model, name).detach() for name in variables}
     tensors |= {f"memory/{n}": tensor for n, tensor in enumerate(_memory(model))}
@@ -106,6 +109,11 @@ def write_checkpoint(
         "draws": {"numpy": [legacy[0], legacy[1].tolist(), *legacy[2:]]}
         | {name: generator.bit_generator.state for name, generator in _generators(model).items()},
     }
+    write_state(folder, tensors, facts)
+
+
+def write_state(folder: Path, tensors: Tensors, facts: Mapping[str, Any]) -> None:
+    """Write tensors, and facts that hold "identity" and "mark", for `read_checkpoint` to find."""
     ready = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}  # some are shared
     write_atomic(folder / FILE, save_tensors(ready, {"facts": json.dumps(facts)}))
 
@@ -135,24 +143,25 @@ def read_checkpoint(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | N
     return Checkpoint(tensors, facts)
 
 
-def _flatten(prefix: str, value: Any, tensors: Tensors) -> Any:
+def flatten(prefix: str, value: Any, tensors: Tensors) -> Any:
     """A state dict as JSON in which tensors are replaced by their names; the tensors are put into `tensors`."""
     if isinstance(value, torch.Tensor):
         tensors[prefix] = value
         return {"tensor": prefix}
     if isinstance(value, Mapping):
-        return {"items": [[key, _flatten(f"{prefix}/{key}", item, tensors)] for key, item in value.items()]}
+        return {"items": [[key, flatten(f"{prefix}/{key}", item, tensors)] for key, item in value.items()]}
     if isinstance(value, list | tuple):
-        return {"list": [_flatten(f"{prefix}/{n}", item, tensors) for n, item in enumerate(value)]}
+        return {"list": [flatten(f"{prefix}/{n}", item, tensors) for n, item in enumerate(value)]}
     return {"value": value}
 
 
-def _unflatten(tree: Any, tensors: Tensors) -> Any:
+def unflatten(tree: Any, tensors: Tensors) -> Any:
+    """The state dict that `flatten` made a tree of."""
     if "tensor" in tree:
         return tensors[tree["tensor"]]
     if "items" in tree:
-        return {key: _unflatten(item, tensors) for key, item in tree["items"]}
-    return [_unflatten(item, tensors) for item in tree["list"]] if "list" in tree else tree["value"]
+        return {key: unflatten(item, tensors) for key, item in tree["items"]}
+    return [unflatten(item, tensors) for item in tree["list"]] if "list" in tree else tree["value"]
 
 
 def _generators(model: BaseAlgorithm) -> dict[str, np.random.Generator]:
