@@ -59,9 +59,11 @@ class Company:
         return found
 
     def merge(self, other: Company) -> None:
-        """Take over what another knows of stays."""
+        """Take over what another knows of stays, and add the departures that it suspects pairs of."""
         for pair, back in other.closest.items():
             self._note(pair, back)
+        for pair, share in other.suspected.items():
+            self.suspected[pair] = self.suspected.get(pair, 0.0) + share
 
     def save(self, path: Path) -> None:
         """Write all pairs as JSON."""

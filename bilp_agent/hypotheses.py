@@ -141,6 +141,11 @@ class Hypotheses:
         """How many steps were exposed to a belief at its very limit."""
         return sum(self.counts[belief.kind, belief.limit, left] for left in (False, True))
 
+    def merge(self, other: Hypotheses) -> None:
+        """Add what was counted and proposed in separate sessions."""
+        self.counts.update(other.counts)
+        self.proposed.update(other.proposed)
+
     def save(self, path: Path) -> None:
         """Write all counts as JSON."""
         rows = sorted(((k, -1 if n is None else n, left, c) for (k, n, left), c in self.counts.items()))

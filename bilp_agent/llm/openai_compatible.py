@@ -280,7 +280,7 @@ def _connect(openai: Any, settings: Mapping[str, Any], url: str, concurrency: in
 
 
 def _http_client(openai: Any) -> Any:
-    """A client that trusts no certificate, for endpoints without TLS: reading certificates takes a tenth of a second."""
+    """A client that trusts no certificate, for endpoints without TLS: reading certificates takes 0.1 s."""
     return openai.DefaultAsyncHttpxClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 

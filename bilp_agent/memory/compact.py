@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,27 +36,20 @@ def merge(first: Memory[R], second: Memory[R]) -> Memory[R]:
 
 
 def merge_records(first: Sequence[R], second: Sequence[R]) -> list[R]:
-    """The first's records, then those of the second that the first has not, each in its order.
+    """The first's records, then the second's, each in its order; a reflection of both, by its id, stands once.
 
-    A reflection that is in both, by its id, is kept once with the books of both added: merge memories of separate
-    training runs, for sessions that both books tell of would count twice. An example that both hold is kept as often
-    as in the one that holds it more often, so that states which recurred keep their weight.
+    Each example is one step of one session, so those of separate training runs add up, equal ones too. A reflection of
+    both keeps the books of both added. Merge memories of separate runs only: a session that both tell of counts twice.
     """
-    missing = Counter(_key(record) for record in first)
-    merged, places = list(first), {_key(record): place for place, record in reversed(list(enumerate(first)))}
+    merged = list(first)
+    places = {r.id: place for place, r in enumerate(merged) if isinstance(r, Reflection)}
     for record in second:
-        key = _key(record)
-        if not missing[key]:
+        place = places.get(record.id) if isinstance(record, Reflection) else None
+        if place is None:
             merged.append(record)
-            continue
-        missing[key] -= 1
-        if isinstance(record, Reflection):
-            merged[places[key]] = _together(merged[places[key]], record)
+        else:
+            merged[place] = _together(merged[place], record)
     return merged
-
-
-def _key(record: Any) -> Any:
-    return record.id if isinstance(record, Reflection) else record
 
 
 def _together(one: Any, other: Reflection) -> Any:

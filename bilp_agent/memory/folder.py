@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bilp_agent.memory.compact import Caps, kept_records, merge_records
-from bilp_agent.memory.files import UNREADABLE, Stored, read_records, write_atomically, write_records
+from bilp_agent.memory.compact import Caps, kept_records
+from bilp_agent.memory.files import UNREADABLE, Stored, read_records, write_records
 from bilp_agent.memory.records import ActorExample, CriticExample, R, Reflection
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.encoders import load_encoder
@@ -34,6 +34,15 @@ class Kept:
     training: Mapping[str, Any]
     record: Mapping[str, Any]
     others: tuple[str, ...] = ()
+
+    @property
+    def origins(self) -> list[Mapping[str, Any]]:
+        """What `longrec train` wrote about each training that this comes of; empty where nothing is known."""
+        merged = self.training.get("merged")
+        records = (
+            [s.get("record") for s in merged if isinstance(s, dict)] if isinstance(merged, list) else [self.record]
+        )
+        return [record for record in records if isinstance(record, dict) and record]
 
 
 def read_folder(folder: Path, lost: list[str] | None = None) -> Kept:
@@ -83,35 +92,6 @@ def _json(path: Path) -> dict[str, Any]:
     return found
 
 
-def merge_folders(first: Path, second: Path, out: Path) -> Kept:
-    """Write what two saved agents remember as one saved agent to the new folder `out`; see `merge_records`.
-
-    Raises `AgentError` if one is unusable, holds more than memories, or has another text encoder or was trained on
-    another world than the other; `ConfigurationError` if `out` exists.
-    """
-    if out.exists():
-        raise ConfigurationError(f"{out} exists; choose a new folder")
-    a, b = read_folder(first), read_folder(second)
-    if a.record and b.record and a.record.get("world") != b.record.get("world"):
-        raise AgentError(
-            f"{first} was trained on {a.record.get('env_id')}, {second} on {b.record.get('env_id')} or another world; "
-            "items are other ones there, so their memories are not merged"
-        )
-    for kept in (a, b):
-        if kept.others:
-            raise AgentError(
-                f"{kept.path} holds {', '.join(kept.others)} besides its memories, which cannot be merged, so that the "
-                "agent could not be loaded; merge its memories in Python with bilp_agent.memory.merge"
-            )
-    merged = {FILES[role]: _merged(a.path, b.path, getattr(a, role), getattr(b, role)) for role in FILES}
-    sources = [{"folder": str(kept.path), "training": kept.training} for kept in (a, b)]
-    with atomic_folder(out) as scratch:
-        for name, (kind, stored, dim) in merged.items():
-            write_records(scratch / name, kind, stored.records, stored.encoder, dim)
-        write_atomically(scratch / TRAINING, json.dumps({"merged": sources}, indent=1) + "\n")
-    return read_folder(out)
-
-
 def rescue_folder(folder: Path, out: Path) -> tuple[Kept, list[str]]:
     """Write what is whole in a damaged saved agent to the new folder `out`; what that is, and what was lost.
 
@@ -134,22 +114,12 @@ def _rewrite(kept: Kept, out: Path, choose: Callable[[Stored[Any]], list[Any]]) 
     with atomic_folder(out) as scratch:
         for role, name in FILES.items():
             stored = getattr(kept, role)
-            write_records(scratch / name, stored.kind, choose(stored), stored.encoder, _width(stored))
+            write_records(scratch / name, stored.kind, choose(stored), stored.encoder, width_of(stored))
         for name in (TRAINING, *kept.others):
             shutil.copy2(kept.path / name, scratch / name)
     return read_folder(out)
 
 
-def _width(stored: Stored[R]) -> int:
-    """Files of version 1 do not tell it."""
+def width_of(stored: Stored[R]) -> int:
+    """How wide its encoder's vectors are; files of version 1 do not tell it."""
     return stored.dim or load_encoder(stored.encoder).dim
-
-
-def _merged(here: Path, there: Path, a: Stored[R], b: Stored[R]) -> tuple[type[R], Stored[R], int]:
-    if a.encoder != b.encoder:
-        raise AgentError(
-            f"{here} was made with the text encoder {a.encoder}, {there} with {b.encoder}; only memories of one "
-            "encoder can be merged"
-        )
-    dim = b.dim or _width(a)
-    return a.kind, Stored(a.kind, merge_records(a.records, b.records), a.encoder, dim), dim

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from bilp_agent.company import REACH, Company
 from bilp_agent.hypotheses import Belief, Hypotheses
@@ -12,7 +13,12 @@ from bilp_agent.reflector import Ended
 
 @dataclass
 class Learned:
-    """hypotheses: why users leave, with counts. company: which items were shown near one another in peace."""
+    """hypotheses: why users leave, with counts. company: which items were shown near one another in peace.
+
+    FILES: where they are kept in a saved agent's folder.
+    """
+
+    FILES: ClassVar[tuple[str, str]] = ("hypotheses.json", "company.json")
 
     hypotheses: Hypotheses = field(default_factory=Hypotheses)
     company: Company = field(default_factory=Company)
@@ -30,15 +36,20 @@ class Learned:
         elif last.repeat is None or last.repeat > span:  # a repeat is explained by itself
             self.company.leave(items[-1], items[:-1], span)
 
+    def merge(self, other: Learned) -> None:
+        """Add what another learnt from separate sessions."""
+        self.hypotheses.merge(other.hypotheses)
+        self.company.merge(other.company)
+
     def save(self, folder: Path) -> None:
         """Write `hypotheses.json` and `company.json`."""
-        self.hypotheses.save(folder / "hypotheses.json")
-        self.company.save(folder / "company.json")
+        self.hypotheses.save(folder / self.FILES[0])
+        self.company.save(folder / self.FILES[1])
 
     @classmethod
     def load(cls, folder: Path) -> Learned:
         """Read them. Raises `AgentError` naming the file if one is unusable."""
-        return cls(Hypotheses.load(folder / "hypotheses.json"), Company.load(folder / "company.json"))
+        return cls(Hypotheses.load(folder / cls.FILES[0]), Company.load(folder / cls.FILES[1]))
 
 
 def remembered(beliefs: tuple[Belief, ...]) -> int:

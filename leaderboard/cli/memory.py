@@ -85,7 +85,7 @@ def merge(
 
     Example:  longrec memory merge runs/seed-0 runs/seed-1 --out runs/both
     """
-    from bilp_agent.memory.folder import merge_folders
+    from bilp_agent.memory.merging import merge_folders
 
     kept = merge_folders(first, second, out)
     if json:

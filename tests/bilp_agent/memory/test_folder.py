@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from bilp_agent.memory import ActorExample, CriticExample, Memory, Reflection, credited
-from bilp_agent.memory.folder import merge_folders, read_folder, rescue_folder
+from bilp_agent.memory.folder import read_folder, rescue_folder
 from bilp_agent.memory.inspect import principles, situations, worths
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.encoder import Encoder, HashingEncoder
@@ -94,42 +93,6 @@ def test_other_folders_say_what_to_give(tmp_path: Path) -> None:
         (save_agent(tmp_path / "odd", LEARNT) / "training.json").write_text(damaged)
         with pytest.raises(AgentError, match=r"odd/training\.json"):
             read_folder(tmp_path / "odd")
-
-
-def test_folders_are_merged_to_one_that_an_agent_loads(tmp_path: Path) -> None:
-    from bilp_agent.agent import BiLLPAgent
-
-    one = save_agent(tmp_path / "one", LEARNT[:3])
-    other = save_agent(tmp_path / "other", [LEARNT[0], LEARNT[3]])
-    kept = merge_folders(one, other, tmp_path / "both")
-    assert [(r.episode, r.used) for r in kept.planner.records] == [(0, 4), (1, 1), (2, 2), (3, 0)]
-    assert (kept.actor.records, kept.critic.records) == (JUDGED, VALUED)
-    assert [s["folder"] for s in json.loads((tmp_path / "both" / "training.json").read_text())["merged"]] == [
-        str(one), str(other),
-    ]  # fmt: skip
-    agent = BiLLPAgent()
-    agent.load(tmp_path / "both")
-    assert agent.describe()["memories"]["planner"]["records"] == 4
-    with pytest.raises(ConfigurationError, match="exists"):
-        merge_folders(one, other, tmp_path / "both")
-    odd = save_agent(tmp_path / "odd", LEARNT, HashingEncoder(64))
-    with pytest.raises(AgentError, match="text encoder"):
-        merge_folders(one, odd, tmp_path / "new")
-    (other / "hypotheses.json").write_text("{}")
-    assert read_folder(other).others == ("hypotheses.json",)
-    with pytest.raises(AgentError, match=r"other holds hypotheses\.json besides its memories"):
-        merge_folders(one, other, tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-
-
-def test_memories_of_other_worlds_are_not_merged(tmp_path: Path) -> None:
-    for name, world in (("a", 1), ("b", 2), ("c", 1)):
-        save_agent(tmp_path / name / "agent", LEARNT)
-        record = {"env_id": f"longrec/{name}-v0", "world": {"digest": world}}
-        (tmp_path / name / "training.json").write_text(json.dumps(record))
-    with pytest.raises(AgentError, match=r"a-v0, .*b on longrec/b-v0 or another world"):
-        merge_folders(tmp_path / "a", tmp_path / "b", tmp_path / "out")
-    assert merge_folders(tmp_path / "a", tmp_path / "c", tmp_path / "out").actor.records == JUDGED
 
 
 def test_what_is_whole_in_a_damaged_folder_is_rescued(tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+"""Two saved agents made one: what separate training runs on one world remember, added up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bilp_agent.memory.compact import merge_records
+from bilp_agent.memory.files import Stored, write_atomically, write_records
+from bilp_agent.memory.folder import FILES, TRAINING, Kept, read_folder, width_of
+from bilp_agent.memory.records import R
+from bilp_agent.plus.learned import Learned
+from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.worlds.storage import atomic_folder
+
+DECISIVE = ("gamma", "window")  # parameters that decide what a record means
+TOLD = ("agent", "env_id", "options", "world", "training_seed", "budget", "spent")  # kept of a training's record
+
+
+def merge_folders(first: Path, second: Path, out: Path) -> Kept:
+    """Write what two saved agents learnt as one saved agent to the new folder `out`.
+
+    Records: see `merge_records`. Of `billp-plus` the counts of hypotheses and the suspicions of pairs are added, and of
+    stays the closest is kept. Which is named first decides the order of records and nothing else.
+
+    Raises `AgentError` if one is unusable or the two do not fit together: another agent, world, text encoder, gamma or
+    window, or a training that is in both. `ConfigurationError` if `out` exists.
+    """
+    if out.exists():
+        raise ConfigurationError(f"{out} exists; choose a new folder")
+    a, b = read_folder(first), read_folder(second)
+    _check_trainings(a, b)
+    learned = _learned(a, b)
+    sources = [*_sources(a), *_sources(b)]
+    twice = {s["digest"] for s in _sources(a)} & {s["digest"] for s in _sources(b)}
+    if twice:
+        named = ", ".join(str(s["folder"]) for s in sources if s["digest"] in twice)
+        raise AgentError(f"both hold the same training ({named}), which would count twice; merge separate trainings")
+    merged = {FILES[role]: _merged(a.path, b.path, getattr(a, role), getattr(b, role)) for role in FILES}
+    training: dict[str, Any] = {"merged": sources}
+    with atomic_folder(out) as scratch:
+        for name, (stored, dim) in merged.items():
+            write_records(scratch / name, stored.kind, stored.records, stored.encoder, dim)
+        if learned is not None:
+            learned.save(scratch)
+            training["beliefs"] = [asdict(belief) for belief in learned.hypotheses.beliefs()]
+        write_atomically(scratch / TRAINING, json.dumps(training, indent=1) + "\n")
+    return read_folder(out)
+
+
+def _check_trainings(a: Kept, b: Kept) -> None:
+    """Raise `AgentError` where the records of the trainings say that memories mean different things."""
+    for one in a.origins:
+        for other in b.origins:
+            if one.get("world") != other.get("world"):
+                raise AgentError(
+                    f"{a.path} was trained on {one.get('env_id')}, {b.path} on {other.get('env_id')} or another world; "
+                    "items are other ones there, so their memories are not merged"
+                )
+            for what, (here, there) in _differences(one, other).items():
+                raise AgentError(
+                    f"{a.path} was trained with {what} {here}, {b.path} with {there}; records mean other things then, "
+                    f"so train both with one {what}"
+                )
+
+
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The agents, or the decisive parameters, where they differ; what is not recorded is at its default."""
+    agents = [record.get("agent") or {} for record in (one, other)]
+    names = tuple(agent.get("name") for agent in agents)
+    if names[0] != names[1]:
+        return {"the agent": (names[0], names[1])}
+    values = {key: tuple((a.get("parameters") or {}).get(key, "by default") for a in agents) for key in DECISIVE}
+    return {key: (pair[0], pair[1]) for key, pair in values.items() if pair[0] != pair[1]}
+
+
+def _learned(a: Kept, b: Kept) -> Learned | None:
+    """Hypotheses and pair facts of both; None where neither has any."""
+    for kept in (a, b):
+        odd = [name for name in kept.others if name not in Learned.FILES]
+        if odd:
+            raise AgentError(
+                f"{kept.path} holds {', '.join(odd)} besides its memories, which cannot be merged, so that the agent "
+                "could not be loaded; merge its memories in Python with bilp_agent.memory.merge"
+            )
+    if a.others != b.others:
+        more, less = (a, b) if len(a.others) > len(b.others) else (b, a)
+        raise AgentError(
+            f"{more.path} holds {', '.join(more.others)}, which {less.path} lacks: they are of different agents; merge "
+            "two of billp or two of billp-plus"
+        )
+    if not a.others:
+        return None
+    learned = Learned.load(a.path)
+    learned.merge(Learned.load(b.path))
+    return learned
+
+
+def _sources(kept: Kept) -> list[dict[str, Any]]:
+    """The trainings that a folder comes of: where each lay, a digest of what it remembers, and its record."""
+    merged = kept.training.get("merged")
+    if isinstance(merged, list) and all(isinstance(s, dict) and "digest" in s for s in merged):
+        return merged
+    digest = hashlib.sha256()
+    for name in (*FILES.values(), *kept.others):
+        digest.update(hashlib.sha256((kept.path / name).read_bytes()).digest())
+    record = {key: kept.record[key] for key in TOLD if key in kept.record}
+    training = dict(kept.training)
+    return [{"folder": str(kept.path), "digest": digest.hexdigest()[:16], "record": record, "training": training}]
+
+
+def _merged(here: Path, there: Path, a: Stored[R], b: Stored[R]) -> tuple[Stored[R], int]:
+    if a.encoder != b.encoder:
+        raise AgentError(
+            f"{here} was made with the text encoder {a.encoder}, {there} with {b.encoder}; only memories of one "
+            "encoder can be merged"
+        )
+    dim = b.dim or width_of(a)
+    return Stored(a.kind, merge_records(a.records, b.records), a.encoder, dim), dim
