@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -86,9 +87,12 @@ def print_rows(rows: Sequence[Row]) -> None:
 
 
 class Progress:
-    """Shows the cells of runs as they go: bars in a terminal, else one line a finished cell. Use as a context."""
+    """Shows the cells of runs as they go: bars in a terminal, else one line a finished cell. Use as a context.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    There is a bar for each run, or, where there may be many, for each agent.
+    """
+
+    def __init__(self, *, quiet: bool = False, by_agent: bool = False) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
@@ -105,7 +109,8 @@ class Progress:
             console=console,
             disable=self._lines or quiet,
         )
-        self._tasks: dict[Path, TaskID] = {}
+        self._by_agent = by_agent
+        self._tasks: dict[Path | str, TaskID] = {}
         self._shares: dict[int, float] = {}
 
     def __enter__(self) -> Progress:
@@ -121,19 +126,31 @@ class Progress:
         """Take an event of `evaluate_all`."""
         spec = specs[event.cell]
         if not self._tasks:
-            for s in specs:
-                if s.path.parent not in self._tasks:
-                    cells = sum(t.path.parent == s.path.parent for t in specs)
-                    self._tasks[s.path.parent] = self._bars.add_task(s.plan.agent.name, total=cells, doing="")
+            for bar, cells in Counter(map(self._bar, specs)).items():
+                name = next(s.plan.agent.name for s in specs if self._bar(s) == bar)
+                self._tasks[bar] = self._bars.add_task(name, total=cells, doing="")
         # News of a cell may arrive after its end.
         self._shares[event.cell] = max(self._shares.get(event.cell, 0.0), _share(spec, event))
-        done = sum(share for i, share in self._shares.items() if specs[i].path.parent == spec.path.parent)
-        doing = "" if event.phase in ("done", "failed") else f"{spec.label.partition(', ')[2]}: {event.phase}"
-        self._bars.update(self._tasks[spec.path.parent], completed=done, doing=doing)
-        if event.phase == "failed" and len(self._tasks) > 1:  # the error of a lone run ends the command, which tells it
-            self._console.print(f"failed: {event.error}", style="red", markup=False, highlight=False)
+        done = sum(share for i, share in self._shares.items() if self._bar(specs[i]) == self._bar(spec))
+        at = f" on {event.node}" if event.node else ""
+        doing = "" if event.phase in ("done", "failed") else f"{spec.label.partition(', ')[2]}{at}: {event.phase}"
+        self._bars.update(self._tasks[self._bar(spec)], completed=done, doing=doing)
+        # The error of a lone run ends the command, which tells it.
+        if event.phase == "failed" and (self._by_agent or len(self._tasks) > 1):
+            self._say(f"failed{at}: {event.error}", "red")
+        elif event.phase == "lost":
+            self._say(f"lost{at}, to be run again: {spec.label}", "yellow")
+        elif event.phase == "slow":
+            self._say(f"slow{at}: {spec.label} has run {event.done:.0f} s, others took {event.total:.0f} s", "yellow")
         elif event.phase == "done" and self._lines:
-            self._console.print(f"done: {spec.label}", markup=False, highlight=False)
+            self._say(f"done{at}: {spec.label}")
+
+    def _bar(self, spec: CellSpec) -> Path | str:
+        """Which bar a cell belongs to."""
+        return spec.plan.agent.name if self._by_agent else spec.path.parent
+
+    def _say(self, text: str, style: str | None = None) -> None:
+        self._console.print(text, style=style, markup=False, highlight=False)
 
 
 def _share(spec: CellSpec, event: Event) -> float:
@@ -167,7 +184,7 @@ class Stages:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+    def __call__(self, stage: str, done: float, total: int, note: str = "") -> None:
         """Move the bar of a stage, with a note beside its name; an earlier stage's bar is full then."""
         if stage not in self._tasks:
             for task in self._tasks.values():

@@ -93,8 +93,8 @@ def run_all(
 ) -> dict[int, LongrecError]:
     """Run those cells of `runs` that are `wanted` and not finished, and write the submissions that are complete.
 
-    The cells of a run that has failed are skipped unless `keep_going`; other runs always go on. Returns an error of
-    each failed run by index into `runs`.
+    Of runs that are for tuning no submission comes; their cells stay. The cells of a run that has failed are skipped
+    unless `keep_going`; other runs always go on. Returns an error of each failed run by index into `runs`.
     """
     todo = [
         (n, spec)
@@ -107,7 +107,7 @@ def run_all(
     on_event = (lambda event: watch(specs, event)) if watch is not None else (lambda event: None)
     failed = run_cells(specs, executor, on_event, keep_going=keep_going) if specs else {}
     for job, folder in runs:
-        if folder.submission() is None and all(spec.path.exists() for spec in folder.specs(job.agent, 1)):
+        if not folder.plan.tuning and folder.submission() is None and folder.is_whole():
             _finish(job, folder)
     return {todo[i][0]: error for i, error in failed.items()}
 

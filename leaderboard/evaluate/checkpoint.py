@@ -28,15 +28,17 @@ _SCRATCH = (".run.json-", ".traces.parquet-", ".submission.json-")  # what a kil
 
 
 class RunFolder:
-    """The folder of one run, made if it does not exist.
+    """The folder of one run, made if it does not exist, unless `make` is false: then it is as if it were empty.
 
     `discard` says what happens to an earlier run in it: "never" goes on with a run of the same plan and raises
     `ConfigurationError` for one of another, "other" replaces one of another plan, "always" replaces any.
     """
 
-    def __init__(self, path: Path, plan: Plan, *, discard: Discard = "never") -> None:
+    def __init__(self, path: Path, plan: Plan, *, discard: Discard = "never", make: bool = True) -> None:
         self.path, self.plan = path, plan
         file = path / "run.json"
+        if not make and not file.exists():
+            return
         if discard == "always" and file.exists():
             self._clear()
         if not file.exists():
@@ -75,6 +77,10 @@ class RunFolder:
             for task in range(len(suite.tasks))
             for seed in suite.training_seeds
         ]
+
+    def is_whole(self) -> bool:
+        """Whether every cell has its file."""
+        return all(spec.path.exists() for spec in self.specs("", 1))
 
     def discard_cells(self) -> None:
         """Remove the cells' files once they are part of the submission."""
