@@ -52,6 +52,16 @@ def category_rows(catalogue: Catalogue) -> tuple[NDArray[np.int64], NDArray[np.i
     return np.array(catalogue.category_indptr, np.int64), np.array(catalogue.category_ids, np.int64)
 
 
+def category_sets(catalogue: Catalogue) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The different sets of categories: which one each item has (n,), and the sets as `indptr` (g + 1,) and `ids`."""
+    numbers: dict[tuple[int, ...], int] = {}
+    indptr, ids = category_rows(catalogue)
+    sets = [tuple(sorted(ids[a:b].tolist())) for a, b in zip(indptr[:-1].tolist(), indptr[1:].tolist(), strict=True)]
+    group = np.array([numbers.setdefault(found, len(numbers)) for found in sets], np.int64)
+    starts = np.concatenate([[0], np.cumsum([len(found) for found in numbers])]).astype(np.int64)
+    return group, starts, np.array([c for found in numbers for c in found], np.int64)
+
+
 def categories_in_turn(
     catalogue: Catalogue, scores: NDArray[Any], categories: int | None = None, depth: int | None = None
 ) -> NDArray[np.int64]:

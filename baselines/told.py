@@ -27,8 +27,8 @@ class Told:
     else whether it was watched at length, where that is told; else how many good behaviours it met, or whether it was
     clicked. Where observations hold only what was shown last, `REMEMBERED` steps are remembered, lane by lane.
 
-    length: how many items are told at most. Raises `AgentError` for a task that draws its items anew for each step, or
-    tells nothing of what items earned.
+    length: how many items are told at most. most: the most that an item can earn. Raises `AgentError` for a task that
+    draws its items anew for each step, or tells nothing of what items earned.
     """
 
     def __init__(self, agent: Agent, task: TaskSpec, num_lanes: int) -> None:
@@ -43,6 +43,7 @@ class Told:
                 f"{', '.join(self._boxes) or 'nothing'}; use popular or best-rated"
             )
         self._keys = longer or keys[:1]  # the last slate is the end of a longer list, where there is one
+        self.most = max(_most(self._boxes, key) for key in self._keys)
         self.length = sum(self._boxes[key].shape[0] for key in self._keys)
         self._memory: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
         if not longer:
@@ -71,10 +72,22 @@ class Told:
         return found, np.where(found >= 0, np.concatenate(earned, axis=1), 0.0)
 
 
-def _earned(boxes: Mapping[str, spaces.Box], observations: Batch, key: str) -> NDArray[np.float64]:
+def _telling(boxes: Mapping[str, spaces.Box], key: str) -> tuple[str, str]:
+    """The part that tells most of what the items under `key` earned: the word for one, and the part's own key."""
     parts = feedback_keys(boxes, key)
     word = next(word for word in ("reward", "view", "behaviour", "click") if word in parts)
-    values: NDArray[Any] = np.asarray(observations[parts[word]], np.float64)
+    return word, parts[word]
+
+
+def _earned(boxes: Mapping[str, spaces.Box], observations: Batch, key: str) -> NDArray[np.float64]:
+    word, part = _telling(boxes, key)
+    values: NDArray[Any] = np.asarray(observations[part], np.float64)
     if word == "behaviour":
         return values.reshape(len(values), boxes[key].shape[0], -1)[:, :, :LIKED].sum(axis=2)
     return values
+
+
+def _most(boxes: Mapping[str, spaces.Box], key: str) -> float:
+    word, part = _telling(boxes, key)
+    high = float(boxes[part].high.max())
+    return (LIKED if word == "behaviour" else high) if np.isfinite(high) else 1.0

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from baselines.bandits.cluster import ClusterBanditAgent
+from baselines.bandits.epsilon import EpsilonGreedyAgent
+from baselines.bandits.linucb import LinUCBAgent
+from baselines.bandits.thompson import LinearThompsonAgent
 from baselines.calibrated import CalibratedAgent
 from baselines.cycle import FixedCycleAgent
 from baselines.greedy import GreedyAgent, GreedyNoRepeatAgent
@@ -39,7 +43,7 @@ LISTS = [
     PopularAgent, BestRatedAgent, RoundRobinAgent, FixedCycleAgent, GreedyAgent, GreedyNoRepeatAgent, MMRAgent,
     CalibratedAgent,
 ]  # fmt: skip
-ANYWHERE = [RandomAgent, OracleAgent]
+ANYWHERE = [RandomAgent, OracleAgent, LinUCBAgent, LinearThompsonAgent, EpsilonGreedyAgent, ClusterBanditAgent]
 PLAYED = [(a, i) for a in LISTS for i in CATALOGUES] + [(a, i) for a in ANYWHERE for i in CATALOGUES | CANDIDATES]
 
 
@@ -74,7 +78,8 @@ def test_plays_every_kind_alike_whatever_the_lanes(kind: type[Agent], env_id: st
     agent = trained(kind, env_id)
     once = played(agent, env_id, 7, np.arange(7))
     assert played(agent, env_id, 3, np.array([4, 0, 6, 2, 5, 1, 3])) == once
-    assert len({str(actions) for actions in once}) > 1 or kind in LISTS[:4]  # nobody's list, or everybody's
+    told = env_id != "GamesClicks-v0"  # there nothing is known of users at first, and most leave at the second item
+    assert len({str(actions) for actions in once}) > 1 or kind in LISTS[:4] or not told
 
 
 @pytest.mark.parametrize("kind", LISTS)

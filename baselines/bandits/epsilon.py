@@ -1,0 +1,40 @@
+"""Epsilon-greedy: mostly what is best by what is known, sometimes anything."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.bandits.contexts import View
+from baselines.bandits.linear import LinearBandit
+from recsim_envs import rng
+from recsim_envs.errors import ConfigurationError
+from recsim_envs.spec import Sessions
+
+
+class EpsilonGreedyAgent(LinearBandit):
+    """Shows train users random items with probability min(1, explore / decisions), otherwise the best by the model.
+
+    The decaying epsilon is that of Auer, Cesa-Bianchi and Fischer (Machine Learning 47, 2002, section 3), with the
+    constants in one number; every shown slate is a decision, and a random slate is random throughout.
+
+    explore: about how many decisions are random at first. Others: see `LinearBandit`.
+    """
+
+    def __init__(self, *, explore: float = 100.0, dim: int = 8, ridge: float = 1.0, session_prior: float = 10.0,
+                 num_envs: int = 8, default_episodes: int = 1000) -> None:  # fmt: skip
+        super().__init__(
+            dim=dim, ridge=ridge, session_prior=session_prior, num_envs=num_envs, default_episodes=default_episodes
+        )
+        if explore < 0:
+            raise ConfigurationError(f"explore must be at least 0, got {explore}")
+        self.explore = explore
+
+    def _explore(self, view: View, sessions: Sessions, decision: int) -> NDArray[np.float64]:
+        lanes = sessions.lanes
+        scores = view.means(np.repeat(self._model(), len(lanes), axis=0))
+        chance = self.explore / (decision * len(lanes) + 1)
+        random = rng.uniform_array(self._seed, decision, rng.POLICY, lanes) < chance
+        places = lanes[random, None] * scores.shape[1] + np.arange(scores.shape[1])
+        scores[random] = rng.uniform_array(self._seed, decision, rng.AGENT, places)
+        return scores
