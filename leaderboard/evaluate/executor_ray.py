@@ -72,7 +72,9 @@ def _connected(executor: RayExecutor, specs: Sequence[CellSpec]) -> Iterator[Any
     import ray
 
     env_vars = {**threads(), **{n: os.environ[n] for n in (PLUGIN_MODULES,) if n in os.environ}}
-    runtime = {"env_vars": env_vars, "py_modules": _modules(specs), "excludes": ["**/__pycache__", "*.pyc"]}
+    runtime: dict[str, Any] = {"env_vars": env_vars}
+    if modules := _modules(specs):  # Ray does not take an empty list
+        runtime |= {"py_modules": modules, "excludes": ["**/__pycache__", "*.pyc"]}
     common = {"logging_level": "ERROR", "log_to_driver": False, "runtime_env": runtime}
     scratch = None
     if executor.address is None:
@@ -265,7 +267,8 @@ class _Drive:
                 ) from error
             raise
         except RuntimeEnvSetupError as error:
-            raise ConfigurationError(f"the Ray cluster cannot take the agents' modules: {error}") from error
+            reason = str(error).strip().splitlines()[-1]
+            raise ConfigurationError(f"the Ray cluster cannot take the agents' modules: {reason}") from error
         except RayError as error:
             return self._lost(i, error)
         name = self._name(node)
