@@ -11,10 +11,9 @@ from stable_baselines3.common.policies import BasePolicy
 
 from baselines.online.exploration import LaneWise, epsilon_of_budget
 from baselines.online.policies import ItemQPolicy
-from baselines.online.sb3_agent import SB3Agent
+from baselines.online.sb3_agent import SB3Agent, require_no_slates
 from baselines.online.sb3_vec import GymVecEnv
 from baselines.online.sizes import batch_size_for
-from recsim_envs.errors import AgentError
 from recsim_envs.spec import TaskSpec, TrainingEnvs
 
 
@@ -40,11 +39,7 @@ class DQNAgent(SB3Agent):
     def check(self, task: TaskSpec) -> None:
         """As in `SB3Agent`; refuses slates, whose actions are too many for one value each."""
         super().check(task)
-        if task.slate_size is not None:
-            raise AgentError(
-                f"{type(self).__name__} values single items, and {task.env_id or 'this environment'} shows slates of "
-                f"{task.slate_size}; use slateq, ppo or a2c"
-            )
+        require_no_slates(self, task, "slateq, ppo or a2c")
 
     def dqn_kwargs(self, env: GymVecEnv, seed: int) -> dict[str, Any]:
         """Arguments that SB3's DQN and its kin take."""

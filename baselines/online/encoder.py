@@ -120,6 +120,12 @@ class ItemHead(nn.Module):
             return encoder.scores(queries, self.bias)
         return encoder.scores(queries.view(len(latent), self._several, encoder.dim), self.bias).flatten(1)
 
+    def mean(self, latent: torch.Tensor) -> torch.Tensor:
+        """The mean of the several scores of each item, (b, n): the score of the mean query."""
+        encoder = self._encoder[0]
+        queries = self.query(latent).view(len(latent), self._several, encoder.dim).mean(dim=1)
+        return encoder.scores(queries, self.bias)
+
 
 def check_encoder(kind: str) -> None:
     """Raise `ConfigurationError` unless there is such an encoder."""

@@ -116,7 +116,7 @@ class SB3Agent(Agent):
             "gradient_updates": model._n_updates,
             "num_envs": env.num_envs,
             "train_episodes": len(env.returns),
-            "learning_curve": _learning_curve(env),
+            "learning_curve": learning_curve(env),
         }
 
     def _set_up(self, envs: TrainingEnvs, seed: int) -> tuple[BaseAlgorithm, GymVecEnv, Watch]:
@@ -218,6 +218,15 @@ def best_of(scores: torch.Tensor, slate_size: int | None) -> NDArray[np.int64]:
     return (-rounded).argsort(axis=1, kind="stable")[:, :slate_size].astype(np.int64)
 
 
+def require_no_slates(agent: Agent, task: TaskSpec, others: str) -> None:
+    """Raise `AgentError` where slates are shown. `others`: names of agents that show them."""
+    if task.slate_size is not None:
+        raise AgentError(
+            f"{type(agent).__name__} shows one item a step, and {task.env_id or 'this environment'} shows slates of "
+            f"{task.slate_size}; use {others}"
+        )
+
+
 @contextmanager
 def own_torch() -> Iterator[None]:
     """One torch thread, for the same sums on any machine, and SB3's global seeding undone afterwards."""
@@ -232,7 +241,7 @@ def own_torch() -> Iterator[None]:
         np.random.set_state(legacy)  # noqa: NPY002
 
 
-def _learning_curve(env: GymVecEnv) -> list[dict[str, float]]:
+def learning_curve(env: GymVecEnv) -> list[dict[str, float]]:
     """Mean return and length over up to 20 equal stretches of the training sessions, in order of their ends."""
     curve = []
     for part in np.array_split(np.arange(len(env.returns)), min(_CURVE_POINTS, len(env.returns)) or 1):

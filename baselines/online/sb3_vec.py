@@ -143,6 +143,10 @@ class GymVecEnv(VecEnv):  # type: ignore[misc]
         """Close the vector environment."""
         self.envs.close()
 
+    def has_attr(self, attr_name: str) -> bool:
+        """True of "action_masks", which sb3-contrib looks for, and of what the vector environment has."""
+        return attr_name == "action_masks" or hasattr(self.envs, attr_name)
+
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """The vector environment's attribute, once for each lane asked for."""
         return [getattr(self.envs, attr_name)] * len(list(self._get_indices(indices)))
