@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from leaderboard.cli import agents, boards, checks, envs, memory, offline, runs, worlds
+from leaderboard.cli import agents, boards, checks, curves, envs, memory, offline, runs, sweep, training, tuning, worlds
 
 app = typer.Typer(
     name="longrec",
@@ -16,7 +16,9 @@ app = typer.Typer(
 )
 app.command()(runs.quickstart)
 app.command()(runs.evaluate)
-app.command()(runs.train)
+app.command()(training.train)
+app.command()(sweep.sweep)
+app.command()(tuning.tune)
 app.command()(checks.submit)
 app.command()(checks.verify)
 app.command()(checks.reproduce)
@@ -26,6 +28,7 @@ for name, group, text in (
     ("envs", envs.app, "Environments: list, show, check, measure, pages."),
     ("agents", agents.app, "Agents: list, show."),
     ("world", worlds.app, "Worlds: fetch data, build one from a log, look at its card, list them."),
+    ("curves", curves.app, "Learning curves that were made: compare them."),
     ("logs", offline.app, "Offline logs of behaviour policies: list, make, show."),
     ("memory", memory.app, "What an agent has learnt: show, merge, compact, rescue."),
     ("leaderboard", boards.app, "The board: build it from submissions, look at it."),

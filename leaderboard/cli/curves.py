@@ -1,46 +1,33 @@
-"""What `longrec train --curve` does and prints."""
+"""What `longrec train --curve` does and prints, and `longrec curves`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leaderboard.cli.output import Stages, print_json, print_table, say
+from leaderboard.cli.output import AsJson, Stages, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from leaderboard.evaluate.curve.plan import CurvePoint, LearningCurve
+    from leaderboard.evaluate.curve.compare import Comparison
+    from leaderboard.evaluate.curve.plan import CurvePlan, CurvePoint, LearningCurve
     from leaderboard.schema import Estimate
 
-_COLUMNS = ("episodes", "R_traj", "95 %", "Len", "95 %", "Len, less the first", "calls", "repaired", "fallback", "AUC")
+app = typer.Typer()
+
+_FIGURES = ("R_traj", "95 %", "Len", "95 %", "Len, less the first", "Len, seeds' sd", "R_traj, gap")
+_TOLD = {"calls_per_decision": ("calls", ".2f"), "repaired": ("repaired", ".1%"), "fallback": ("fallback", ".1%"),
+         "critic_auc": ("AUC", ".2f")}  # fmt: skip
 
 
-def train_curve(
-    agent: str,
-    parameters: Mapping[str, Any],
-    env: str,
-    options: Mapping[str, Any],
-    *,
-    out: Path,
-    episodes: int,
-    at: str | None,
-    first_seed: int,
-    seeds: int,
-    sessions: int | None,
-    json: bool,
-) -> None:
+def train_curve(agent: str, plan: CurvePlan, *, out: Path, workers: int, json: bool) -> None:
     """Make the curve, going on where an earlier command stopped, and print it."""
-    from leaderboard.evaluate.curve.plan import SESSIONS, make_curve_plan
     from leaderboard.evaluate.curve.run import learning_curve
 
-    plan = make_curve_plan(
-        agent, parameters, env, options,
-        at=budgets(at, episodes), training_seeds=range(first_seed, first_seed + seeds), sessions=sessions or SESSIONS,
-    )  # fmt: skip
     with Stages(quiet=json) as stages:
-        curve = learning_curve(agent, plan, out, stages)
+        curve = learning_curve(agent, plan, out, stages, workers=workers)
     if json:
         print_json(curve)
         return
@@ -48,41 +35,106 @@ def train_curve(
     say(f"written to {out}: learning_curve.json, learning_curve.svg, and the first seed's agent")
 
 
-def budgets(at: str | None, episodes: int) -> Sequence[int]:
-    """The budgets named in `at`, or the default ones up to `episodes`. Raises `ConfigurationError` if unreadable."""
+@app.command("compare")
+def compare_curves(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of finished learning curves of one environment.")],
+    out: Annotated[Path | None, typer.Option(help="SVG with all of them. Default: none is drawn.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Learning curves of several agents in one table and one picture, with paired differences from the first.
+
+    Example:  longrec curves compare runs/curve-billp runs/curve-ppo --out runs/curves.svg
+    """
+    from leaderboard.evaluate.curve.compare import compare, load_curves
+    from leaderboard.evaluate.curve.picture import labels, picture
+    from leaderboard.files import atomic_path
+
+    curves = load_curves(folders)
+    found, names = compare(folders, curves), labels(curves)
+    if out is not None:
+        with atomic_path(out) as scratch:
+            scratch.write_text(picture(curves), "utf-8")
+    if json:
+        print_json([_record(line, names) for line in found])
+        return
+    unit = curves[0].plan.words(0).partition(" ")[2]
+    print_table(
+        f"{curves[0].plan.task.env_id}: {curves[0].plan.task.episodes} test sessions, less {names[0]} paired by user",
+        (unit, "metric", "agent", "value, 95 %", "less the first, 95 %"),
+        [_compared(line, names) for line in sorted(found, key=lambda c: (c.metric != "R_traj", c.budget, c.curve))],
+    )
+    if out is not None:
+        say(f"drawn in {out}")
+
+
+def _record(line: Comparison, names: Sequence[str]) -> Mapping[str, Any]:
+    less = None if line.less_first is None else line.less_first.model_dump()
+    return {"agent": names[line.curve], "budget": line.budget, "metric": line.metric,
+            "value": line.value.model_dump(), "less_first": less}  # fmt: skip
+
+
+def _compared(line: Comparison, names: Sequence[str]) -> list[str]:
+    less = line.less_first
+    told = "" if less is None else f"{less.value:+.2f} {_interval(less)}".rstrip()
+    value = f"{line.value.value:.2f} {_interval(line.value)}".rstrip()
+    return [str(line.budget), line.metric, names[line.curve], value, told]
+
+
+def budgets(text: str | None, largest: int, unit: str = "episodes") -> Sequence[int]:
+    """The budgets named in `text`, or the default ones up to `largest`. Raises `ConfigurationError` if unreadable."""
     from leaderboard.evaluate.curve.plan import default_budgets
     from recsim_envs.errors import ConfigurationError
 
-    if at is None:
-        return default_budgets(episodes)
+    if text is None:
+        return default_budgets(largest, unit)
     try:
-        return [int(part) for part in at.split(",")]
+        return [amount(part) for part in text.split(",")]
     except ValueError:
-        raise ConfigurationError(f"--curve-at {at!r} is no list of episodes; give numbers, such as 0,10,25") from None
+        raise ConfigurationError(
+            f"{text!r} is no list of budgets; give whole numbers, such as 0,10,100,1k,1M"
+        ) from None
+
+
+def amount(text: str) -> int:
+    """A whole number, perhaps with k for thousand or M for million. Raises `ValueError` for anything else.
+
+    >>> [amount(text) for text in ("25", "1k", "2.5k", "1M")]
+    [25, 1000, 2500, 1000000]
+    """
+    text = text.strip()
+    size = {"k": 1_000, "M": 1_000_000}.get(text[-1:], 1)
+    number = float(text[:-1]) * size if size > 1 else int(text)
+    if number != int(number):
+        raise ValueError(f"{text} is no whole number")
+    return int(number)
 
 
 def _print(curve: LearningCurve) -> None:
     plan = curve.plan
-    seeds = f"{len(plan.training_seeds)} training seed{'s' if len(plan.training_seeds) > 1 else ''}"
+    unit, seeds = plan.words(0).partition(" ")[2], f"{len(plan.training_seeds)} training seed"
+    seeds += "s" if len(plan.training_seeds) > 1 else ""
     title = f"{plan.agent.name} on {plan.task.env_id}: {plan.task.episodes} sessions of {curve.users} users, {seeds}"
-    print_table(title, _COLUMNS, [_line(point) for point in curve.points], figures=len(_COLUMNS) - 1)
+    told = [name for name in _TOLD if any(point.measures[name] is not None for point in curve.points)]
+    columns = (unit.rpartition(" ")[2], *_FIGURES, *(_TOLD[name][0] for name in told))
+    print_table(title, columns, [_line(point, told) for point in curve.points], figures=len(columns) - 1)
     for metric in ("R_traj", "Len"):
         change = curve.points[-1].less_first.get(metric)
-        told = f" {change.value:+.2f} {_interval(change)}".rstrip() if change is not None else ""
-        typer.echo(f"{metric} from {plan.at[0]} to {plan.at[-1]} training episodes:{told}: {curve.verdict(metric)}")
+        text = f" {change.value:+.2f} {_interval(change)}".rstrip() if change is not None else ""
+        typer.echo(f"{metric} from {plan.at[0]} to {plan.words(plan.at[-1])}:{text}: {curve.verdict(metric)}")
 
 
-def _line(point: CurvePoint) -> list[str]:
-    measures = point.measures
-    cells = [str(point.episodes)]
+def _line(point: CurvePoint, told: Sequence[str]) -> list[str]:
+    cells = [str(point.budget)]
     for metric in ("R_traj", "Len"):
         found = point.metrics.get(metric)
         cells += ["", ""] if found is None else [f"{found.value:.2f}", _interval(found)]
-    less = point.less_first.get("Len")
-    cells.append("" if less is None else f"{less.value:+.2f} {_interval(less)}".rstrip())
-    cells.append(_figure(measures["calls_per_decision"], ".2f"))
-    cells += [_figure(measures[name], ".1%") for name in ("repaired", "fallback")]
-    return [*cells, _figure(measures["critic_auc"], ".2f")]
+    less, gap = point.less_first.get("Len"), point.gap.get("R_traj")
+    cells += [
+        "" if less is None else f"{less.value:+.2f} {_interval(less)}".rstrip(),
+        _figure(point.spread.get("Len"), ".2f"),
+        "" if gap is None else f"{gap.value:+.2f} {_interval(gap)}".rstrip(),
+    ]
+    return [*cells, *(_figure(point.measures[name], _TOLD[name][1]) for name in told)]
 
 
 def _interval(estimate: Estimate) -> str:

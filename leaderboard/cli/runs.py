@@ -1,17 +1,16 @@
-"""`longrec quickstart`, `evaluate` and `train`: commands that run agents."""
+"""`longrec quickstart` and `evaluate`: commands that run agents on suites."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from leaderboard.cli.output import AsJson, Options, Progress, Stages, print_json, print_rows, say
-
-if TYPE_CHECKING:
-    from leaderboard.schema import Suite
+from leaderboard.cli.executors import Address, ExecutorName
+from leaderboard.cli.output import AsJson, Options, Progress, print_json, print_rows, say
+from leaderboard.cli.tracks import Choice, Device, Log, LogSeed, LogSessions, Track, chosen_suite, on_device
 
 Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. No result depends on it.")]
 Params = Annotated[
@@ -52,9 +51,20 @@ def evaluate(
         int | None, typer.Option(min=1, help="With --env: episodes a training seed. Default: 100.")
     ] = None,
     option: Options = None,
+    track: Track = None,
+    budget_episodes: Annotated[
+        int | None, typer.Option(min=1, help="Train on fewer sessions that end than the track allows.")
+    ] = None,
+    budget_steps: Annotated[int | None, typer.Option(min=1, help="Train on fewer steps than the track allows.")] = None,
+    log: Log = None,
+    log_sessions: LogSessions = None,
+    log_seed: LogSeed = 0,
     param: Params = None,
+    device: Device = None,
     out: Annotated[Path, typer.Option(help="Folder for runs; each gets a folder of its own in it.")] = Path("runs"),
     workers: Workers = 0,
+    executor: ExecutorName = "local",
+    address: Address = None,
     lanes: Annotated[int, typer.Option(min=1, help="Concurrent sessions of one cell. No result depends on it.")] = 256,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard what an earlier run left in the folder.")] = False,
     tuning: Annotated[str, typer.Option(help="Disclose how the agent was tuned, in your words.")] = "",
@@ -70,106 +80,26 @@ def evaluate(
     from leaderboard.agents import parse_parameters
     from leaderboard.evaluate.batch import Job, run_path
     from leaderboard.evaluate.batch import evaluate as run
+    from leaderboard.evaluate.executor import make_executor
     from leaderboard.replay import verify
     from leaderboard.results import rows as make_rows
     from leaderboard.schema import Disclosure
 
-    chosen = _suite(suite, env, episodes, option)
-    parameters = parse_parameters(param or [], "agent parameter")
+    place = make_executor(executor, workers=workers, address=address)
+    choice = Choice(track, log, log_sessions, log_seed, budget_episodes, budget_steps)
+    chosen = chosen_suite(suite, env, episodes, option, choice)
+    parameters = on_device(agent, parse_parameters(param or [], "agent parameter"), device)
     path = run_path(out, chosen, agent, parameters)
     disclosure = Disclosure(trained_on_test=trained_on_test, tuning=tuning)
     job = Job(agent, path, parameters, command(), disclosure, "always" if fresh else "never")
     with Progress(quiet=json) as watch:
-        run(job, chosen, workers=workers, num_lanes=lanes, watch=watch)
+        run(job, chosen, executor=place, num_lanes=lanes, watch=watch)
     rows = make_rows([verify(path)])
     if json:
         print_json({"path": path, "rows": rows})
         return
     print_rows(rows)
     say(f"submission: {path}   next: longrec submit {path}")
-
-
-def train(
-    agent: Annotated[str, typer.Argument(help="A registered agent or module:Class.")],
-    env: Annotated[str, typer.Option(help="Environment id; training uses its train users.")],
-    out: Annotated[Path, typer.Option(help="New folder for what was learned.")],
-    episodes: Annotated[int | None, typer.Option(min=1, help="Budget in sessions that end.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Budget in steps. Default: 100 episodes.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Training seed.")] = 0,
-    curve: Annotated[
-        bool,
-        typer.Option("--curve", help="Play the same unseen users after more and more training; goes on if killed."),
-    ] = False,
-    curve_at: Annotated[
-        str | None,
-        typer.Option(metavar="N,N,...", help="With --curve: budgets. Default: 0,10,25,50,100 up to --episodes."),
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, max=64, help="With --curve: training seeds, from --seed on. Default: 1.")
-    ] = None,
-    sessions: Annotated[
-        int | None, typer.Option(min=2, help="With --curve: test sessions a point and seed. Default: 200.")
-    ] = None,
-    option: Options = None,
-    param: Params = None,
-    json: AsJson = False,
-) -> None:
-    """Train an agent on an environment within a budget and save what it learned.
-
-    Example:  longrec train fixed-cycle --env longrec/Games-v0 --episodes 100 --out runs/cycle
-    """
-    from leaderboard.agents import parse_parameters
-    from leaderboard.evaluate.cell import recent
-    from leaderboard.evaluate.learn import train_and_save
-
-    _check_curve(curve, steps, curve_at, seeds, sessions)
-    if episodes is None and steps is None:
-        episodes = 100
-    parameters, options = parse_parameters(param or [], "agent parameter"), parse_parameters(option or [], "option")
-    if curve:
-        from leaderboard.cli.curves import train_curve
-
-        train_curve(
-            agent, parameters, env, options, out=out, episodes=episodes or 100, at=curve_at,
-            first_seed=seed, seeds=seeds or 1, sessions=sessions, json=json,
-        )  # fmt: skip
-        return
-    with Stages(quiet=json) as stages:
-        record = train_and_save(
-            agent, parameters, env, options, episodes=episodes, steps=steps, seed=seed, out=out,
-            progress=lambda done, earned, length: stages(
-                "training sessions", done, episodes or 0, recent(earned, length)
-            ),
-        )  # fmt: skip
-    if json:
-        print_json(record)
-    else:
-        used = f"{record.spent.episodes} episodes, {record.spent.steps} steps, {record.seconds:g} s"
-        say(f"trained on {used}; saved to {out}")
-
-
-def _check_curve(curve: bool, steps: int | None, curve_at: str | None, seeds: int | None, sessions: int | None) -> None:
-    """Raise `ConfigurationError` for options that do not go together."""
-    from recsim_envs.errors import ConfigurationError
-
-    if curve and steps is not None:
-        raise ConfigurationError("a learning curve counts training in episodes; give --episodes instead of --steps")
-    if not curve and not (curve_at is None and seeds is None and sessions is None):
-        raise ConfigurationError("--curve-at, --seeds and --sessions belong to --curve; add it")
-
-
-def _suite(name: str | None, env: str | None, episodes: int | None, option: list[str] | None) -> Suite:
-    from leaderboard.agents import parse_parameters
-    from leaderboard.suites import custom_suite, load_suite
-    from recsim_envs.errors import ConfigurationError
-
-    if env is None:
-        if episodes is not None or option:
-            raise ConfigurationError("--episodes and --option belong to --env; a suite fixes both")
-        return load_suite(name or "smoke-v1")
-    if name is not None:
-        raise ConfigurationError("give either --suite or --env, not both")
-    return custom_suite(env, episodes=episodes or 100, options=parse_parameters(option or [], "option"))
 
 
 def command() -> tuple[str, ...]:

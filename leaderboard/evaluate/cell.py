@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -47,14 +47,37 @@ class CellSpec:
         """For messages: agent, environment and training seed."""
         return f"{self.plan.agent.name}, {self.plan.suite.tasks[self.task].env_id}, training seed {self.training_seed}"
 
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """Cells with the same answer should take about as long: those of one agent, environment and track."""
+        suite = self.plan.suite
+        return self.plan.agent.name, suite.tasks[self.task].env_id, suite.track
 
-def run_cell(spec: CellSpec, report: Report) -> None:
-    """Train, test and write the cell's file atomically. Raises `AgentError` naming the cell if the agent fails.
+    def run(self, report: Report) -> None:
+        """Train, test and write the cell's file atomically."""
+        _run(self, report)
+
+
+class Work(Protocol):
+    """What a worker can do: a cell of a run, a point of a learning curve."""
+
+    @property
+    def label(self) -> str:
+        """For messages."""
+        ...
+
+    def run(self, report: Report) -> None:
+        """Do it, and write its file atomically."""
+        ...
+
+
+def run_cell(spec: Work, report: Report) -> None:
+    """Do a piece of work. Raises `AgentError` naming it if the agent fails.
 
     One that overspends and lets `BudgetExceededError` through has failed too.
     """
     try:
-        _run(spec, report)
+        spec.run(report)
     except AgentError as error:
         raise AgentError(f"{spec.label}: {error}") from error.__cause__
     except BudgetExceededError as error:

@@ -134,23 +134,17 @@ class _Times:
                 self._over.add(event.cell)
             begun = self._begun.pop(event.cell, None)
             if begun is not None and event.phase == "done":
-                self._finished.setdefault(peers(self._specs[event.cell]), []).append(time.monotonic() - begun[0])
+                self._finished.setdefault(self._specs[event.cell].peers, []).append(time.monotonic() - begun[0])
         self._on_event(event)
 
     def look(self) -> None:
         """Tell of those that have become stragglers."""
         now = time.monotonic()
         for cell, (begun, node) in self._begun.items():
-            others = self._finished.get(peers(self._specs[cell]), [])
+            others = self._finished.get(self._specs[cell].peers, [])
             if cell not in self._told and is_slow(now - begun, others):
                 self._told.add(cell)
                 self._on_event(Event(cell, "slow", round(now - begun), statistics.median(others), node=node))
-
-
-def peers(spec: CellSpec) -> tuple[str, ...]:
-    """Cells with the same answer should take about as long: those of one agent in one environment and track."""
-    suite = spec.plan.suite
-    return spec.plan.agent.name, suite.tasks[spec.task].env_id, suite.track
 
 
 def is_slow(seconds: float, others: Sequence[float]) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from leaderboard.files import first_fault, read_model
-from leaderboard.schema import Suite, Task, json_hash
+from leaderboard.schema import LogRef, SpentBudget, Suite, Task, json_hash
 from recsim_envs.errors import ConfigurationError
 
 _FOLDER = Path(__file__).parent
@@ -46,18 +47,47 @@ def custom_suite(
     training_seeds: tuple[int, ...] = (0, 1, 2),
     track: str = "scarce",
     options: dict[str, Any] | None = None,
+    log: LogRef | None = None,
+    limit: SpentBudget | None = None,
 ) -> Suite:
-    """A suite of one environment, named custom-<hash8> after its content, so that equal ones share seeds."""
+    """A suite of one environment, named custom-<hash8> after its content, so that equal ones share seeds.
+
+    `log` is what agents of track offline learn from, `limit` a budget below the track's.
+    """
     facts = {"env_id": env_id, "episodes": episodes, "seeds": training_seeds, "track": track, "options": options or {}}
+    later = {"log": log, "limit": limit}  # those that are not given leave names as they were
+    facts |= {key: value.model_dump(mode="json") for key, value in later.items() if value is not None}
     try:
         return Suite(
             name=f"custom-{json_hash(facts)[:8]}",
             track=track,  # type: ignore[arg-type]
+            limit=limit,
             training_seeds=training_seeds,
-            tasks=(Task(env_id=env_id, options=options or {}, episodes=episodes),),
+            tasks=(Task(env_id=env_id, options=options or {}, episodes=episodes, log=log),),
         )
     except ValidationError as fault:
         raise ConfigurationError(f"cannot make a suite of {env_id!r}: {first_fault(fault)}") from None
+
+
+def on_track(
+    suite: Suite, track: str, *, logs: Sequence[LogRef | None] | None = None, limit: SpentBudget | None = None
+) -> Suite:
+    """The tasks of a suite on another track or under a smaller budget, with a log for each on track offline.
+
+    Another track makes another suite, with a name and so with test users of its own; the same choice gives the same.
+    """
+    tasks = [
+        {**task.model_dump(), "log": log}
+        for task, log in zip(suite.tasks, logs or [None] * len(suite.tasks), strict=True)
+    ]
+    chosen = suite.model_dump() | {"track": track, "limit": limit, "tasks": tasks}
+    try:
+        made = Suite.model_validate(chosen)
+        if made.hash == suite.hash:
+            return suite
+        return made.model_copy(update={"name": f"{suite.name[:60]}-{track}-{made.hash[:8]}"})
+    except ValidationError as fault:
+        raise ConfigurationError(f"suite {suite.name} cannot be on track {track}: {first_fault(fault)}") from None
 
 
 def suggestion(word: str, known: list[str]) -> str:

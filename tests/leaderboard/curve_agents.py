@@ -53,3 +53,20 @@ class NeedsTraining(Planted):
     def reset(self, task, num_lanes, seed):
         if not self.skill:
             raise AgentError("train it first")
+
+
+class Overfits(Planted):
+    """Does well by users that it met in training, whom it knows by their history, and badly by all others."""
+
+    def train(self, envs, seed):
+        self.known = set()
+        env = envs.make(1)
+        seen = env.reset()[0]
+        while not envs.spent():
+            self.known.add(seen["history_items"][0].tobytes())
+            seen = env.step(np.zeros(1, np.int64))[0]
+        self.skill = 1.0
+
+    def act(self, observations, infos, sessions):
+        known = [items.tobytes() in self.known for items in observations["history_items"]]
+        return np.where(known, sessions.steps, 0).astype(np.int64)

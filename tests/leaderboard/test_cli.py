@@ -60,7 +60,8 @@ def test_the_public_names():
         "quickstart", "evaluate", "train", "submit", "verify", "reproduce", "compare", "envs list",
         "envs show", "envs check", "envs measure", "envs pages",
         "agents list", "agents show", "world fetch", "world build", "world card", "world list", "logs list",
-        "logs make", "logs show", "ope", "memory show", "memory merge", "memory compact", "memory rescue",
+        "logs make", "logs show", "ope", "curves compare", "memory show", "memory merge", "memory compact",
+        "memory rescue",
         "leaderboard build", "leaderboard serve",
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from leaderboard.cli import runs
+from leaderboard.cli import training
 from leaderboard.cli.app import app
 from leaderboard.cli.curves import budgets
 from leaderboard.evaluate.curve.facts import brief, measures
@@ -73,7 +73,7 @@ def test_who_learns_nothing_is_flat(world_path, tmp_path):
     for point in curve.points[1:]:
         for metric in ("R_traj", "Len", "R_each"):
             change = point.less_first[metric]
-            assert change.low <= 0 <= change.high, (point.episodes, metric, change)
+            assert change.low <= 0 <= change.high, (point.budget, metric, change)
     assert curve.verdict("Len") == "no change is resolved"
     assert len({point.metrics["Len"].value for point in curve.points}) > 1  # they did differ
 
@@ -122,8 +122,8 @@ def test_a_killed_command_goes_on_to_the_same_bytes(planted, world_path, tmp_pat
     root = Path(__file__).parents[2]
     died = subprocess.run([*command, str(out)], cwd=root, env={**os.environ, "DIE": "1"}, check=False)
     assert died.returncode == 9
-    assert sorted(p.name for p in (out / "points").iterdir()) == ["0-0.parquet", "0-5.parquet"]
-    before = {p.name: p.stat().st_mtime_ns for p in (out / "points").iterdir()}
+    assert sorted(p.name for p in (out / "points").glob("*.parquet")) == ["0-0.parquet", "0-5.parquet"]
+    before = {p.name: p.stat().st_mtime_ns for p in (out / "points").glob("*.parquet")}
     plan = plan_of(PLANTED, world_path, kill_at=20)
     learning_curve(PLANTED, plan, out)
     assert {name: (out / "points" / name).stat().st_mtime_ns for name in before} == before
@@ -138,7 +138,7 @@ def test_a_failing_agent_is_named_and_keeps_its_points(world_path, tmp_path):
     with pytest.raises(AgentError, match=r"NeedsTraining.*seed 0, 0 training .*does not act untrained.*--curve-at"):
         learning_curve(agent, plan_of(agent, world_path, seeds=(0,), sessions=5), tmp_path / "a")
     without = plan_of(agent, world_path, at=(5, 20), seeds=(0,), sessions=5)
-    assert [p.episodes for p in learning_curve(agent, without, tmp_path / "b").points] == [5, 20]
+    assert [p.budget for p in learning_curve(agent, without, tmp_path / "b").points] == [5, 20]
 
 
 def test_folders_of_others_are_left_alone(planted, world_path, tmp_path):
@@ -174,14 +174,16 @@ def test_budgets_from_the_command_line():
     assert default_budgets(30) == (0, 10, 25, 30)
     assert default_budgets(200) == (0, 10, 25, 50, 100, 200)
     assert list(budgets("0, 7,9", 100)) == [0, 7, 9]
-    with pytest.raises(ConfigurationError, match="no list of episodes"):
+    with pytest.raises(ConfigurationError, match="no list of budgets"):
         budgets("0;7", 100)
 
 
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"curve": True, "steps": 100}, "counts training in episodes"),
+        ({"curve": True, "steps": 100, "episodes": 5}, "budgets of one kind"),
+        ({"curve": True, "curve_at": "5,7", "curve_steps": "5,7"}, "budgets of one kind"),
+        ({"log": "mixed", "steps": 100}, "without interaction"),
         ({"sessions": 5}, "belong to --curve"),
         ({"seeds": 2}, "belong to --curve"),
         ({"curve_at": "0,5"}, "belong to --curve"),
@@ -189,12 +191,12 @@ def test_budgets_from_the_command_line():
 )
 def test_options_that_do_not_go_together(options, text, tmp_path):
     with pytest.raises(ConfigurationError, match=text):
-        runs.train(PLANTED, ENV, tmp_path / "x", **{"curve": False, **options})
+        training.train(PLANTED, ENV, tmp_path / "x", **{"curve": False, **options})
 
 
 def test_the_command_prints_and_goes_on(world_path, tmp_path, capsys):
     for json_ in (False, True):
-        runs.train(
+        training.train(
             PLANTED, ENV, tmp_path / "x", curve=True, curve_at="0,20", sessions=20,
             option=[f"world={world_path}"], json=json_,
         )  # fmt: skip
@@ -232,8 +234,10 @@ def test_figures_are_read_with_care():
 def test_the_page_says_what_is_written_and_how():
     text = (Path(__file__).parents[2] / "docs" / "learning-curves.md").read_text("utf-8")
     for name in CurvePoint.model_fields:
-        assert name == "episodes" or f"`{name}`" in text
-    (command,) = re.findall(r"^    longrec (train .*)$", text.split("\n## ")[0], re.M)
-    typer.main.get_command(app).commands["train"].make_context("train", command.split()[1:])
-    assert ",".join(map(str, BUDGETS)) in text
+        assert f"`{name}`" in text
+    commands = re.findall(r"^    longrec (train .*)$", text.split("\n## ")[0], re.M)
+    assert len(commands) == 4
+    for command in commands:
+        typer.main.get_command(app).commands["train"].make_context("train", command.split()[1:])
+    assert ",".join(map(str, BUDGETS["episodes"][:5])) in text
     assert f"| `--sessions` | {SESSIONS} |" in text

@@ -2,6 +2,8 @@
 
 curve.json                    the plan
 points/0-25.parquet           test sessions after 25 episodes under training seed 0; written atomically
+points/0-25.train.parquet     sessions of train users after the same training
+points/0-25.training/         what the agent keeps while it trains, to go on after a kill
 agent/, training.json         as of `longrec train`: the first seed's agent after the largest budget
 learning_curve.json, .svg     written last; without times and durations: the same plan gives the same bytes
 
@@ -10,77 +12,78 @@ Each budget is trained for from the start, as a run with that budget would be: a
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import cast
 
 from pydantic import ValidationError
 
-from leaderboard import seeds
-from leaderboard.agents import build_agent
-from leaderboard.evaluate.build import simulator_for
-from leaderboard.evaluate.cell import agent_facts
+from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.curve.picture import picture
 from leaderboard.evaluate.curve.plan import CurvePlan, LearningCurve
-from leaderboard.evaluate.curve.results import found
-from leaderboard.evaluate.executor import one_thread
-from leaderboard.evaluate.learn import train_agent
-from leaderboard.evaluate.simulate import guarded, simulate
+from leaderboard.evaluate.curve.point import PointSpec
+from leaderboard.evaluate.curve.results import Found, found
+from leaderboard.evaluate.executor import Event, make_executor, run_cells
 from leaderboard.files import atomic_path, read_model, write_json
-from leaderboard.schema import Cell, SpentBudget
-from leaderboard.traces import Trace, read_trace, write_trace
-from recsim_envs.errors import AgentError, ConfigurationError, LongrecError, SubmissionError
-from recsim_envs.spec import Agent, TaskSpec
-from recsim_envs.worlds.storage import atomic_folder
+from leaderboard.schema import Cell
+from leaderboard.traces import read_trace
+from recsim_envs.errors import ConfigurationError, SubmissionError
 
-NAME: Final = "learning curve"
-"""Test seeds derive from it. A suite cannot be named so: its test users are others."""
-
-LANES: Final = 256
-
-Progress = Callable[[str, int, int], None]
-"""(which training seed, sessions done, sessions to do)."""
+Progress = Callable[[str, float, int, str], None]
+"""(which training seed, points done, points to do, what is done now)."""
 
 
-def learning_curve(agent: str, plan: CurvePlan, out: Path, progress: Progress | None = None) -> LearningCurve:
+def learning_curve(
+    agent: str, plan: CurvePlan, out: Path, progress: Progress | None = None, *, workers: int = 1
+) -> LearningCurve:
     """Make the curve of `plan` in the folder `out`; given again, go on where it stopped.
 
-    `agent` is the name that the plan was made with. Raises `AgentError` naming training seed and budget if the
-    agent fails, `ConfigurationError` if `out` holds something else.
+    `agent` is the name that the plan was made with. `workers` is the number of processes, 0 for one a core; no result
+    depends on it. Raises `AgentError` naming training seed and budget if the agent fails, `ConfigurationError` if
+    `out` holds something else.
     """
     _open_folder(out, plan)
-    one_thread()
-    for seed in plan.training_seeds:
-        report = _Report(f"training seed {seed}", plan, progress)
-        for episodes in plan.at:
-            if not _point(out, seed, episodes).exists():
-                _run_point(agent, plan, out, seed, episodes, report)
-            report.finish(episodes)
-    points = [[_load(plan, out, seed, episodes) for seed in plan.training_seeds] for episodes in plan.at]
-    curve = found(plan, points, seeds.episode_seeds(NAME, plan.task.env_id, plan.task.episodes))
+    specs = [PointSpec(plan, agent, seed, budget, out) for seed in plan.training_seeds for budget in plan.at]
+    todo = [spec for spec in specs if not spec.path.exists()]
+    work = cast("list[CellSpec]", todo)  # local executors need no more of a cell than a point has
+    failures = run_cells(work, make_executor("local", workers=workers), _Watch(specs, todo, progress)) if todo else {}
+    if failures:
+        raise failures[min(failures)]
+    curve = found(plan, load_points(out, plan))
     write_json(out / "learning_curve.json", curve)
     with atomic_path(out / "learning_curve.svg") as scratch:
-        scratch.write_text(picture(curve), "utf-8")
+        scratch.write_text(picture([curve]), "utf-8")
     return curve
 
 
-class _Report:
-    """Counts the sessions of one training seed over all its points."""
+def load_points(out: Path, plan: CurvePlan) -> list[list[Found]]:
+    """What is stored of each point: for each budget one entry for each training seed.
 
-    def __init__(self, label: str, plan: CurvePlan, progress: Progress | None) -> None:
-        self._label, self._send = label, progress
-        self._total = sum(plan.at) + len(plan.at) * plan.task.episodes
-        self._per_point, self._before = plan.task.episodes, 0
+    Raises `SubmissionError` naming the file that is missing, damaged or of another point.
+    """
+    return [[_load(PointSpec(plan, "", seed, budget, out)) for seed in plan.training_seeds] for budget in plan.at]
 
-    def __call__(self, done: int) -> None:
-        if self._send is not None:
-            self._send(self._label, min(self._before + done, self._total), self._total)
 
-    def finish(self, episodes: int) -> None:
-        """A point is complete."""
-        self._before += episodes + self._per_point
-        self(0)
+class _Watch:
+    """Turns news of points into the progress of training seeds."""
+
+    def __init__(self, specs: Sequence[PointSpec], todo: Sequence[PointSpec], progress: Progress | None) -> None:
+        self._todo, self._send = todo, progress
+        self._shares = {spec.path: 0.0 if spec in todo else 1.0 for spec in specs}
+        self._of_seed = {s.training_seed: [t.path for t in specs if t.training_seed == s.training_seed] for s in specs}
+
+    def __call__(self, event: Event) -> None:
+        if self._send is None or event.phase in ("slow", "lost"):
+            return
+        spec, part = self._todo[event.cell], event.done / event.total if event.total else 0.0
+        share = {"start": 0.0, "done": 1.0, "failed": 1.0}.get(
+            event.phase, part / 2 + (0.5 if event.phase.startswith("test") else 0.0)
+        )
+        self._shares[spec.path] = max(self._shares[spec.path], share)
+        paths = self._of_seed[spec.training_seed]
+        done = sum(self._shares[path] for path in paths)
+        doing = f"{spec.plan.words(spec.budget)}: {event.phase}"
+        self._send(f"training seed {spec.training_seed}", round(done, 2), len(paths), doing)
 
 
 def _open_folder(out: Path, plan: CurvePlan) -> None:
@@ -99,77 +102,17 @@ def _open_folder(out: Path, plan: CurvePlan) -> None:
         )
 
 
-def _point(out: Path, seed: int, episodes: int) -> Path:
-    return out / "points" / f"{seed}-{episodes}.parquet"
-
-
-def _run_point(name: str, plan: CurvePlan, out: Path, seed: int, episodes: int, report: Callable[[int], None]) -> None:
-    """Train a fresh agent, play the test sessions and write the point's file."""
-    try:
-        agent, start = build_agent(name, plan.agent.parameters), time.perf_counter()
-        spent = _train(agent, plan, out, seed, episodes, report) if episodes else SpentBudget(episodes=0, steps=0)
-        trained = time.perf_counter()
-        trace = _play(agent, plan, seed, episodes, lambda done: report(episodes + done))
-    except LongrecError as error:
-        where = f"{plan.agent.name}, {plan.task.env_id}, training seed {seed}, {episodes} training episodes"
-        raise AgentError(f"{where}: {error}") from error
-    cell = Cell(
-        task=0,
-        training_seed=seed,
-        spent=spent,
-        train_seconds=round(trained - start, 3),
-        test_seconds=round(time.perf_counter() - trained, 3),
-        facts=agent_facts(agent),
-    )
-    write_trace(_point(out, seed, episodes), trace, {"cell": cell.model_dump_json()})
-
-
-def _train(
-    agent: Agent, plan: CurvePlan, out: Path, seed: int, episodes: int, report: Callable[[int], None]
-) -> SpentBudget:
-    budget = SpentBudget(episodes=episodes)
-    training = train_agent(agent, plan.agent, plan.task, budget, seed, lambda done, _, __: report(done))
-    if seed == plan.training_seeds[0] and episodes == plan.at[-1]:
-        with atomic_folder(out / "agent") as scratch:
-            guarded(agent, "save", lambda: agent.save(scratch))
-        write_json(out / "training.json", training)
-    return training.spent
-
-
-def _play(agent: Agent, plan: CurvePlan, seed: int, episodes: int, report: Callable[[int], None]) -> Trace:
-    """The test sessions of one point: the same users in the same order at all points and under all seeds."""
-    task = plan.task
-    simulator = simulator_for(task, min(LANES, task.episodes))
-    _reset(agent, simulator.task, simulator.num_lanes, seeds.agent_seed(NAME, task.env_id, seed), episodes)
-    return simulate(
-        agent,
-        simulator,
-        seeds.episode_seeds(NAME, task.env_id, task.episodes),
-        seeds.session_keys(NAME, task.env_id, seed, task.episodes),
-        training_seed=seed,
-        privileged=plan.agent.privileged,
-        progress=report,
-    )
-
-
-def _reset(agent: Agent, task: TaskSpec, lanes: int, seed: int, episodes: int) -> None:
-    try:
-        guarded(agent, "reset", lambda: agent.reset(task, lanes, seed))
-    except AgentError as error:
-        if episodes:
-            raise
-        raise AgentError(
-            f"it does not act untrained ({error}); leave the budget 0 out: --curve-at 10,25,..."
-        ) from error
-
-
-def _load(plan: CurvePlan, out: Path, seed: int, episodes: int) -> tuple[Trace, Cell]:
-    path, quota = _point(out, seed, episodes), plan.task.episodes
+def _load(spec: PointSpec) -> Found:
+    path, quota, many = spec.path, spec.plan.task.episodes, spec.plan.train_sessions
+    again = "delete it and give the command again"
     trace, footer = read_trace(path, quota)
     try:
         cell = Cell.model_validate_json(footer.get("cell", ""))
     except ValidationError as error:
-        raise SubmissionError(f"{path} holds no record of its point; delete it and give the command again") from error
-    if len(trace) != quota or cell.training_seed != seed:
-        raise SubmissionError(f"{path} holds another point; delete it and give the command again")
-    return trace, cell
+        raise SubmissionError(f"{path} holds no record of its point; {again}") from error
+    if len(trace) != quota or cell.training_seed != spec.training_seed:
+        raise SubmissionError(f"{path} holds another point; {again}")
+    train = read_trace(spec.train_path, many)[0] if many else None
+    if train is not None and len(train) != many:
+        raise SubmissionError(f"{spec.train_path} holds another point; delete it and {path.name}, {again[10:]}")
+    return Found(trace, train, cell)
