@@ -103,14 +103,13 @@ def best_slates(scores: NDArray[Any], size: int | None, allowed: NDArray[np.bool
     """
     if size is None:
         return best_allowed(scores, allowed)
-    if allowed is not None:
-        scores = np.where(allowed, scores, -np.inf)
-    slates = np.argsort(-scores, axis=1, kind="stable")[:, :size].astype(np.int64)
-    if slates.shape[1] < size:
-        slates = np.concatenate([slates, np.repeat(slates[:, :1], size - slates.shape[1], axis=1)], axis=1)
-    if allowed is None:
-        return slates
-    return np.where(np.take_along_axis(allowed, slates, axis=1), slates, slates[:, :1])
+    scores = np.array(scores, np.float64) if allowed is None else np.where(allowed, scores, -np.inf)
+    rows, slates = np.arange(len(scores)), np.zeros((len(scores), size), np.int64)
+    for slot in range(size):
+        best = scores.argmax(axis=1)
+        slates[:, slot] = np.where(scores[rows, best] > -np.inf, best, slates[:, 0])
+        scores[rows, best] = -np.inf
+    return slates
 
 
 def replace_forbidden(
