@@ -1,0 +1,62 @@
+"""BCQ for discrete actions (Fujimoto et al., "Benchmarking batch deep reinforcement learning algorithms", 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+from torch.nn.functional import smooth_l1_loss
+
+from baselines.offline.agent import HeadAgent
+from baselines.offline.choices import log_probability, worth
+from baselines.offline.network import State
+from baselines.offline.replay import Steps
+from baselines.offline.td import double_q_target
+from baselines.online.encoder import NEVER
+
+
+@dataclass(kw_only=True, eq=False)
+class BCQAgent(HeadAgent):
+    """Double Q-learning over the items that the log's policy would show (arXiv 1910.01708, algorithm 1).
+
+    threshold: an item counts if its imitated probability is at least this share of the likeliest item's. imitation:
+    weight of the imitation's loss. shrink: weight of its squared logits. The published values are 0.3, 1 and 0.01.
+    """
+
+    heads: ClassVar = ("q", "imitation")
+    acts_by: ClassVar = "q"
+    target_rate: ClassVar = 0.01
+
+    threshold: float = 0.3
+    imitation: float = 1.0
+    shrink: float = 0.01
+
+    def loss(self, network: nn.Module, target: nn.Module, steps: Steps) -> torch.Tensor:
+        """Huber loss of the TD error, cross-entropy of the imitation and its squared logits."""
+        now = network(steps.state, steps.allowed)
+        with torch.no_grad():
+            later = network(steps.next_state, steps.next_allowed)
+            slow = target(steps.next_state, steps.next_allowed)["q"]
+        goal = double_q_target(only_likely(later["q"], later["imitation"], self.threshold), slow, steps, self.gamma)
+        td = smooth_l1_loss(worth(now["q"], steps.actions), goal)
+        likeness = -log_probability(now["imitation"], steps.actions).mean()
+        size = now["imitation"].clamp(min=NEVER / 2).square()
+        size = size.mean() if steps.allowed is None else size[steps.allowed].mean()
+        return td + self.imitation * likeness + self.shrink * size
+
+    def scores(self, network: nn.Module, state: State) -> torch.Tensor:
+        """Q-values; of unlikely items their imitated log-probability, far below, so that slates can be filled."""
+        found = network(state)
+        return only_likely(found["q"], found["imitation"], self.threshold)
+
+
+def only_likely(q: torch.Tensor, logits: torch.Tensor, threshold: float) -> torch.Tensor:
+    """`q` (b, n) where exp(logits) is at least `threshold` times the row's largest; elsewhere far below all of them.
+
+    Among the unlikely the likelier scores more.
+    """
+    below = logits - logits.max(dim=1, keepdim=True).values
+    unlikely = below < torch.log(torch.tensor(threshold, dtype=logits.dtype))
+    return torch.where(unlikely, NEVER / 2 + below.clamp(min=NEVER / 4), q)

@@ -1,0 +1,39 @@
+"""SQN (Xin et al., "Self-supervised reinforcement learning for recommender systems", SIGIR 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from baselines.offline.agent import HeadAgent
+from baselines.offline.choices import log_probability, worth
+from baselines.offline.replay import Steps
+from baselines.offline.td import double_q_target
+
+
+@dataclass(kw_only=True, eq=False)
+class SQNAgent(HeadAgent):
+    """A recommender trained by the next item, with a Q-head on the same encoder as a regulariser.
+
+    q_weight: of the squared TD error beside the cross-entropy; the paper's is 1. The items shown are those of the
+    supervised head, as in the paper.
+    """
+
+    heads: ClassVar = ("q", "next")
+    acts_by: ClassVar = "next"
+    target_rate: ClassVar = 0.01
+
+    q_weight: float = 1.0
+
+    def loss(self, network: nn.Module, target: nn.Module, steps: Steps) -> torch.Tensor:
+        """Cross-entropy of the next item plus the squared error of double Q-learning (equation 6)."""
+        now = network(steps.state, steps.allowed)
+        with torch.no_grad():
+            online = network(steps.next_state, steps.next_allowed)["q"]
+            slow = target(steps.next_state, steps.next_allowed)["q"]
+        goal = double_q_target(online, slow, steps, self.gamma)
+        td = (worth(now["q"], steps.actions) - goal).square().mean()
+        return self.q_weight * td - log_probability(now["next"], steps.actions).mean()
