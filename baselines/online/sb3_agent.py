@@ -148,8 +148,8 @@ class SB3Agent(Agent):
             "items": envs.task.catalogue.num_items,
             "seed": seed,
             "budget": [envs.budget.episodes, envs.budget.steps],
-            "parameters": {field.name: getattr(self, field.name) for field in fields(self)},
             "versions": [version("torch"), version("stable-baselines3"), version("longrec")],
+            **{field.name: getattr(self, field.name) for field in fields(self) if field.name != "checkpoint_seconds"},
         }
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
