@@ -13,7 +13,7 @@ from baselines.offline.agent import HeadAgent
 from baselines.offline.choices import log_probability, worth
 from baselines.offline.network import State
 from baselines.offline.replay import Steps
-from baselines.offline.td import double_q_target
+from baselines.offline.td import q_target
 from baselines.online.encoder import NEVER
 
 
@@ -39,7 +39,7 @@ class BCQAgent(HeadAgent):
         with torch.no_grad():
             later = network(steps.next_state, steps.next_allowed)
             slow = target(steps.next_state, steps.next_allowed)["q"]
-        goal = double_q_target(only_likely(later["q"], later["imitation"], self.threshold), slow, steps, self.gamma)
+        goal = q_target(only_likely(later["q"], later["imitation"], self.threshold), slow, steps, self.gamma)
         td = smooth_l1_loss(worth(now["q"], steps.actions), goal)
         likeness = -log_probability(now["imitation"], steps.actions).mean()
         size = now["imitation"].clamp(min=NEVER / 2).square()

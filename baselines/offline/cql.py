@@ -11,12 +11,12 @@ from torch import nn
 from baselines.offline.agent import HeadAgent
 from baselines.offline.choices import worth
 from baselines.offline.replay import Steps
-from baselines.offline.td import double_q_target
+from baselines.offline.td import q_target
 
 
 @dataclass(kw_only=True, eq=False)
 class CQLAgent(HeadAgent):
-    """Double Q-learning that holds down the values of what the log does not show.
+    """Q-learning that holds down the values of what the log does not show.
 
     alpha: weight of the conservative term, equation 4 of the paper (CQL(H)).
     """
@@ -25,15 +25,14 @@ class CQLAgent(HeadAgent):
     acts_by: ClassVar = "q"
     target_rate: ClassVar = 0.01
 
-    alpha: float = 0.1
+    alpha: float = 1.0
 
     def loss(self, network: nn.Module, target: nn.Module, steps: Steps) -> torch.Tensor:
         """Half the squared TD error plus alpha times the conservative term."""
         q = network(steps.state, steps.allowed)["q"]
         with torch.no_grad():
-            online = network(steps.next_state, steps.next_allowed)["q"]
             slow = target(steps.next_state, steps.next_allowed)["q"]
-        goal = double_q_target(online, slow, steps, self.gamma)
+        goal = q_target(slow, slow, steps, self.gamma)
         error = worth(q, steps.actions) - goal
         return 0.5 * error.square().mean() + self.alpha * conservative_term(q, steps.actions)
 

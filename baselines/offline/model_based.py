@@ -41,8 +41,8 @@ class ModelBasedAgent(HeadAgent):
     values: ClassVar = ("v",)
     acts_by: ClassVar = "policy"
 
-    updates: int = 500
-    model_updates: int = 3000
+    updates: int = 300
+    model_updates: int = 2000
     members: int = 3
     rollout: int = 5
     entropy: float = 0.01

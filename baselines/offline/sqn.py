@@ -11,7 +11,7 @@ from torch import nn
 from baselines.offline.agent import HeadAgent
 from baselines.offline.choices import log_probability, worth
 from baselines.offline.replay import Steps
-from baselines.offline.td import double_q_target
+from baselines.offline.td import q_target
 
 
 @dataclass(kw_only=True, eq=False)
@@ -34,6 +34,6 @@ class SQNAgent(HeadAgent):
         with torch.no_grad():
             online = network(steps.next_state, steps.next_allowed)["q"]
             slow = target(steps.next_state, steps.next_allowed)["q"]
-        goal = double_q_target(online, slow, steps, self.gamma)
+        goal = q_target(online, slow, steps, self.gamma)
         td = (worth(now["q"], steps.actions) - goal).square().mean()
         return self.q_weight * td - log_probability(now["next"], steps.actions).mean()
