@@ -57,7 +57,14 @@ def _template(name: str) -> Any:
     )
     for function in (text.percent, text.compact, text.duration, text.counted, text.plain, text.prose, text.settings):
         environment.filters[function.__name__] = function
-    environment.filters |= {"markdown": text.markdown, "words": text.words, "facts": _facts, "command": _command}
+    environment.filters |= {
+        "markdown": text.markdown,
+        "words": text.words,
+        "track": text.track,
+        "log": text.log,
+        "facts": _facts,
+        "command": _command,
+    }
     environment.filters["share_in"] = lambda cause, departures: departures.get(cause, 0.0)
     environment.globals |= {
         "ABSENT": text.ABSENT,

@@ -65,6 +65,8 @@ def _identity(row: Row) -> dict[str, Any]:
         "suite": row.suite,
         "suite_hash": row.suite_hash,
         "track": row.track,
+        "log": row.log.name if row.log else None,
+        "log_sha256": row.log.sha256 if row.log else None,
         "env_id": row.env_id,
         "options": canonical_json(row.options),
         "world": row.world.name,

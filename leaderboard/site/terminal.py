@@ -10,7 +10,7 @@ from rich.text import Text
 
 from leaderboard.schema import Row
 from leaderboard.site import geometry
-from leaderboard.site.text import ABSENT, compact, figure, interval, percent, plain
+from leaderboard.site.text import ABSENT, compact, figure, interval, log, percent, plain, track
 from leaderboard.site.view import Entry, Section, board, section_axis
 
 _BAR = 24  # characters
@@ -44,7 +44,7 @@ def terminal_table(rows: Iterable[Row]) -> TerminalBoard:
 def _table(section: Section, width: int) -> Table:
     first = section.first
     world = "users and items drawn" if first.world.name == "none" else f"world {plain(first.world.name, 30)}"
-    about = f"  {first.suite}, {first.track}, {world}"
+    about = ", ".join(part for part in (f"  {first.suite}", track(first), world, log(first)) if part)
     title = Text.assemble((section.title, "bold"), (about, "dim"))
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
     cells = [dict(_cells(entry, section, width)) for entry in section.entries]

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from leaderboard.schema import Estimate
+from leaderboard.schema import TRACKS, Estimate, Row
 
 ABSENT: Final = "—"
 """Stands where a figure was not measured or not told, which is not the same as 0."""
@@ -104,6 +104,21 @@ def settings(values: Mapping[str, Any], limit: int = 120) -> str:
     """Parameters or options as "name=value, ..."; strings without quotes."""
     pairs = (f"{k}={v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)}" for k, v in sorted(values.items()))
     return plain(", ".join(pairs), limit)
+
+
+def track(row: Row) -> str:
+    """The track of a row, with the budget where that is smaller than the track's."""
+    if row.declared == TRACKS[row.track]:
+        return row.track
+    limits = ((row.declared.episodes, "episode"), (row.declared.steps, "step"))
+    return f"{row.track}, at most " + " and ".join(counted(n, noun) for n, noun in limits if n is not None)
+
+
+def log(row: Row) -> str:
+    """The log that agents of this row's table learnt from; empty where there was none."""
+    if row.log is None:
+        return ""
+    return f"log {plain(row.log.name, 60)} {row.log.sha256[:12]}, {counted(row.log.sessions, 'session')}"
 
 
 def words(names: Sequence[str], most: int = 6) -> str:

@@ -43,7 +43,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Section:
-    """Rows that may be compared: one suite hash, one task, one world hash.
+    """Rows that may be compared: one suite hash (so one track), one task, one world hash, one log hash.
 
     `lead` is the metric that orders them: the score, or R_traj where no row has a score. `ranked` are in its
     order; `apart` read hidden state. `metrics` are the columns; `causes` the ends that occur, most frequent first.
@@ -106,7 +106,8 @@ def section_axis(section: Section, start: float, stop: float) -> Axis:
 
 
 def _section_key(row: Row) -> tuple[Any, ...]:
-    return row.suite, row.suite_hash, row.task, row.env_id, canonical_json(row.options), row.world.sha256
+    log = (row.log.sha256,) if row.log else ()
+    return row.suite, row.suite_hash, row.task, row.env_id, canonical_json(row.options), row.world.sha256, *log
 
 
 def _identity(row: Row) -> tuple[str, str, str]:

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboard.schema import Disclosure, Estimate, Row, World
+from leaderboard.schema import TRACKS, Disclosure, Estimate, LogRecord, Row, SpentBudget, World, json_hash
 from leaderboard.site import geometry, markdown, page, picture, text
+from leaderboard.site.data import csv_text
 from leaderboard.site.view import board
 from tests.leaderboard.fake_rows import fake_row, fake_rows
 
@@ -258,3 +259,19 @@ def test_curves_start_full_end_at_the_horizon_and_stay_small(horizon: int) -> No
     assert (points[0], points[-1]) == ("0,0", "600,50")
     assert len(points) <= 152
     assert geometry.step_ticks(horizon)[-1] == horizon
+
+
+def test_tables_say_their_track_budget_and_log_and_hold_one_of_each() -> None:
+    def on(track: str, log: str = "", limit: SpentBudget | None = None) -> Row:
+        record = LogRecord(name="longrec/games/mixed-v0", sha256=json_hash(log), sessions=10_000, steps=99)
+        hash_ = json_hash(f"{track} {limit}")
+        return fake_row(track=track, log=record if log else None, suite_hash=hash_, declared=limit or TRACKS[track])
+
+    less = SpentBudget(episodes=10, steps=10**6)
+    rows = [on("online"), on("online", limit=less), on("offline", "one"), on("offline", "two"), on("zero-shot")]
+    sections = [section for part in board(rows) for section in part.sections]
+    assert [len(section.entries) for section in sections] == [1] * 5
+    for told in (page(rows), markdown(rows)):
+        assert "rack online, at most 10\xa0episodes and 1.0\xa0M\xa0steps" in told
+        assert f"log longrec/games/mixed-v0 {json_hash('two')[:12]}, 10.0\xa0k\xa0sessions" in told
+    assert csv_text(rows).count(f"longrec/games/mixed-v0,{json_hash('one')}") == 1

@@ -1,0 +1,117 @@
+"""Tracks, budgets, logs and devices on the command line, and what does not go together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from leaderboard.cli import runs
+from leaderboard.cli.tracks import Choice, chosen_suite, on_device
+from leaderboard.schema import LogRef, SpentBudget
+from leaderboard.suites import custom_suite, load_suite
+from recsim_envs.errors import ConfigurationError
+from tests.leaderboard.conftest import ENV
+
+LOG = "longrec/games/mixed-v0"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("LONGREC_HOME", str(tmp_path / "home"))
+
+
+def suite(choice=None, *, name=None, env=ENV, episodes=None, option=None):
+    return chosen_suite(name, env, episodes, option, choice or Choice())
+
+
+def test_an_environment_on_every_track():
+    assert suite() == custom_suite(ENV)  # names of before, and so the users of before
+    assert suite(Choice(track="scarce")) == suite()
+    names = {suite(Choice(track=track)).name for track in ("zero-shot", "scarce", "online", "offline")}
+    assert len(names) == 4
+    less = suite(Choice(track="online", steps=500, episodes=3))
+    assert less.budget == SpentBudget(episodes=3, steps=500)
+    assert less.name != suite(Choice(track="online")).name
+    assert suite(Choice(episodes=10)).budget == SpentBudget(episodes=10)
+
+
+def test_the_log_of_an_environment():
+    assert suite(Choice(track="offline")).tasks[0].log == LogRef(name=LOG)
+    chosen = suite(Choice(track="offline", log="random", log_sessions=7, log_seed=2)).tasks[0].log
+    assert chosen == LogRef(name="longrec/games/random-v0", sessions=7, seed=2)
+
+
+def test_a_suite_on_another_track_is_another_suite():
+    plain = load_suite("smoke-v1")
+    assert suite(name="smoke-v1", env=None) == plain
+    assert suite(Choice(track=plain.track), name="smoke-v1", env=None) == plain
+    online = suite(Choice(track="online"), name="smoke-v1", env=None)
+    assert (online.track, online.hash == plain.hash) == ("online", False)
+    assert online.name.startswith("smoke-v1-online-")
+    assert suite(Choice(track="online"), name="smoke-v1", env=None) == online
+    offline = suite(Choice(track="offline", log_sessions=9), name="smoke-v1", env=None)
+    assert [task.log.name.rpartition("/")[2] for task in offline.tasks] == ["mixed-v0"] * len(plain.tasks)
+    assert {task.log.sessions for task in offline.tasks} == {9}
+    fewer = suite(Choice(episodes=10), name="smoke-v1", env=None)
+    assert fewer.budget == SpentBudget(episodes=10)
+    assert len({plain.name, online.name, offline.name, fewer.name}) == 4
+
+
+@pytest.mark.parametrize(
+    ("choice", "text"),
+    [
+        (Choice(track="onlin"), "track 'onlin' does not exist; did you mean online"),
+        (Choice(log="mixed"), "a log is learnt from on track offline only; add --track offline"),
+        (Choice(track="scarce", log_sessions=5), "a log is learnt from on track offline only"),
+        (
+            Choice(track="scarce", episodes=101),
+            "limit must be one episode or step or more, and no more",
+        ),
+        (Choice(track="zero-shot", steps=1), "no more than track zero-shot allows"),
+        (Choice(track="offline", steps=1), "no more than track offline allows"),
+        (
+            Choice(track="offline", log="longrec/books/mixed-v0"),
+            "is a log of longrec/Books-v0, not of",
+        ),
+        (Choice(track="offline", log="mixd"), "must look like longrec/games/mixed-v0"),
+    ],
+)
+def test_what_does_not_go_together(choice, text):
+    with pytest.raises(ConfigurationError, match=text):
+        suite(choice)
+    if choice.log is None or "/" not in choice.log:
+        with pytest.raises(ConfigurationError, match=text):
+            suite(choice, name="smoke-v1", env=None)
+
+
+def test_a_device_is_a_parameter_of_agents_that_have_one(capsys):
+    agent = "tests.leaderboard.log_agents:OnDevice"
+    assert on_device(agent, {"a": 1}, None) == {"a": 1}
+    assert on_device(agent, {}, "cpu") == {}  # the default: the same run as without
+    assert on_device(agent, {"a": 1}, "cuda:1") == {"a": 1, "device": "cuda:1"}
+    with pytest.raises(ConfigurationError, match="say the same twice"):
+        on_device(agent, {"device": "cpu"}, "cuda")
+    assert capsys.readouterr().err == ""
+    assert on_device("random", {}, "cuda") == {}
+    assert "random computes on the CPU only: --device cuda changes nothing" in capsys.readouterr().err
+
+
+def test_the_command_runs_a_log_of_a_file(world_path, tmp_path, capsys):
+    """A folder of `longrec logs make`, found again by its hash when the run is reproduced."""
+    from leaderboard.cli.checks import reproduce
+    from recsim_envs.offline import DatasetSpec, generate, write_log
+
+    options = {"world": str(world_path)}
+    write_log(generate(DatasetSpec(ENV, "mixed", sessions=25, options=options)), tmp_path / "log")
+    runs.evaluate(
+        "tests.leaderboard.log_agents:LogLearner", env=ENV, episodes=4, option=[f"world={world_path}"],
+        track="offline", log=str(tmp_path / "log"), out=tmp_path / "runs", workers=1, json=True,
+    )  # fmt: skip
+    told = json.loads(capsys.readouterr().out)
+    (row,) = told["rows"]
+    assert (row["track"], row["log"]["name"], row["log"]["sessions"]) == ("offline", LOG, 25)
+    assert row["spent"] == {"episodes": 0, "steps": 0}
+    (tmp_path / "log").rename(tmp_path / "away")
+    reproduce(Path(told["path"]), workers=1)
