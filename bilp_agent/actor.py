@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,19 +66,25 @@ class Actor:
         return (self._context.text.title(turn.candidates[0]),) if turn.candidates else ("",)
 
     def candidates(self, session: Session, plan: Plan, allowed: Allowed) -> tuple[int, ...]:
-        """Allowed items that fit the plan: known and liked ones, then the best rated new ones of its categories."""
+        """Allowed items that fit the plan: known and liked ones, then the best rated new ones of its categories.
+
+        Where few are liked, what the user is known to like less comes last: without it a new item, of which nothing is
+        known, would be all that is left to show, however surely the user had stayed through the others.
+        """
         tools = self._context.tools
         without = set(plan.avoid) | tools.resting(session, plan.rest)
         middle = sum(self._context.task.reward_range) / 2.0
         liked = tools.liked(
             session, allowed, LIKED_SHOWN, without, None if plan.prefer == "any" else middle, plan.prefer == "shown"
         )
+        known = tools.liked(session, allowed, LIKED_SHOWN, without, -math.inf)
+        less = [item for item in known if item not in liked][: LIKED_SHOWN - len(liked)]
         focus = [c for c in plan.focus if c not in without]
         fresh = Allowed(allowed.blocked | session.known.keys(), allowed.mask)
-        box, count = self._context.toolbox, CANDIDATES_SHOWN - len(liked)
+        box, count = self._context.toolbox, CANDIDATES_SHOWN - len(liked) - len(less)
         found = [i for i in box.search(session, focus, fresh, count, without) if self._fit(i, plan)]
         sought = box.find(session, plan.look_for, allowed, SOUGHT_SHOWN) if plan.look_for else []
-        chosen = tuple(dict.fromkeys(liked + sought + found))[:CANDIDATES_SHOWN]
+        chosen = tuple(dict.fromkeys([*liked, *sought, *found, *less]))[:CANDIDATES_SHOWN]
         return chosen or tuple(box.search(session, (), allowed, CANDIDATES_SHOWN))
 
     def _fit(self, item: int, plan: Plan) -> bool:
@@ -100,7 +107,7 @@ class Actor:
             brief=context.brief,
             means_before=tools.category_analysis(session, during=False, most=means),
             means_during=tools.category_analysis(session, during=True, most=means),
-            gap=f"{session.mean_gap_to_rating:+.2f}",
+            gap="{:+.2f}, give or take {:.2f}".format(*context.tools.rating_gap(session)),
             history=[] if self._use_tools else context.history(session),
             shown=context.recent(session, bare=context.brief and self._use_tools),
             encouraged=encouraged[:most],

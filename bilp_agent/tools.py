@@ -157,8 +157,9 @@ class Tools:
     ) -> list[int]:
         """Up to `count` allowed items whose reward from this user is known and at least so large, best first.
 
-        at_least: None is the user's own mean reward. Ties go to what was shown longest ago. With `shown_first`
-        those of this session come before the others, in the order they were shown in.
+        at_least: None is the user's own mean reward. Ties go in the order in which the user met them first, so that
+        who takes the first one goes round as few items as may be: whatever else is shown has to get along with those
+        before it. With `shown_first` those of this session come before the others, in the order they were shown in.
         """
         if not session.known:
             return []
@@ -171,8 +172,20 @@ class Tools:
         ]
         last, known = session.last_step, session.known
         if shown_first:
-            return sorted(fit, key=lambda i: (0, last[i], i) if i in last else (1, -known[i], i))[:count]
-        return sorted(fit, key=lambda i: (-known[i], last.get(i, 0), i))[:count]
+            return sorted(fit, key=lambda i: (0, last[i]) if i in last else (1, -known[i]))[:count]
+        return sorted(fit, key=lambda i: -known[i])[:count]
+
+    def rating_gap(self, session: Session) -> tuple[float, float]:
+        """Mean and standard deviation of this user's rewards less the ratings of the same items.
+
+        How far a guess that is made from the rating may be off. The deviation is 0 with fewer than two rewards.
+        """
+        gaps = [e.reward - float(self.catalogue.mean_reward[e.item]) for e in (*session.history, *session.shown)]
+        if not gaps:
+            return 0.0, 0.0
+        mean = math.fsum(gaps) / len(gaps)
+        squares = math.fsum((gap - mean) ** 2 for gap in gaps)
+        return mean, math.sqrt(squares / (len(gaps) - 1)) if len(gaps) > 1 else 0.0
 
     def expected_reward(self, session: Session, item: int) -> float:
         """The user's own latest reward for an item, or what can be expected of a new one.

@@ -11,6 +11,7 @@ from bilp_agent.llm.scripted_reading import Line, Page, Principles, read_beliefs
 FOCUS = 3  # categories that a plan names
 PRIOR_COUNT = 2.0  # pseudo-observations that shrink a category's mean towards the user's
 DID_WELL, DID_BADLY = 0.25, -1.0  # what experience adds to an expected reward
+LOW_END = 2.0  # standard deviations that a guess counts below its mean: about the worst of twenty
 
 
 def write_plan(page: Page) -> str:
@@ -41,12 +42,14 @@ def write_choice(page: Page) -> str:
     candidates = page.items("Candidates") or _met(page)
     if not candidates:
         return ""
-    gap = float((page.section("Mean distance of this user's rewards from the ratings") or ["0"])[0])
+    gap, spread = _gap(page)
     well, badly = (set(re.findall(r'"([^"]*)"', page.value("Experience", n))) for n in ("Did well", "Did badly"))
     highest, prefer = _reward_range(page)[1], page.value("Plan", "Prefer")
 
     def score(line: Line) -> float:
-        expected = line.reward if line.reward is not None else min(_expected(page, line, gap), highest)
+        # What was rewarded is known; a guess from the rating may be off, and a user who is let down is gone.
+        guess = min(_expected(page, line, gap), highest) - (LOW_END * spread if line.expected is None else 0.0)
+        expected = line.reward if line.reward is not None else guess
         if prefer == "shown" and line.ago and not line.leaves:
             return 3.0 * highest  # whatever its reward: keeping the order is what keeps it safe
         expected -= line.leaves * page.overall * _steps_left(page)
@@ -57,6 +60,13 @@ def write_choice(page: Page) -> str:
     best = ranked[0]
     why = f"reward {best.reward:g} before" if best.reward is not None else f"expected reward {score(best):.2f}"
     return "\n".join((f"Reason: {why}", *(f'Item: "{line.title}"' for line in ranked)))
+
+
+def _gap(page: Page) -> tuple[float, float]:
+    """How far the user's rewards lie from the ratings, and how much that differs; 0 where it is not told."""
+    told = " ".join(page.section("Mean distance of this user's rewards from the ratings"))
+    mean, spread, *_ = [*map(float, re.findall(r"-?\d+\.\d+", told)), 0.0, 0.0]
+    return mean, spread
 
 
 def _met(page: Page) -> list[Line]:

@@ -165,12 +165,19 @@ def turn(plan: Plan | None = None, titles: tuple[str, ...] = TITLES) -> tuple[Ac
 
 def test_the_actors_candidates_fit_the_plan() -> None:
     actor, made = turn()
-    assert made.candidates == (0, 3, 7, 2)  # the liked one, then Puzzle by rating without what is known
+    assert made.candidates == (0, 3, 7, 2, 1)  # the liked one, new ones of Puzzle by rating, the one liked less
     visit = made.session
-    assert actor.candidates(visit, Plan(focus=(1,), minimum=4.0), Allowed()) == (0, 3, 7)
-    assert actor.candidates(visit, Plan(focus=(1,), avoid=(2,)), Allowed()) == (0, 7, 2)
-    assert actor.candidates(visit, Plan(focus=(1,), rest=1), Allowed()) == (3, 7, 2)
-    assert actor.candidates(visit, Plan(focus=(1,)), Allowed(frozenset({0, 3}))) == (7, 2)
+    assert actor.candidates(visit, Plan(focus=(1,), minimum=4.0), Allowed()) == (0, 3, 7, 1)
+    assert actor.candidates(visit, Plan(focus=(1,), avoid=(2,)), Allowed()) == (0, 7, 2, 1)
+    assert actor.candidates(visit, Plan(focus=(1,), rest=1), Allowed()) == (3, 7, 2)  # 0 and 1 are Action
+    assert actor.candidates(visit, Plan(focus=(1,)), Allowed(frozenset({0, 3}))) == (7, 2, 1)
+
+
+def test_what_is_known_stays_a_candidate_when_all_that_is_liked_rests() -> None:
+    actor, visit = Actor(context(), Asker(Says("?"))), session([(0, 5)], [(1, 2)])
+    found = actor.candidates(visit, Plan(prefer="known"), Allowed(frozenset({0})))
+    assert found[-1] == 1
+    assert len(found) == 7
 
 
 def test_the_actor_is_shown_experience_from_the_nearest_state_first() -> None:

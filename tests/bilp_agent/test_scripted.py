@@ -149,6 +149,23 @@ def test_the_actor_takes_the_largest_expected_reward() -> None:
     assert choose(session([(1, 3), (0, 5)]), plan=Plan(prefer="shown")) == "Beta Two"  # the order goes on
 
 
+def test_a_guess_counts_for_less_the_further_guesses_have_been_off() -> None:
+    even = session([(1, 4), (7, 4.1)])  # as rated
+    assert choose(even) == "Eta"
+    moody = session([(1, 4), (4, 4), (3, 3)])  # 0, 2 and -1.8 off the ratings
+    assert choose(moody) == "Beta Two"
+
+
+def test_what_is_known_to_be_liked_less_beats_the_unknown_where_the_plan_says_so() -> None:
+    visit = session([(0, 5), (4, 2)])
+    blocked = Allowed(frozenset({0}))
+    actor = Actor(SHARED, Asker(ScriptedModel()))
+    for prefer, named in (("known", "Epsilon"), ("any", "Eta")):
+        plan = Plan(prefer=prefer)
+        made = Turn(visit, plan, blocked, (), actor.candidates(visit, plan, blocked))
+        assert actor.name([made], [0])[0].value == (named,)
+
+
 def test_the_actor_heeds_experience() -> None:
     bad, good = ActorExample("s", 6, False, -3.0), ActorExample("s", 3, True, 3.0)
     assert choose(session(), (Match("s", 0.0, (bad,)),)) == "Delta"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,14 +50,26 @@ def test_search_takes_categories_in_turn() -> None:
     assert TOOLS.search([2, 0], Allowed(), 4) == [3, 6, 5, 0]
 
 
-def test_liked_items_are_known_and_longest_unseen_first() -> None:
+def test_liked_items_are_known_and_the_first_met_first() -> None:
     visit = session([(0, 5), (2, 1), (3, 5)], [(6, 5), (4, 2)])
     assert TOOLS.liked(visit, Allowed(), 5) == [6, 0, 3]
     assert TOOLS.liked(visit, Allowed(frozenset({6})), 1) == [0]
     assert TOOLS.liked(visit, Allowed(), 5, without={0}) == [3]
     assert TOOLS.liked(visit, Allowed(), 9, at_least=2.0) == [6, 0, 3, 4]
     assert TOOLS.liked(visit, Allowed(), 9, at_least=1.0, shown_first=True) == [0, 2, 3, 6, 4]
+    assert TOOLS.liked(session([(3, 5), (0, 5), (3, 5)]), Allowed(), 5) == [3, 0]
     assert TOOLS.liked(session(), Allowed(), 5) == []
+
+
+def test_how_far_ratings_are_off_is_told_with_its_spread() -> None:
+    visit = session([(0, 5), (4, 1)], [(3, 4)])  # rated 4.5, 2.0 and 4.8
+    mean, spread = TOOLS.rating_gap(visit)
+    gaps = np.array([0.5, -1.0, -0.8])
+    assert mean == pytest.approx(gaps.mean(), abs=1e-6)
+    assert mean == pytest.approx(visit.mean_gap_to_rating)
+    assert spread == pytest.approx(gaps.std(ddof=1), abs=1e-6)
+    assert TOOLS.rating_gap(session()) == (0.0, 0.0)
+    assert TOOLS.rating_gap(session([(0, 5)])) == (0.5, 0.0)
 
 
 def test_resting_categories_are_the_last_main_ones() -> None:
