@@ -156,7 +156,8 @@ class _Drive:
         self._news = ray.remote(News).options(num_cpus=0, scheduling_strategy=here).remote()
         self._asked = self._news.take.remote()
         self._work = ray.remote(work)
-        self._versions = {k: v for k, v in node_versions().items() if k != "longrec"}
+        # A cluster that was started here is this machine, with its code.
+        self._versions = {} if executor.address is None else node_versions()
         self._running: dict[Any, int] = {}
         self._tries: Counter[int] = Counter()
         self._where: dict[int, str] = {}  # the node of each cell that has begun

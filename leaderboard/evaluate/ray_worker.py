@@ -55,7 +55,10 @@ class Unfit:
 def work(
     cell: int, spec: CellSpec, parcel: Parcel, versions: Mapping[str, str], news: Any
 ) -> tuple[str, bytes | LongrecError | Unfit]:
-    """Run one cell: the node's id, and the bytes of the cell's file, or the agent's error, or why nothing was run."""
+    """Run one cell: the node's id, and the bytes of the cell's file, or the agent's error, or why nothing was run.
+
+    `versions` are the driver's; without any, this is the driver's own machine.
+    """
     import ray
 
     node: str = ray.get_runtime_context().get_node_id()
@@ -70,7 +73,8 @@ def work(
         try:
             try:
                 here = _unpacked(here, parcel)
-                _check(here, versions)
+                if versions:
+                    _check(here, versions)
             except LongrecError as error:
                 return node, Unfit(str(error))
             run_cell(here, throttled(cell, send))

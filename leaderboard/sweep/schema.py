@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from leaderboard.schema import (
     MAX_EPISODES,
@@ -142,6 +142,13 @@ class Range(Stored):
         return self
 
 
+Searched = Annotated[
+    Annotated[Values, Tag("values")] | Annotated[Range, Tag("range")],
+    Discriminator(lambda value: "range" if isinstance(value, dict | Range) else "values"),
+]
+"""What a parameter is searched among: a list of values, or a range."""
+
+
 class TuneBudget(Stored):
     """What all trials together may use, the defaults' among them: sessions or steps on train users, seconds of cells.
 
@@ -167,7 +174,7 @@ class TuneFile(Stored):
     description: Text = ""
     agent: Line = Field(min_length=1)
     parameters: Json = Field(default_factory=dict, description="fixed in all trials")
-    search: dict[Key, Values | Range] = Field(min_length=1, max_length=32)
+    search: dict[Key, Searched] = Field(min_length=1, max_length=32)
     budget: TuneBudget
     trials: int | None = Field(
         default=None, ge=1, le=10_000, description="random draws; None: the whole grid, or all the budget allows"

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from pydantic import ValidationError
 
+from leaderboard.agents import agent_record
 from leaderboard.evaluate.build import Plan, make_plan
 from leaderboard.files import first_fault, read_model
 from leaderboard.schema import Suite, canonical_json
@@ -50,11 +51,9 @@ def make_search(tuning: TuneFile, source: str) -> Search:
     """
     suite = _suite(tuning, source)
     trials = _trials(tuning, _allowed(tuning, suite, source), source)
-    plans = []
-    for parameters in trials:
-        plan = at(source, "search", partial(make_plan, tuning.agent, parameters, suite))
-        plans.append(plan.model_copy(update={"tuning": True}))
-    return Search(tuning, tuple(trials), tuple(plans))
+    first = at(source, "agent", partial(make_plan, tuning.agent, trials[0], suite)).model_copy(update={"tuning": True})
+    records = [at(source, "search", partial(agent_record, tuning.agent, parameters)) for parameters in trials]
+    return Search(tuning, tuple(trials), tuple(first.model_copy(update={"agent": record}) for record in records))
 
 
 def _suite(tuning: TuneFile, source: str) -> Suite:

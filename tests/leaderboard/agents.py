@@ -169,5 +169,31 @@ class Lingers(Learner):
                 time.sleep(0.05)
 
 
+class FailsOnSecondKey(Learner):
+    """Fails under training seed 3 of the suite "study" unless the file named by HEALED exists."""
+
+    def train(self, envs, seed):
+        from leaderboard.seeds import agent_seed
+
+        second = agent_seed("study", envs.task.env_id, 3)
+        if seed == second and not Path(os.environ.get("HEALED", "/nowhere/at/all")).exists():
+            raise RuntimeError("not with this seed")
+        super().train(envs, seed)
+
+
+class Knobs(Learner):
+    """Has parameters to search; keeps to the item that it is told where `steps` is 3."""
+
+    def __init__(self, *, rate: float = 0.1, steps: int = 2, gamma: float = 0.9) -> None:
+        super().__init__()
+        self.rate, self.steps, self.gamma = rate, steps, gamma
+
+    def act(self, observations, infos, sessions):
+        if self.steps == 4:
+            raise RuntimeError("four steps are too many")
+        chosen = super().act(observations, infos, sessions)
+        return (chosen + sessions.steps) % self.items if self.steps == 3 else chosen
+
+
 class NotAnAgent:
     """Has nothing to do with agents."""
