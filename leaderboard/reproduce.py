@@ -10,10 +10,11 @@ import numpy as np
 
 from leaderboard.agents import registered_agents, source_hash
 from leaderboard.evaluate.batch import Job, Watch, evaluate
+from leaderboard.evaluate.learned import FOLDER, folder_sha256, read_training
 from leaderboard.replay import verify
 from leaderboard.schema import Submission
 from leaderboard.traces import Trace, read_trace
-from recsim_envs.errors import ReplayMismatchError
+from recsim_envs.errors import AgentError, ReplayMismatchError
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,10 @@ class Reproduction:
     same_source: bool
 
 
-def reproduce(path: Path, *, workers: int = 0, watch: Watch | None = None) -> Reproduction:
+def reproduce(path: Path, *, load: Path | None = None, workers: int = 0, watch: Watch | None = None) -> Reproduction:
     """Verify a submission, run its agent again with its parameters and seeds, compare action by action.
 
+    An agent that had learned before, by `longrec train`, is loaded from `load`, else from the copy in the run's folder.
     Raises `ReplayMismatchError` naming the first environment, episode and step that came out otherwise, and
     `AgentError` if the agent cannot be found or run.
     """
@@ -36,13 +38,26 @@ def reproduce(path: Path, *, workers: int = 0, watch: Watch | None = None) -> Re
     agent = submission.agent
     name = agent.name if registered_agents().get(agent.name) == agent.entry_point else agent.entry_point
     with tempfile.TemporaryDirectory(prefix="longrec-reproduce-") as scratch:
-        job = Job(name, Path(scratch) / "run", agent.parameters)
+        learned = _learned(path, submission, load)
+        job = Job(name, Path(scratch) / "run", agent.parameters, load=learned)
         evaluate(job, submission.suite, workers=workers, watch=watch)
         again = _trace(job.path, submission)
     first = _trace(path, submission)
     _compare(submission, first, again)
     same = source_hash(agent.entry_point.partition(":")[0]) == agent.source_sha256
     return Reproduction(submission, len(first), len(first.rewards), same)
+
+
+def _learned(path: Path, submission: Submission, load: Path | None) -> Path | None:
+    if submission.learned is None:
+        if load is not None:
+            raise AgentError(f"the agent of {path} trained in its run; leave --load out")
+        return None
+    folder = path / FOLDER if load is None else load
+    read_training(folder)
+    if folder_sha256(folder / "agent") != submission.learned.sha256:
+        raise AgentError(f"{folder} is not what the agent of {path} had learned: its hash is another one")
+    return folder
 
 
 def _trace(path: Path, submission: Submission) -> Trace:

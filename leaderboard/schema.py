@@ -215,6 +215,13 @@ class LogRecord(Stored):
     steps: Count
 
 
+class Learned(Stored):
+    """What an agent had learned before the run, by `longrec train`: the hash of it, and what training used."""
+
+    sha256: Sha256
+    spent: SpentBudget
+
+
 class World(Stored):
     """The data that one task ran on."""
 
@@ -264,6 +271,7 @@ class Submission(Stored):
         min_length=1, max_length=256, description="of a short fixed run of each task, see recsim_envs.fingerprint"
     )
     logs: tuple[LogRecord, ...] = Field(default=(), max_length=256, description="of track offline: one for each task")
+    learned: Learned | None = Field(default=None, description="of --load: what was loaded instead of training")
     cells: tuple[Cell, ...] = Field(min_length=1, max_length=16_384)
     traces_sha256: Sha256
     command: tuple[Line, ...] = Field(max_length=64)
@@ -285,6 +293,7 @@ class Submission(Stored):
         if len(self.fingerprints) != len(self.suite.tasks):
             raise ValueError("fingerprints must hold one for each task of the suite")
         self._check_logs()
+        self._check_learned()
         wanted = [(t, s) for t in range(len(self.suite.tasks)) for s in self.suite.training_seeds]
         if [(c.task, c.training_seed) for c in self.cells] != wanted:
             raise ValueError("cells must be one for each task and training seed, in the suite's order")
@@ -293,6 +302,10 @@ class Submission(Stored):
         if self.disclosure.hidden_state != self.agent.privileged:
             raise ValueError("disclosure.hidden_state and agent.privileged contradict each other")
         return self
+
+    def _check_learned(self) -> None:
+        if self.learned is not None and [cell.spent for cell in self.cells] != [self.learned.spent]:
+            raise ValueError("learned goes with one cell, whose spent is that of the training that was loaded")
 
     def _check_logs(self) -> None:
         wanted = [task.log for task in self.suite.tasks if task.log is not None]

@@ -69,6 +69,10 @@ def verify(
 
 def reproduce(
     folder: Annotated[Path, typer.Argument(help="A submission folder.")],
+    load: Annotated[
+        Path | None,
+        typer.Option(help="Folder of `longrec train` that the agent was loaded from. Default: the copy in the run."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
     json: AsJson = False,
 ) -> None:
@@ -79,7 +83,7 @@ def reproduce(
     from leaderboard.reproduce import reproduce as run
 
     with Progress(quiet=json) as watch:
-        done = run(folder, workers=workers, watch=watch)
+        done = run(folder, load=load, workers=workers, watch=watch)
     if json:
         print_json({"agent": done.submission.agent.name, "episodes": done.episodes, "steps": done.steps,
                     "same_source": done.same_source})  # fmt: skip

@@ -10,7 +10,18 @@ import typer
 
 from leaderboard.cli.executors import Address, ExecutorName
 from leaderboard.cli.output import AsJson, Options, Progress, print_json, print_rows, say
-from leaderboard.cli.tracks import Choice, Device, Log, LogSeed, LogSessions, Track, chosen_suite, on_device
+from leaderboard.cli.tracks import (
+    Choice,
+    Device,
+    Log,
+    LogSeed,
+    LogSessions,
+    Track,
+    chosen_suite,
+    learned_parameters,
+    of_training,
+    on_device,
+)
 
 Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. No result depends on it.")]
 Params = Annotated[
@@ -61,6 +72,10 @@ def evaluate(
     log_seed: LogSeed = 0,
     param: Params = None,
     device: Device = None,
+    load: Annotated[
+        Path | None,
+        typer.Option(help="Folder of `longrec train`: play what was learned there, where it was, instead of training."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for runs; each gets a folder of its own in it.")] = Path("runs"),
     workers: Workers = 0,
     executor: ExecutorName = "local",
@@ -87,11 +102,14 @@ def evaluate(
 
     place = make_executor(executor, workers=workers, address=address)
     choice = Choice(track, log, log_sessions, log_seed, budget_episodes, budget_steps)
-    chosen = chosen_suite(suite, env, episodes, option, choice)
-    parameters = on_device(agent, parse_parameters(param or [], "agent parameter"), device)
+    given = on_device(agent, parse_parameters(param or [], "agent parameter"), device)
+    if load is None:
+        chosen, parameters = chosen_suite(suite, env, episodes, option, choice), given
+    else:
+        chosen, parameters = of_training(load, suite, env, option, episodes, choice), learned_parameters(load, given)
     path = run_path(out, chosen, agent, parameters)
     disclosure = Disclosure(trained_on_test=trained_on_test, tuning=tuning)
-    job = Job(agent, path, parameters, command(), disclosure, "always" if fresh else "never")
+    job = Job(agent, path, parameters, command(), disclosure, "always" if fresh else "never", load)
     with Progress(quiet=json) as watch:
         run(job, chosen, executor=place, num_lanes=lanes, watch=watch)
     rows = make_rows([verify(path)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -93,6 +94,38 @@ def chosen_suite(
     options, track = parse_parameters(option or [], "option"), choice.track or "scarce"
     log = choice.reference(env, options) if track == "offline" else None
     return custom_suite(env, episodes=episodes or 100, options=options, track=track, log=log, limit=choice.limit())
+
+
+def of_training(
+    folder: Path, name: str | None, env: str | None, option: list[str] | None, episodes: int | None, choice: Choice
+) -> Suite:
+    """The suite of what was learned in a folder: its environment, options, training seed and log.
+
+    Raises `ConfigurationError` for options that choose something else, `AgentError` for a folder without training.
+    """
+    from leaderboard.evaluate.learned import read_training
+    from leaderboard.suites import custom_suite
+    from recsim_envs.errors import ConfigurationError
+
+    choice.check()
+    if not (name is None and env is None and option is None and choice.log is None and choice.limit() is None):
+        raise ConfigurationError("--load takes environment, options, log and budget from the training; leave them out")
+    found = read_training(folder)
+    return custom_suite(
+        found.env_id,
+        episodes=episodes or 100,
+        training_seeds=(found.training_seed,),
+        track=choice.track or ("scarce" if found.log is None else "offline"),
+        options=found.options,
+        log=found.log_reference,
+    )
+
+
+def learned_parameters(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of what was learned in a folder, unless some are given: then these, which must be the same."""
+    from leaderboard.evaluate.learned import read_training
+
+    return given or read_training(folder).agent.parameters
 
 
 def on_device(agent: str, parameters: dict[str, Any], device: str | None) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from leaderboard import provenance
-from leaderboard.evaluate.build import Plan, make_plan
+from leaderboard.evaluate.build import Plan, make_plan, with_learned
 from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.checkpoint import Discard, RunFolder, is_finished, load_cell
 from leaderboard.evaluate.executor import Event, Executor, make_executor, run_cells
+from leaderboard.evaluate.learned import take
 from leaderboard.files import file_sha256, read_model, write_json
 from leaderboard.schema import Disclosure, Submission, Suite, json_hash
 from leaderboard.traces import concatenate, write_trace
@@ -31,6 +32,8 @@ class Job:
     command: tuple[str, ...] = ()
     disclosure: Disclosure = field(default_factory=Disclosure)
     discard: Discard = "never"
+    load: Path | None = None
+    """A folder of `longrec train` that is loaded instead of training."""
 
 
 Watch = Callable[[Sequence[CellSpec], Event], None]
@@ -65,9 +68,14 @@ def evaluate_all(
     `workers` 0 is one a core. Neither that nor `num_lanes` changes a result. A job that fails does not stop the
     others; the errors are returned by index into `jobs`. Errors in a job's plan are raised before any is run.
     """
-    runs = [open_run(job, make_plan(job.agent, job.parameters, suite)) for job in jobs]
+    runs = [open_run(job, _plan(job, suite)) for job in jobs]
     executor = make_executor("local", workers=workers) if executor is None else executor
     return run_all(runs, executor, num_lanes=num_lanes, watch=watch)
+
+
+def _plan(job: Job, suite: Suite) -> Plan:
+    plan = make_plan(job.agent, job.parameters, suite)
+    return plan if job.load is None else with_learned(plan, job.load)
 
 
 class Run(NamedTuple):
@@ -79,7 +87,10 @@ class Run(NamedTuple):
 
 def open_run(job: Job, plan: Plan) -> Run:
     """Make or find the job's folder. Raises `ConfigurationError` if it holds another run, see `Job.discard`."""
-    return Run(job, RunFolder(job.path, plan, discard=job.discard))
+    folder = RunFolder(job.path, plan, discard=job.discard)
+    if job.load is not None:
+        take(job.load, job.path)
+    return Run(job, folder)
 
 
 def run_all(
@@ -127,6 +138,7 @@ def _finish(job: Job, folder: RunFolder) -> None:
         worlds=plan.worlds,
         fingerprints=plan.fingerprints,
         logs=plan.logs,
+        learned=plan.learned,
         cells=tuple(cell for _, cell in loaded),
         traces_sha256=file_sha256(traces),
         command=tuple(part[:500] for part in job.command[:64]),

@@ -13,7 +13,7 @@ from leaderboard.agents import agent_record, build_agent
 from leaderboard.evaluate.logs import find_log, record_of
 from leaderboard.evaluate.simulate import guarded
 from leaderboard.evaluate.training import MeteredEnvs, TrainingProgress
-from leaderboard.schema import TRACKS, AgentRecord, LogRecord, Sha256, SpentBudget, Stored, Suite, Task, World
+from leaderboard.schema import TRACKS, AgentRecord, Learned, LogRecord, Sha256, SpentBudget, Stored, Suite, Task, World
 from recsim_envs import make_simulator
 from recsim_envs.errors import AgentError
 from recsim_envs.families.base import Simulator
@@ -29,6 +29,7 @@ class Plan(Stored):
     worlds: tuple[World, ...]
     fingerprints: tuple[Sha256, ...]
     logs: tuple[LogRecord, ...] = ()
+    learned: Learned | None = None
     tuning: bool = Field(default=False, description="judged on held-out train users; no submission comes of it")
 
     @property
@@ -54,13 +55,24 @@ def make_plan(agent: str, parameters: Mapping[str, Any], suite: Suite) -> Plan:
     if suite.track == "zero-shot" and record.trains:
         for task in suite.tasks:
             check_untrained(agent, parameters, task)
+    logs = tuple(record_of(find_log(task)) for task in suite.tasks if task.log is not None)
     return Plan(
         agent=record,
         suite=suite,
         worlds=worlds,
         fingerprints=tuple(map(checked_fingerprint, suite.tasks)),
-        logs=tuple(record_of(find_log(task)) for task in suite.tasks if task.log is not None),
+        logs=logs,
     )
+
+
+def with_learned(plan: Plan, folder: Path) -> Plan:
+    """The plan of a run that loads what `longrec train` saved instead of training.
+
+    Raises `AgentError` for what does not fit the plan, see `leaderboard.evaluate.learned`.
+    """
+    from leaderboard.evaluate.learned import learned_of  # it reads what training wrote, and training needs this module
+
+    return plan.model_copy(update={"learned": learned_of(folder, plan.agent, plan.suite, plan.worlds, plan.logs)})
 
 
 def tracks_of(agent: AgentRecord) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from leaderboard.evaluate.simulate import guarded, simulate
 from leaderboard.files import first_fault
 from leaderboard.schema import MAX_JSON, Cell, Json, SpentBudget
 from leaderboard.traces import write_trace
-from recsim_envs.errors import AgentError, BudgetExceededError
+from recsim_envs.errors import AgentError, BudgetExceededError, EpisodeError, InvalidActionError
 from recsim_envs.spec import Agent, TaskSpec
 
 Report = Callable[[str, int, int], None]
@@ -74,13 +74,13 @@ class Work(Protocol):
 def run_cell(spec: Work, report: Report) -> None:
     """Do a piece of work. Raises `AgentError` naming it if the agent fails.
 
-    One that overspends and lets `BudgetExceededError` through has failed too.
+    One that overspends, or does what its training environment forbids, and lets the error through has failed too.
     """
     try:
         spec.run(report)
     except AgentError as error:
         raise AgentError(f"{spec.label}: {error}") from error.__cause__
-    except BudgetExceededError as error:
+    except (BudgetExceededError, EpisodeError, InvalidActionError) as error:
         raise AgentError(f"{spec.label}: {error}") from error
 
 
@@ -118,8 +118,14 @@ def _run(spec: CellSpec, report: Report) -> None:
 
 
 def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> SpentBudget:
-    """Train within the track: from the log, by metered interaction, or not at all."""
+    """Train within the track: from the log, by metered interaction, or not at all; or load what was learned before."""
     plan, nothing = spec.plan, SpentBudget(episodes=0, steps=0)
+    if plan.learned is not None:
+        from leaderboard.evaluate.learned import taken
+
+        folder = taken(spec.path.parents[1], plan.learned)
+        guarded(agent, "load", lambda: agent.load(folder))
+        return plan.learned.spent
     if not plan.agent.trains or plan.suite.track == "zero-shot":
         return nothing
     seed = seeds.agent_seed(plan.seed_name, task.env_id, spec.training_seed)

@@ -1,6 +1,7 @@
 """A run's folder: what is finished in it, and what the same command, given again, may reuse.
 
 run.json              the plan: agent, suite, worlds
+learned/              of --load: a copy of what the agent had learned before
 cells/000-1.training/ what the agent keeps while it trains, to go on after a kill
 cells/000-1.parquet   episodes of task 0 under training seed 1, its record in the footer; written atomically
 traces.parquet        all episodes, once every cell is finished
@@ -61,7 +62,8 @@ class RunFolder:
     def _clear(self) -> None:
         for name in ("submission.json", "traces.parquet"):
             (self.path / name).unlink(missing_ok=True)
-        shutil.rmtree(self.path / "cells", ignore_errors=True)
+        for name in ("cells", "learned"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
         (self.path / "run.json").unlink(missing_ok=True)  # last: until then this is a run that may be cleared again
 
     def submission(self) -> Submission | None:
@@ -120,6 +122,7 @@ def _difference(known: Plan, plan: Plan) -> str:
         ("world", known.worlds, plan.worlds),
         ("fingerprint of an environment", known.fingerprints, plan.fingerprints),
         ("log", known.logs, plan.logs),
+        ("content of what was learned before", known.learned, plan.learned),
     ):
         if a != b:
             return what

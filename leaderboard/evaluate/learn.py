@@ -12,7 +12,7 @@ from leaderboard import seeds
 from leaderboard.agents import agent_record, build_agent
 from leaderboard.evaluate.build import budget_of, world_of
 from leaderboard.evaluate.cell import agent_facts
-from leaderboard.evaluate.logs import find_log, record_of, training_log
+from leaderboard.evaluate.logs import find_log, record_of
 from leaderboard.evaluate.simulate import guarded
 from leaderboard.evaluate.training import MeteredEnvs, TrainingProgress
 from leaderboard.files import write_json
@@ -32,6 +32,7 @@ from leaderboard.schema import (
 )
 from recsim_envs import make_simulator
 from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.offline import LogView
 from recsim_envs.spec import Agent
 from recsim_envs.worlds.storage import atomic_folder
 
@@ -50,6 +51,7 @@ class TrainingRecord(Stored):
     budget: SpentBudget
     spent: SpentBudget
     log: LogRecord | None = None
+    log_reference: LogRef | None = None
     seconds: Seconds
     facts: Json
 
@@ -120,13 +122,18 @@ def train_agent(
     """
     env_id, options, nothing = task.env_id, task.options, SpentBudget(episodes=0, steps=0)
     simulator = make_simulator(env_id, 1, split="train", **options)
-    agent_seed, start, log, spent = seeds.agent_seed(NAME, env_id, seed), time.perf_counter(), None, nothing
+    agent_seed, start, spent = seeds.agent_seed(NAME, env_id, seed), time.perf_counter(), nothing
+    record_of_log, reference = None, task.log
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     if task.log is not None:
-        log = record_of(find_log(task))
-        view = training_log(task, log, sessions, folder)
+        log = find_log(task)
+        view = LogView(log, sessions, folder=folder)
         guarded(agent, "learn", lambda: agent.learn(view, agent_seed))
+        record_of_log = record_of(log.first(view.num_sessions))
+        if view.num_sessions < len(log):  # a named log begins with the shorter ones; a file's beginning has no name
+            named = task.log.sha256 is None
+            reference = task.log.model_copy(update={"sessions": view.num_sessions}) if named else None
     else:
         envs = MeteredEnvs(
             env_id,
@@ -148,7 +155,8 @@ def train_agent(
         training_seed=seed,
         budget=budget,
         spent=spent,
-        log=log,
+        log=record_of_log,
+        log_reference=reference,
         seconds=round(time.perf_counter() - start, 3),
         facts=agent_facts(agent),
     )
