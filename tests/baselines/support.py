@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -13,6 +15,7 @@ from recsim_envs.errors import BudgetExceededError
 from recsim_envs.faces.vector import SimulatorVectorEnv
 from recsim_envs.families import make_family
 from recsim_envs.families.base import Simulator
+from recsim_envs.offline import Transitions
 from recsim_envs.spec import Agent, Budget, Feedback, Sessions
 from recsim_envs.worlds.world import World
 
@@ -41,6 +44,69 @@ class FakeDoor:
     def spent(self) -> bool:
         left = self.remaining()
         return left.episodes == 0 or left.steps == 0
+
+
+class FakeLog:
+    """`TrainingLog` of a policy that shows allowed items at random, to train users of a world or of another `family`.
+
+    With `propensities` false it does not tell them. Kept whole: for tests, small.
+    """
+
+    name = "tests/tiny/random-v0"
+
+    def __init__(
+        self, world: World | str | None, sessions: int = 60, *, family: str = "departure", propensities: bool = True,
+        folder: Path | None = None, **options: Any,
+    ) -> None:  # fmt: skip
+        known = {} if world is None else {"world": world}
+        sim = make_family(family, sessions, **({"split": "train"} | known | options))
+        sim.begin(np.arange(sessions), rng.bits_array(3, np.arange(sessions), 99))
+        self.task, self.num_sessions, self.folder = sim.task, sessions, folder
+        parts = [_logged_step(sim, step) for step in range(sim.task.horizon)]
+        parts = [part for part in parts if part is not None]
+        order = np.lexsort([np.concatenate([p[k] for p in parts]) for k in ("steps", "sessions")])
+        told = {key: _stacked([part[key] for part in parts], order) for key in parts[0]}
+        self._told = Transitions(**(told if propensities else told | {"propensities": None}))
+        self.num_steps = len(order)
+
+    def transitions(self, sessions: int = 1024) -> Iterator[Transitions]:
+        yield self._told
+
+
+def _logged_step(sim: Simulator, step: int) -> dict[str, Any] | None:
+    """One step of all sessions that are not over: the fields of `Transitions`."""
+    rows = np.flatnonzero(~sim.over)
+    if not len(rows):
+        return None
+    before, mask, count = _rows(sim.observe(), rows), _mask(sim, rows), sim.task.catalogue.num_items
+    size = sim.task.slate_size or 1
+    lottery = np.where(True if mask is None else mask, np.random.default_rng(step).random((len(rows), count)), -1)
+    slates = np.argsort(-lottery, axis=1)[:, :size]
+    allowed = np.full(len(rows), count) if mask is None else mask.sum(axis=1)
+    chances = 1 / np.prod([np.maximum(allowed - slot, 1) for slot in range(size)], axis=0)
+    actions = slates if sim.task.slate_size else slates[:, 0]
+    full = np.zeros((sim.num_lanes, *actions.shape[1:]), np.int64)
+    full[rows] = actions
+    out = sim.step(full)
+    return {
+        "observations": before, "actions": actions.astype(np.int32), "rewards": out.rewards[rows].astype(np.float32),
+        "next_observations": _rows(sim.observe(), rows), "terminated": out.terminated[rows],
+        "truncated": out.truncated[rows], "propensities": chances, "sessions": rows, "steps": np.full(len(rows), step),
+        "masks": mask, "next_masks": _mask(sim, rows),
+    }  # fmt: skip
+
+
+def _mask(sim: Simulator, rows: np.ndarray) -> np.ndarray | None:
+    infos = sim.infos()
+    return infos["action_mask"][rows].astype(bool) if "action_mask" in infos else None
+
+
+def _stacked(parts: list[Any], order: np.ndarray) -> Any:
+    if parts[0] is None:
+        return None
+    if isinstance(parts[0], dict):
+        return {key: np.concatenate([part[key] for part in parts])[order] for key in parts[0]}
+    return np.concatenate(parts)[order]
 
 
 class _Counting(VectorWrapper):

@@ -13,7 +13,7 @@ import pytest
 
 from recsim_envs.errors import AgentError
 from recsim_envs.spec import Agent, Budget
-from tests.baselines.support import FakeDoor, evaluate
+from tests.baselines.support import FakeDoor, FakeLog, evaluate
 from tests.worlds import tiny_factor_world, tiny_world
 
 PAGES = Path(__file__).parents[2] / "docs" / "agents"
@@ -29,13 +29,18 @@ def world():
 
 
 def fresh(name: str) -> Agent:
-    return BASELINES[name].load()()
+    """With defaults, but those that learn from logs with few updates: what holds does not depend on how many."""
+    kind = BASELINES[name].load()
+    known = inspect.signature(kind).parameters if kind.learns_from_log else {}
+    return kind(**{key: value for key, value in {"updates": 8, "model_updates": 8}.items() if key in known})
 
 
 @cache
 def trained(name: str, protocol: str) -> Agent:
     agent = fresh(name)
-    if agent.trains:
+    if agent.learns_from_log:
+        agent.learn(FakeLog(world(), protocol=protocol), seed=3)
+    elif agent.trains:
         door = FakeDoor(world(), Budget(episodes=EPISODES), protocol=protocol)
         agent.train(door, seed=3)
         assert door.episodes <= EPISODES + 8  # eight lanes end together at most
@@ -45,6 +50,8 @@ def trained(name: str, protocol: str) -> Agent:
 def test_the_baselines_of_record_are_registered():
     assert {"random", "popular", "best-rated", "fixed-cycle", "greedy", "greedy-no-repeat", "oracle"} <= set(BASELINES)
     assert {"dqn", "a2c", "ppo"} <= set(BASELINES)
+    assert {"sqn", "crr", "cql", "bcq", "iql", "decision-transformer", "ips", "mopo", "dorl", "cirs"} <= set(BASELINES)
+    assert {"mf", "sasrec"} <= set(BASELINES)
     assert {"exact-no-repeat", "act-only", "react", "reflexion"} <= set(BASELINES)
 
 
@@ -144,6 +151,8 @@ def test_parameters_are_keywords_with_json_defaults(name: str):
 @pytest.mark.parametrize("name", BASELINES)
 def test_plays_on_a_factor_world(name: str):
     agent, factors = fresh(name), tiny_factor_world(users=20, items=50)
-    if agent.trains:
+    if agent.learns_from_log:
+        agent.learn(FakeLog(factors), seed=0)
+    elif agent.trains:
         agent.train(FakeDoor(factors, Budget(steps=60)), seed=0)
     assert all(evaluate(agent, factors).causes)
