@@ -40,4 +40,5 @@ class A2CAgent(ActorCriticAgent):
             seed=seed,
             device=self.device,
         )
+        model.policy.action_dist.wants_entropy = self.entropy != 0
         return value_cuts_in_batches(env, model)

@@ -86,7 +86,9 @@ class StateEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
         SB3 hands a policy's head nothing but the latent vectors, so candidates and mask are those of the last
         `forward`, which is always that of the same batch.
         """
-        if self.items is not None:
+        if self.items is not None and bias is not None and queries.dim() == 2:
+            scores, bias = torch.addmm(bias, queries, self.items.weight[1:].T), None  # one pass over the scores
+        elif self.items is not None:
             scores = queries @ self.items.weight[1:].T
         else:
             assert self._slots is not None

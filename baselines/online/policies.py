@@ -4,34 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from gymnasium import spaces
-from stable_baselines3.common.distributions import CategoricalDistribution
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import create_mlp
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import nn
 
-from baselines.online.encoder import ItemHead, StateEncoder
-from baselines.online.slates import PlackettLuce
-
-
-class ItemDistribution(CategoricalDistribution):  # type: ignore[misc]
-    """A categorical distribution whose logits come from an `ItemHead`."""
-
-    def __init__(self, action_dim: int, encoder: StateEncoder) -> None:
-        super().__init__(action_dim)
-        self._encoder = encoder
-
-    def proba_distribution_net(self, latent_dim: int) -> nn.Module:
-        """An `ItemHead`."""
-        return ItemHead(latent_dim, self._encoder)
-
-
-def item_distribution(space: spaces.Space[Any], encoder: StateEncoder) -> ItemDistribution | PlackettLuce:
-    """Over items where one is shown, over ordered slates without repetition where several are."""
-    if isinstance(space, spaces.MultiDiscrete):
-        return PlackettLuce(len(space.nvec), encoder)
-    return ItemDistribution(int(space.n), encoder)  # type: ignore[attr-defined]
+from baselines.online.encoder import ItemHead
+from baselines.online.slates import item_distribution
 
 
 class ItemActorCriticPolicy(ActorCriticPolicy):  # type: ignore[misc]

@@ -48,4 +48,6 @@ class PPOAgent(ActorCriticAgent):
 
     def algorithm(self, env: GymVecEnv, envs: TrainingEnvs, seed: int) -> Any:
         """SB3's PPO."""
-        return value_cuts_in_batches(env, PPO(ItemActorCriticPolicy, env, **self.ppo_kwargs(env, seed)))
+        model = PPO(ItemActorCriticPolicy, env, **self.ppo_kwargs(env, seed))
+        model.policy.action_dist.wants_entropy = self.entropy != 0
+        return value_cuts_in_batches(env, model)

@@ -12,10 +12,10 @@ from sb3_contrib import RecurrentPPO
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3.common.policies import BasePolicy
 
-from baselines.online.policies import item_distribution
 from baselines.online.ppo import PPOAgent
 from baselines.online.sb3_agent import best_of
 from baselines.online.sb3_vec import GymVecEnv
+from baselines.online.slates import item_distribution
 from recsim_envs.spec import Batch, Sessions, TaskSpec, TrainingEnvs
 
 
@@ -34,7 +34,9 @@ class RecurrentPPOAgent(PPOAgent):
 
     def algorithm(self, env: GymVecEnv, envs: TrainingEnvs, seed: int) -> Any:
         """sb3-contrib's recurrent PPO."""
-        return RecurrentPPO(ItemRecurrentPolicy, env, **self.ppo_kwargs(env, seed))
+        model = RecurrentPPO(ItemRecurrentPolicy, env, **self.ppo_kwargs(env, seed))
+        model.policy.action_dist.wants_entropy = self.entropy != 0
+        return model
 
     def policy(self, task: TaskSpec) -> BasePolicy:
         """An untrained `ItemRecurrentPolicy`."""

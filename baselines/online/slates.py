@@ -1,8 +1,9 @@
-"""Slates drawn without replacement, as an SB3 distribution: Plackett-Luce over one score an item."""
+"""Items and slates drawn by one score an item, as an SB3 distribution: Plackett-Luce."""
 
 from __future__ import annotations
 
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.distributions import MultiCategoricalDistribution
 from torch import nn
 
@@ -15,11 +16,16 @@ class PlackettLuce(MultiCategoricalDistribution):  # type: ignore[misc]
     Drawn by the k largest of scores plus Gumbel noise (Kool et al., ICML 2019); the mode is the k largest scores. The
     log-probability of an ordered slate is exact. The entropy has no closed form; in its place stands k times the
     entropy of the first slot, which is exact for k = 1 and has a gradient, unlike an estimate from the drawn slate.
+
+    `size` is k; None is one item, with actions (b,) instead of (b, k): a categorical distribution that passes over
+    14 thousand scores fewer times than torch's. Without `wants_entropy`, for algorithms that give it no weight, there
+    is none, and SB3 reports minus the mean log-probability.
     """
 
-    def __init__(self, size: int, encoder: StateEncoder) -> None:
-        super().__init__([size])
-        self._size, self._encoder = size, encoder
+    def __init__(self, size: int | None, encoder: StateEncoder) -> None:
+        super().__init__([size or 1])
+        self._size, self._single, self._encoder = size or 1, size is None, encoder
+        self.wants_entropy = True
 
     def proba_distribution_net(self, latent_dim: int) -> nn.Module:
         """An `ItemHead`."""
@@ -31,23 +37,36 @@ class PlackettLuce(MultiCategoricalDistribution):  # type: ignore[misc]
         return self
 
     def log_prob(self, actions: torch.Tensor) -> torch.Tensor:
-        """Of ordered slates (b, k): the sum over slots of the log-softmax among what is left."""
-        slates = actions.long()
+        """Of items (b,) or ordered slates (b, k): the sum over slots of the log-softmax among what is left."""
+        slates = actions.long().view(len(self.scores), -1)
         shown = self.scores.gather(1, slates)
+        if self._size == 1:
+            return shown[:, 0] - self.scores.logsumexp(dim=1)
         rest = self.scores.scatter(1, slates, NEVER).logsumexp(dim=1, keepdim=True)
         left = torch.cat([shown, rest], dim=1).flip(1).logcumsumexp(dim=1).flip(1)[:, :-1]
         return (shown - left).sum(dim=1)
 
-    def entropy(self) -> torch.Tensor:
-        """K times the entropy of the first slot, (b,)."""
+    def entropy(self) -> torch.Tensor | None:
+        """That of the first slot times k, (b,)."""
+        if not self.wants_entropy:
+            return None
         logs = self.scores.log_softmax(dim=1)
         return -self._size * (logs.exp() * logs).sum(dim=1)
 
     def sample(self) -> torch.Tensor:
-        """Slates (b, k), the first slot first."""
-        noise = -torch.empty_like(self.scores).exponential_().log()
-        return (self.scores + noise).topk(self._size, dim=1).indices
+        """Items (b,), or slates (b, k), the first slot first."""
+        # In place and by logarithms of uniform numbers: several times faster than torch's exponential draws.
+        noise = torch.rand_like(self.scores).log_().neg_().log_().neg_()
+        return self._largest(self.scores + noise)
 
     def mode(self) -> torch.Tensor:
         """The items of the k largest scores."""
-        return self.scores.topk(self._size, dim=1).indices
+        return self._largest(self.scores)
+
+    def _largest(self, scores: torch.Tensor) -> torch.Tensor:
+        return scores.argmax(dim=1) if self._single else scores.topk(self._size, dim=1).indices
+
+
+def item_distribution(space: spaces.Space[object], encoder: StateEncoder) -> PlackettLuce:
+    """Over items where one is shown, over ordered slates without repetition where several are."""
+    return PlackettLuce(len(space.nvec) if isinstance(space, spaces.MultiDiscrete) else None, encoder)
