@@ -7,6 +7,8 @@ import pytest
 from tests.benchmarks.family_speeds import FAMILIES
 
 REWARD_MODELS = ["factors", "deepfm", "gru"]
+TRAINED = ["ppo-longrec/LongTermSatisfaction", "ppo-longrec/SingleItemBored", "ppo-longrec/Games"]
+TRAINED += ["dqn-longrec/SingleItemBored", "dqn-longrec/Games"]
 # name, numerator, denominator, target; None compares with one step a second.
 RATIOS = [
     ("vector face, steps a second", "test_vector[longrec/Games-v0]", None, 5e6),
@@ -38,6 +40,11 @@ RATIOS = [
     ("memories added, a second", "test_memory_add", None, None),
     ("import gymnasium / import recsim_envs", "test_import[recsim_envs]", "test_import[gymnasium]", 0.5),
     *((f"{name}, steps a second", f"test_family[{name}]", None, target) for name, (_, _, target) in FAMILIES.items()),
+    *(
+        (f"training {t}, native / {way}", f"test_training[{t}-v0-native]", f"test_training[{t}-v0-{way}]", target)
+        for way, target in (("usual", 3.0), ("same_policy", None))
+        for t in TRAINED
+    ),
     ("creator market, rounds a second", "test_market[creator_market_v0]", None, 1e4),
     ("100 requests at once / ten by ten", "test_requests[100]", "test_requests[10]", None),
     ("100 users of billp-plus at once / billp ten by ten", "test_users[billp-plus-100]", "test_users[billp-10]", 8.0),
@@ -56,6 +63,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for b in (session.benchmarks if session else [])
         if "steps" in b.extra_info
     }
+    decisions = {
+        b.name: b.extra_info["decisions_a_second"]
+        for b in (session.benchmarks if session else [])
+        if "decisions_a_second" in b.extra_info
+    }
+    if decisions:
+        terminalreporter.section("decisions a second of processor time, 1,024 sessions at once")
+        for name, value in sorted(decisions.items(), key=lambda item: -item[1]):
+            terminalreporter.write_line(f"{name:40s} {value:>14,.0f}")
     if not rates:
         return
     terminalreporter.section("ratios in this run")
