@@ -43,14 +43,18 @@ class PlanningAgent(Agent):
         temperature: float,
         train_lanes: int,
         encoder: str,
+        max_memories: int,
         valued: Encoder | None = None,
     ) -> None:
-        if min(train_lanes, max_tokens) < 1 or temperature < 0:
-            raise ConfigurationError("train_lanes and max_tokens must be at least 1, temperature at least 0")
+        if min(train_lanes, max_tokens, max_memories) < 1 or temperature < 0:
+            raise ConfigurationError(
+                "train_lanes, max_tokens and max_memories must be at least 1, temperature at least 0"
+            )
         check_spec(model)
         self._settings = settings
         self._model_source = (model, cache, dict(model_options or {}))
         self._max_tokens, self._temperature, self._train_lanes = max_tokens, temperature, train_lanes
+        self._max_memories = max_memories
         self._encoder = load_encoder(encoder)
         self._valued = valued or self._encoder
         self._memories = Memories.empty(self._encoder, self._valued)
@@ -66,9 +70,10 @@ class PlanningAgent(Agent):
         """Fill empty memories within the budget."""
         self._forget()
         mind = self._make_mind(envs.task)
-        learner = Learner(mind, seed)
+        learner = Learner(mind, seed, self._max_memories)
         learner.run(envs, self._train_lanes)
-        self._training = {**mind.report(), "curve": [asdict(point) for point in learner.curve]}
+        curve = [asdict(point) for point in learner.curve]
+        self._training = {**mind.report(), "memories": self._memories.sizes(), "curve": curve}
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
         """Get ready for `task`. Memories are only read from here on, so results do not depend on order."""
@@ -161,6 +166,7 @@ class BiLLPAgent(PlanningAgent):
     gamma, reflections, neighbours, window, use_*: see `bilp_agent.settings.Settings`.
     train_lanes: sessions side by side in training; part of the result, since they share what they learn.
     encoder: what profiles and states are compared by, see `recsim_envs.text.encoders.load_encoder`.
+    max_memories: records of each memory beyond which training compacts it, see `bilp_agent.memory.bound`.
     """
 
     def __init__(
@@ -183,6 +189,7 @@ class BiLLPAgent(PlanningAgent):
         use_filter: bool = True,
         train_lanes: int = 10,
         encoder: str = "hashing",
+        max_memories: int = 100_000,
     ) -> None:
         super().__init__(
             Settings(
@@ -191,6 +198,7 @@ class BiLLPAgent(PlanningAgent):
             ),
             model=model, model_options=model_options, cache=cache,
             max_tokens=max_tokens, temperature=temperature, train_lanes=train_lanes, encoder=encoder,
+            max_memories=max_memories,
         )  # fmt: skip
 
 

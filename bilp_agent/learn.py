@@ -38,10 +38,13 @@ class Finished:
 
 
 class Learner:
-    """Fills a mind's memories from training sessions; one lane holds one session at a time."""
+    """Fills a mind's memories from training sessions; one lane holds one session at a time.
 
-    def __init__(self, mind: Mind, seed: int) -> None:
-        self._mind, self._seed = mind, seed
+    most: records of a memory beyond which it is compacted; looked at whenever sessions have ended.
+    """
+
+    def __init__(self, mind: Mind, seed: int, most: int) -> None:
+        self._mind, self._seed, self._most = mind, seed, most
         self.curve: list[Finished] = []
         self._started = 0
         self._sessions: list[Session] = []
@@ -120,6 +123,7 @@ class Learner:
             self.curve.append(Finished(len(self.curve), len(session.shown) - left, total, left))
             self._mind.study(reports[-1])
         self._mind.reflect(reports, self._seeds(ended))
+        self._mind.tidy(self._most)
 
 
 def request_seeds(keys: NDArray[np.uint64], steps: NDArray[np.int64]) -> list[int]:

@@ -12,7 +12,7 @@ from bilp_agent.actor import Actor, Turn
 from bilp_agent.asking import Asker
 from bilp_agent.context import Context
 from bilp_agent.critic import Critic, Returns
-from bilp_agent.memory import ActorExample, CriticExample, Match, Memory, Reflection, records_of
+from bilp_agent.memory import ActorExample, CriticExample, Match, Memory, Reflection, bound, records_of
 from bilp_agent.planner import Plan, Planner
 from bilp_agent.reflector import Ended, Reflector
 from bilp_agent.session import Session
@@ -50,8 +50,18 @@ class Memories:
         )
 
     def sizes(self) -> dict[str, dict[str, int]]:
-        """Records and different states of each memory."""
-        return {name: {"records": len(m), "states": m.num_states} for name, m in self._named().items()}
+        """Records and different states of each memory, and how many records were forgotten in how many compactions."""
+        return {
+            name: {
+                "records": len(m), "states": m.num_states, "forgotten": m.forgotten, "compactions": m.compactions,
+            }
+            for name, m in self._named().items()
+        }  # fmt: skip
+
+    def bound(self, most: int) -> bool:
+        """Compact each memory that holds more than `most` records; whether one did."""
+        compacted = [bound(memory, most) for memory in self._named().values()]
+        return any(compacted)
 
     def _named(self) -> dict[str, Memory[Any]]:
         return {"planner": self.planner, "actor": self.actor, "critic": self.critic}
@@ -168,6 +178,10 @@ class Mind:
         if self.settings.use_reflector:
             answers = self._reflector.reflect(ended, seeds)
             self._keep([answer.value for answer in answers if answer.value is not None])
+
+    def tidy(self, most: int) -> bool:
+        """Compact memories of more than `most` records; whether there were any."""
+        return self.memories.bound(most)
 
     def _keep(self, reflections: Sequence[Reflection]) -> None:
         self.memories.planner.extend(reflections)

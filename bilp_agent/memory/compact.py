@@ -73,6 +73,17 @@ def compact(memory: Memory[R], caps: Caps | None = None) -> Memory[R]:
     return memory if len(kept) == len(memory) else Memory(memory.kind, memory.encoder, kept)
 
 
+def bound(memory: Memory[Any], most: int) -> bool:
+    """Compact a memory that holds more than `most` records, in its place; whether it did.
+
+    A quarter less is left than may be, so that this is rare: what is kept is embedded anew.
+    """
+    if len(memory) <= most:
+        return False
+    memory.keep(kept_records(memory.records, Caps(max(3 * most // 4, 1))))
+    return True
+
+
 def kept_records(records: Sequence[R], caps: Caps) -> list[R]:
     """The records that `compact` keeps."""
     places = list(range(len(records)))

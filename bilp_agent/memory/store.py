@@ -21,20 +21,25 @@ class Memory(Generic[R]):
     """Records of one type with nearest-neighbour retrieval, nearest first, ties by age (oldest first).
 
     Records of the same state share one vector. The index grows with the memory: only new states are embedded.
-    Retrieval is exact up to `Sizes.exact` states.
+    Retrieval is exact up to `Sizes.exact` states. forgotten: how many records `keep` has left out, in how many calls
+    (`compactions`).
     """
 
     def __init__(self, kind: type[R], encoder: Encoder, records: Iterable[R] = (), sizes: Sizes | None = None) -> None:
         self.kind: type[R] = kind
         self.encoder = encoder
-        self.records: list[R] = []
+        self.forgotten = self.compactions = 0
         self._sizes = sizes
+        self._clear()
+        self.extend(records)
+
+    def _clear(self) -> None:
+        self.records: list[R] = []
         self._states: dict[str, int] = {}
         self._texts: list[str] = []
         self._by_state: list[list[int]] = []
         self._index: VectorIndex | None = None
         self._found: dict[tuple[str, int], list[Match[R]]] = {}
-        self.extend(records)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -66,6 +71,13 @@ class Memory(Generic[R]):
             self._by_state[row].append(len(self.records))
             self.records.append(record)
         self._found.clear()
+
+    def keep(self, records: Sequence[R]) -> None:
+        """Forget everything but these records, which are of this memory and in its order."""
+        self.forgotten += len(self.records) - len(records)
+        self.compactions += 1
+        self._clear()
+        self.extend(records)
 
     def of_state(self, state: str) -> tuple[R, ...]:
         """The records of exactly this state, oldest first."""

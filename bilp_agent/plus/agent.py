@@ -24,8 +24,8 @@ class BiLLPPlusAgent(PlanningAgent):
     hypotheses about why users leave are counted across sessions and, where they hold, become beliefs that prompts
     tell and grounding obeys; the Actor may name several titles, of which the one worth most is shown.
 
-    model, model_options, cache, max_tokens, temperature, train_lanes, encoder: as in `BiLLPAgent`. States that the
-        Critic values are made of a few words and grades, and keep an encoder of their own.
+    model, model_options, cache, max_tokens, temperature, train_lanes, encoder, max_memories: as in `BiLLPAgent`. States
+        that the Critic values are made of a few words and grades, and keep an encoder of their own.
     gamma, ..., thin: see `bilp_agent.settings.PlusSettings`.
     """
 
@@ -55,6 +55,7 @@ class BiLLPPlusAgent(PlanningAgent):
         thin: float = 1.0,
         train_lanes: int = 10,
         encoder: str = "hashing",
+        max_memories: int = 100_000,
     ) -> None:
         super().__init__(
             PlusSettings(
@@ -63,7 +64,7 @@ class BiLLPPlusAgent(PlanningAgent):
                 plan_steps, choices, simulate, thin,
             ),
             model=model, model_options=model_options, cache=cache, max_tokens=max_tokens, temperature=temperature,
-            train_lanes=train_lanes, encoder=encoder, valued=HashingEncoder(256, graded),
+            train_lanes=train_lanes, encoder=encoder, max_memories=max_memories, valued=HashingEncoder(256, graded),
         )  # fmt: skip
         self._learned = Learned()
 

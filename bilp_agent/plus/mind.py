@@ -58,13 +58,15 @@ class PlusMind(Mind):
     ) -> None:
         super().__init__(task, settings, memories, asker)
         self.learned = learned
-        self._table = ValueTable(
-            memories.critic.encoder, self.returns.bound, settings.neighbours, memories.critic.records
-        )
+        self._table = self._sums()
         self._judged: dict[str, float] = {}
         self._spoken: Counter[str] = Counter()
         self._critic_memory: Counter[str] = Counter()
         self._refresh()
+
+    def _sums(self) -> ValueTable:
+        critic = self.memories.critic
+        return ValueTable(critic.encoder, self.returns.bound, self.settings.neighbours, critic.records)
 
     def _make_context(self, task: TaskSpec) -> Context:
         return Context.of(task, self.settings.window, coarse=True, brief=True)
@@ -221,6 +223,14 @@ class PlusMind(Mind):
         """Keep what a state turned out to be worth, in the memory and in its sums."""
         super().remember(record)
         self._table.add(record)
+
+    def tidy(self, most: int) -> bool:
+        """What was forgotten is forgotten everywhere, as if the agent had been saved and loaded."""
+        forgot = super().tidy(most)
+        if forgot:
+            self._table = self._sums()
+            self._refresh()
+        return forgot
 
     def study(self, ended: Ended) -> None:
         """Count the facts of a session and credit the reflections that it was given."""

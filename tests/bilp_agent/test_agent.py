@@ -50,6 +50,29 @@ def test_training_uses_the_budget_and_fills_the_memories(trained: BiLLPAgent) ->
     assert facts["training"]["answers"]["reflector"] == {"answers": len(curve), "repaired": 0.0, "fallback": 0.0}
 
 
+@pytest.mark.parametrize("kind", [BiLLPAgent, BiLLPPlusAgent])
+def test_memories_are_capped_in_training_and_it_is_counted(world: World, tmp_path: Path, kind: Any) -> None:
+    shown = []
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        agent = kind(train_lanes=4, max_memories=20)
+        agent.train(Door(world, 16), 0)
+        told = agent.describe()["training"]["memories"]
+        assert told["critic"]["compactions"] > 1
+        assert told["critic"]["forgotten"] > 20
+        assert all(sizes["records"] <= 20 for sizes in told.values())
+        agent.save(folder)
+        shown.append(play(agent, world, ORDER, 12))
+    loaded = kind(max_memories=20)
+    loaded.load(tmp_path / "one")
+    assert shown[0] == shown[1] == play(loaded, world, ORDER, 12)
+    assert loaded.describe()["training"]["memories"] == told
+    for name in ("planner", "actor", "critic"):
+        file = f"{name}.jsonl"
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "other" / file).read_bytes()
+    with pytest.raises(ConfigurationError, match="max_memories"):
+        kind(max_memories=0)
+
+
 def test_labels_in_memory_use_departures(trained: BiLLPAgent) -> None:
     fatal = [r for r in trained._memories.critic.records if r.value == -10.0]
     left = sum(point["left"] for point in trained.describe()["training"]["curve"])

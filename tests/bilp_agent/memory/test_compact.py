@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bilp_agent.memory import ActorExample, Caps, CriticExample, Memory, Outcomes, Reflection, compact, credited, merge
+from bilp_agent.memory import (
+    ActorExample,
+    Caps,
+    CriticExample,
+    Memory,
+    Outcomes,
+    Reflection,
+    bound,
+    compact,
+    credited,
+    merge,
+)
 from bilp_agent.memory.compact import kept_records, merge_records
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.encoder import HashingEncoder
@@ -99,3 +110,19 @@ def test_a_compacted_memory_is_saved_and_found_again(tmp_path: Path) -> None:
     assert Memory.load(tmp_path / "m.jsonl", CriticExample, HashingEncoder()).records == small.records
     with pytest.raises(ConfigurationError, match="at least 1"):
         Caps(0)
+
+
+@given(EXAMPLES, st.integers(1, 12))
+def test_a_memory_that_is_bound_forgets_by_the_same_rule_and_counts_it(records: list[CriticExample], most: int) -> None:
+    memory = Memory(CriticExample, HashingEncoder(), records)
+    memory.nearest("a", 2)  # the index is made before
+    kept = kept_records(records, Caps(max(3 * most // 4, 1)))
+    assert bound(memory, most) == (len(records) > most)
+    assert memory.records == (kept if len(records) > most else records)
+    assert memory.forgotten == len(records) - len(memory)
+    assert memory.compactions == (len(records) > most)
+    fresh = Memory(CriticExample, HashingEncoder(), memory.records)
+    assert memory.nearest("b", 3) == fresh.nearest("b", 3)
+    assert memory.num_states == fresh.num_states
+    memory.add(CriticExample("c", 7.0))
+    assert memory.of_state("c")[-1].value == 7.0

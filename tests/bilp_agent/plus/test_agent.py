@@ -12,7 +12,7 @@ import pytest
 
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.asking import Asker
-from bilp_agent.hypotheses import Circumstances
+from bilp_agent.hypotheses import RISKY, Circumstances
 from bilp_agent.llm.scripted import ScriptedModel
 from bilp_agent.memory import Reflection
 from bilp_agent.mind import Memories
@@ -66,7 +66,9 @@ def test_it_believes_what_is_true_of_the_world(trained: BiLLPPlusAgent, world: W
     beliefs = {b["kind"]: b for b in trained.describe()["beliefs"]}
     assert beliefs["repeat"]["limit"] == 4  # the window of the rule
     assert beliefs["repeat"]["stayed"] == 0
-    assert "alike" not in beliefs  # no two items are near
+    # No two items are near. Chance may speak for another belief, but for none that would forbid anything.
+    forbidding = [kind for kind, b in beliefs.items() if b["left"] >= RISKY * (b["left"] + b["stayed"])]
+    assert forbidding == ["repeat"]
 
 
 def test_it_keeps_users_for_longer_than_it_did_untrained(trained: BiLLPPlusAgent, world: World) -> None:
