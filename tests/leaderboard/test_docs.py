@@ -14,10 +14,22 @@ from leaderboard.evaluate.batch import Job, evaluate
 from leaderboard.metrics import METRICS, reference
 from leaderboard.replay import verify
 from leaderboard.schema import Submission, Suite
+from leaderboard.sweep.expand import expand, read_sweep
+from leaderboard.sweep.schema import (
+    AgentChoice,
+    EnvironmentChoice,
+    Match,
+    Range,
+    SweepFile,
+    TrackChoice,
+    TuneBudget,
+    TuneFile,
+)
+from leaderboard.sweep.search import make_search, read_tuning
 from tests.leaderboard.test_cli import COMMANDS
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("cli.md", "evaluation.md", "metrics.md", "submitting.md")
+PAGES = ("cli.md", "evaluation.md", "metrics.md", "submitting.md", "sweeps.md")
 
 
 def blocks(page, language):
@@ -62,6 +74,30 @@ def test_the_script_of_the_page(tmp_path):
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"[0-9a-f]{64}\n", done.stdout)
+
+
+@pytest.mark.parametrize("file", ["sweep", "tune"])
+def test_the_files_of_the_page_on_sweeps(file, tmp_path):
+    (tmp_path / "sweep.json").write_text(blocks("sweeps.md", "json")[0])
+    (tmp_path / "tune.json").write_text(blocks("sweeps.md", "json")[1])
+    for path in (tmp_path / f"{file}.json", DOCS / "examples" / f"{file}.json"):
+        if file == "sweep":
+            assert expand(read_sweep(path), str(path)).runs
+        else:
+            assert len(make_search(read_tuning(path), str(path)).trials) > 1
+
+
+def test_the_fields_of_the_page_on_sweeps():
+    text = (DOCS / "sweeps.md").read_text("utf-8")
+    models = (SweepFile, TuneFile, AgentChoice, EnvironmentChoice, TrackChoice, Match, Range, TuneBudget)
+    missing = {name for model in models for name in model.model_fields if f"`{name}`" not in text}
+    assert missing <= {"schema_version", "whole"}
+
+
+def test_the_script_of_the_page_on_sweeps(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(blocks("sweeps.md", "python")[0], {})
+    assert capsys.readouterr().out.count("done") == 6
 
 
 def test_the_comparison_of_the_page(one_task, tmp_path, monkeypatch, capsys):
