@@ -58,12 +58,21 @@ class _Connection:
             await client.close()
 
 
-def refuse_secrets(base_url: str, key_variable: str = "OPENAI_API_KEY") -> None:
-    """Raise `ConfigurationError` for a URL with parts that hold secrets."""
-    parts = urlsplit(base_url)
-    if "@" in parts.netloc or parts.query or parts.fragment:
+def check_url(base_url: str, key_variable: str = "OPENAI_API_KEY") -> None:
+    """Raise `ConfigurationError` for a URL that is none, or with parts that hold secrets; "" is the default endpoint."""
+    try:
+        parts = urlsplit(base_url)
+        whole = not base_url or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:  # a port or a bracket that is none
+        whole = False
+    if any(sign in base_url for sign in "@?#"):
         raise ConfigurationError(
             f"the endpoint's URL holds a name, password or query, which records would show; set {key_variable} instead"
+        )
+    if not whole:
+        raise ConfigurationError(
+            f"the endpoint {base_url!r} is no URL that begins with http:// or https://; for a server on this machine "
+            'name it as "openai:MODEL@http://localhost:8000/v1"'
         )
 
 
@@ -91,7 +100,7 @@ class OpenAICompatibleModel:
     ) -> None:
         if concurrency < 1 or retries < 0 or timeout <= 0:
             raise ConfigurationError("concurrency must be at least 1, retries at least 0 and timeout above 0")
-        refuse_secrets(base_url or "", key_variable)
+        check_url(base_url or "", key_variable)
         openai = self._openai = _import_client()
         self._model, self._retries, self._timeout, self._backoff = model, retries, timeout, backoff
         key = os.environ.get(key_variable)

@@ -13,7 +13,7 @@ FORMS = '"scripted", "hf:FOLDER_OR_HUB_ID", "openai:MODEL@URL" or "cassette:FILE
 
 
 def check_spec(spec: str) -> None:
-    """Raise `ConfigurationError` for a model of no known form, or with secrets in its URL; loads nothing.
+    """Raise `ConfigurationError` for a model of no known form, or a URL that is none or holds secrets; loads nothing.
 
     Agents call it when they are made: before anything is recorded of them.
     """
@@ -21,9 +21,12 @@ def check_spec(spec: str) -> None:
     if spec != "scripted" and not (kind in ("hf", "openai", "cassette") and rest):
         raise ConfigurationError(f"language model {spec!r} is of no known form; use {FORMS}")
     if kind == "openai":
-        from bilp_agent.llm.openai_compatible import refuse_secrets
+        from bilp_agent.llm.openai_compatible import check_url
 
-        refuse_secrets(rest.partition("@")[2])
+        model, at, url = rest.partition("@")
+        if not model or (at and not url):
+            raise ConfigurationError(f"an endpoint's model lacks its name or, after the @, its URL; use {FORMS}")
+        check_url(url)
 
 
 def load_model(
