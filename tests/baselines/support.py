@@ -83,7 +83,7 @@ def _logged_step(sim: Simulator, step: int) -> dict[str, Any] | None:
     lottery = np.where(True if mask is None else mask, np.random.default_rng(step).random((len(rows), count)), -1)
     slates = np.argsort(-lottery, axis=1)[:, :size]
     allowed = np.full(len(rows), count) if mask is None else mask.sum(axis=1)
-    chances = 1 / np.prod([np.maximum(allowed - slot, 1) for slot in range(size)], axis=0)
+    chances = np.prod([1 / np.maximum(allowed - slot, 1) for slot in range(size)], axis=0)
     actions = slates if sim.task.slate_size else slates[:, 0]
     full = np.zeros((sim.num_lanes, *actions.shape[1:]), np.int64)
     full[rows] = actions
