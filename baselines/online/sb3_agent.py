@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -124,10 +125,10 @@ class SB3Agent(Agent):
         identity = self._identity(envs, seed)
         saved = None if envs.folder is None else read_checkpoint(envs.folder, identity)
         if saved is None:
-            env = GymVecEnv(envs.make(self.lanes(envs)), envs.task, masks=self.masks_in_states)
+            env = self.adapted(envs.make(self.lanes(envs)), envs.task)
         else:
             ((vector, observations, infos),) = envs.restore(saved.mark)
-            env = GymVecEnv(vector, envs.task, masks=self.masks_in_states)
+            env = self.adapted(vector, envs.task)
         model = self.algorithm(env, envs, rng.derive_seed("sb3", seed) % 2**32)
         if saved is not None:
             saved.restore(model, env)
@@ -135,6 +136,10 @@ class SB3Agent(Agent):
         keep_events(model, envs)
         stop_at_nan(model)
         return model, env, Watch(env, envs, identity, self.checkpoint_seconds, saved)
+
+    def adapted(self, envs: VectorEnv[Any, Any, Any], task: TaskSpec) -> GymVecEnv:
+        """The environment as SB3 sees it."""
+        return GymVecEnv(envs, task, masks=self.masks_in_states)
 
     def lanes(self, envs: TrainingEnvs) -> int:
         """Sessions side by side within this budget."""
