@@ -42,6 +42,7 @@ class AgentInfo:
     parameters: Mapping[str, Any] | None = None
     privileged: bool = False
     trains: bool = False
+    learns_from_log: bool = False
     fault: str = ""
 
 
@@ -167,7 +168,9 @@ def describe_agent(name: str) -> AgentInfo:
     except AgentError as error:
         return AgentInfo(name, entry_point, fault=str(error))
     summary = (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ")
-    return AgentInfo(name, entry_point, summary, default_parameters(cls), cls.privileged, cls.trains)
+    return AgentInfo(
+        name, entry_point, summary, default_parameters(cls), cls.privileged, cls.trains, cls.learns_from_log
+    )
 
 
 def missing_requirements(names: Sequence[str]) -> dict[str, str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leaderboard.cli.output import AsJson, print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from leaderboard.agents import AgentInfo
 
 app = typer.Typer()
 
@@ -27,7 +30,7 @@ def list_agents(json: AsJson = False) -> None:
     print_table(
         "registered agents",
         ["agent", "trains", "what it does"],
-        [[i.name, "yes" if i.trains else "", i.fault or i.summary] for i in infos],
+        [[i.name, _trains(i, ""), i.fault or i.summary] for i in infos],
     )
 
 
@@ -54,8 +57,12 @@ def show(
             "agent": info.name,
             "class": info.entry_point,
             "what it does": info.summary,
-            "trains": "yes" if info.trains else "no",
+            "trains": _trains(info, "no"),
             "hidden state": "reads it: a yardstick, no recommender" if info.privileged else "never sees it",
             **{f"-p {key}": repr(value) for key, value in (info.parameters or {}).items()},
         }
     )
+
+
+def _trains(info: AgentInfo, no: str) -> str:
+    return "from a log" if info.trains and info.learns_from_log else "yes" if info.trains else no

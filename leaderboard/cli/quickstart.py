@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from leaderboard.agents import missing_requirements, registered_agents
+from leaderboard.agents import load_class, missing_requirements, registered_agents
 from leaderboard.board import build
 from leaderboard.cli.output import Progress, say
 from leaderboard.evaluate.batch import Job, evaluate_all, run_path
@@ -19,7 +19,8 @@ SUITE = "smoke-v1"
 def run(out: Path, workers: int, *, quiet: bool) -> tuple[Path, list[Row], dict[str, LongrecError]]:
     """Returns the board's folder, its rows, and what made agents fail, by their names.
 
-    Agents whose requirements are not installed are left out, which is said even where `quiet`: no figure shows it.
+    Agents whose requirements are not installed are left out, which is said even where `quiet`: no figure shows it. So
+    are those that learn from logs, which the suite's track does not give.
     A run that other code or other worlds left in `out` is replaced; one of the same goes on.
     """
     suite, names = load_suite(SUITE), list(registered_agents())
@@ -27,6 +28,10 @@ def run(out: Path, workers: int, *, quiet: bool) -> tuple[Path, list[Row], dict[
     for reason in missing.values():
         say(f"left out: {reason}")
     names = [name for name in names if name not in missing]
+    from_logs = [name for name in names if load_class(name).learns_from_log]
+    if from_logs and not quiet:
+        say(f"left out, as they learn from logs: {', '.join(from_logs)}; evaluate them with --track offline")
+    names = [name for name in names if name not in from_logs]
     jobs = [
         Job(
             n,

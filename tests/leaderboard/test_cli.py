@@ -190,6 +190,18 @@ def test_lists(longrec, arguments):
     json.loads(longrec(*arguments, "--json").stdout)
 
 
+def test_quickstart_leaves_out_who_learns_from_logs(longrec, one_task, monkeypatch):
+    learner = "tests.leaderboard.log_agents:LogLearner"
+    monkeypatch.setattr("leaderboard.cli.quickstart.registered_agents", lambda: {learner: "", "random": ""})
+    monkeypatch.setattr("leaderboard.cli.quickstart.load_suite", lambda name: one_task)
+    done = longrec("quickstart", "--out", "q", "--workers", 1)
+    assert done.returncode == 0, done.stderr
+    assert f"left out, as they learn from logs: {learner}; evaluate them with --track offline" in done.stderr
+    assert (Path("q") / "submissions" / "random").is_dir()
+    (told,) = [line for line in longrec("agents", "show", learner).stdout.splitlines() if "from a log" in line]
+    assert told.startswith("trains")
+
+
 def test_quickstart_leaves_out_what_is_not_installed(longrec, one_task, monkeypatch):
     monkeypatch.setattr("leaderboard.cli.quickstart.registered_agents", lambda: {"a2c": "", "random": ""})
     monkeypatch.setattr("leaderboard.cli.quickstart.load_suite", lambda name: one_task)
