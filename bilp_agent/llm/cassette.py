@@ -2,14 +2,18 @@
 
 JSON lines. The first says what the file is and which model answered; each other line is one answer, found by the
 key that the cache uses, with the request's parameters, a digest of its messages and a check sum of the line. Prompts
-are not stored. Lines are only ever appended, under a lock, so that several processes may record into one file.
+are not stored. Lines are only ever appended, under a lock, so that several processes may record into one file. A
+finished file may be packed (gzip): it is read as it is, and nothing more is recorded into it.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import os
 import string
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +21,11 @@ from typing import Any, BinaryIO
 
 from bilp_agent.llm.base import Completion, LanguageModel, Request
 from bilp_agent.llm.cache import AnswerFile, CachedModel, answer_of, asked_of, record_of, request_key
-from recsim_envs.errors import LanguageModelError
+from recsim_envs.errors import ConfigurationError, LanguageModelError
 
 FORMAT, VERSION = "longrec-cassette", 1
 LONGEST_LINE = 4 << 20  # bytes; no answer comes near it
+PACKED = b"\x1f\x8b"  # how a gzip file begins
 
 
 class Cassette:
@@ -39,8 +44,8 @@ class Cassette:
         self._asked: dict[str, list[dict[str, Any]]] = {}
         self._read_to = self._lines = 0
         if model is None:
-            with self._problems(), self.path.open("rb") as stream:
-                self._follow(stream)
+            with self._problems(), self.path.open("rb") as stream, _unpacked(stream) as lines:
+                self._follow(lines)
             if not self._lines:
                 raise self._damaged(1, "the file is empty")
         else:
@@ -63,6 +68,12 @@ class Cassette:
     def append(self, records: Mapping[str, Mapping[str, Any]]) -> dict[str, Completion]:
         """The same for records in the form that the cache keeps."""
         with self._problems(), self.path.open("a+b") as stream, _locked(stream):
+            stream.seek(0)
+            if _is_packed(stream):
+                raise LanguageModelError(
+                    f"{self.path}: is packed, so nothing can be recorded into it; unpack it with gzip -d, or record "
+                    "into another file"
+                )
             stream.seek(self._read_to)
             self._follow(stream, mend=True)
             first = self.read(records)
@@ -136,6 +147,8 @@ class Cassette:
     def _problems(self) -> Iterator[None]:
         try:
             yield
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise LanguageModelError(f"{self.path}: the packed file is damaged ({error}); get it again") from error
         except OSError as error:
             raise LanguageModelError(
                 f"{self.path}: the cassette cannot be opened ({error.strerror}); check the path"
@@ -194,6 +207,43 @@ def cassette_of_cache(cache: str | Path, path: str | Path, model: str | None = N
     cassette = Cassette(path, chosen)
     cassette.append({key: r for key, r in sorted(records.items()) if r["asked"]["model"] == chosen})
     return len(cassette)
+
+
+def pack(path: str | Path, out: str | Path) -> int:
+    """Write a cassette packed (gzip) to the new file `out`; its size in bytes. The same answers give the same bytes.
+
+    Raises `LanguageModelError` for what is no whole cassette, `ConfigurationError` if `out` exists.
+    """
+    if Path(out).exists():
+        raise ConfigurationError(f"{out} exists; choose a new file")
+    content = Cassette(path).path.read_bytes()
+    if content.startswith(PACKED):
+        raise ConfigurationError(f"{path} is packed already")
+    packed, scratch = gzip.compress(content, 9, mtime=0), Path(out).with_name(f".{Path(out).name}.{os.getpid()}.tmp")
+    try:
+        scratch.write_bytes(packed)
+        scratch.replace(out)
+    except OSError as error:
+        raise LanguageModelError(f"cannot write {out} ({error.strerror}); choose another folder") from error
+    finally:
+        scratch.unlink(missing_ok=True)
+    return len(packed)
+
+
+def _is_packed(stream: BinaryIO) -> bool:
+    start = stream.read(len(PACKED))
+    stream.seek(0)
+    return start == PACKED
+
+
+@contextmanager
+def _unpacked(stream: BinaryIO) -> Iterator[Any]:
+    """The lines of a file, packed or not."""
+    if not _is_packed(stream):
+        yield stream
+        return
+    with gzip.open(stream) as lines:
+        yield lines
 
 
 def _head(model: str) -> str:

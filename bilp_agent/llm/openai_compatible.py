@@ -59,7 +59,7 @@ class _Connection:
 
 
 def check_url(base_url: str, key_variable: str = "OPENAI_API_KEY") -> None:
-    """Raise `ConfigurationError` for a URL that is none, or with parts that hold secrets; "" is the default endpoint."""
+    """Raise `ConfigurationError` for a URL that is none or has parts that hold secrets; "" is the default endpoint."""
     try:
         parts = urlsplit(base_url)
         whole = not base_url or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)

@@ -13,8 +13,8 @@ import pytest
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.llm import Completion, Message, Request, Usage, can_constrain, load_model
 from bilp_agent.llm.cache import CachedModel
-from bilp_agent.llm.cassette import Cassette, CassetteModel, _check, cassette_of_cache, recording
-from recsim_envs.errors import LanguageModelError
+from bilp_agent.llm.cassette import Cassette, CassetteModel, _check, cassette_of_cache, pack, recording
+from recsim_envs.errors import ConfigurationError, LanguageModelError
 from tests.bilp_agent.fakes import Door, kind_world, play
 from tests.bilp_agent.llm import workers
 from tests.bilp_agent.llm.workers import record_answers, side_by_side
@@ -105,6 +105,39 @@ def test_a_cassette_is_of_one_model(file: Path) -> None:
 def test_what_was_not_recorded_is_an_error_that_says_what_differs(file: Path, request_: Request, told: str) -> None:
     with pytest.raises(LanguageModelError, match=rf"row\.cassette: holds no answer of echo to this request: .*{told}"):
         CassetteModel(file).generate([REQUEST, request_])
+
+
+def test_a_packed_cassette_answers_alike_and_takes_a_quarter_of_the_room(tmp_path: Path) -> None:
+    path, packed = tmp_path / "row.cassette", tmp_path / "row.cassette.gz"
+    requests = [ask(f"step {i}") for i in range(200)]
+    answers = recording(Echo(), path).generate(requests)
+    size = pack(path, packed)
+    assert size == packed.stat().st_size < path.stat().st_size / 4
+    assert [a.text for a in load_model(f"cassette:{packed}").generate(requests)] == [a.text for a in answers]
+    pack(path, tmp_path / "again.gz")
+    assert (tmp_path / "again.gz").read_bytes() == packed.read_bytes()
+    with pytest.raises(LanguageModelError, match="holds no answer"):
+        load_model(f"cassette:{packed}").generate([ask("other")])
+    with pytest.raises(LanguageModelError, match=r"is packed, so nothing can be recorded .* gzip -d"):
+        recording(Echo(), packed)
+    with pytest.raises(ConfigurationError, match="exists"):
+        pack(path, packed)
+    with pytest.raises(ConfigurationError, match="is packed already"):
+        pack(packed, tmp_path / "twice.gz")
+    with pytest.raises(LanguageModelError, match="cannot write"):
+        pack(path, tmp_path / "nowhere" / "row.gz")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:-20], lambda b: b[:200] + b"?" + b[201:], lambda b: b[:1000] + b[1010:]]
+)
+def test_a_damaged_packed_cassette_is_named(tmp_path: Path, damage: Any) -> None:
+    path, packed = tmp_path / "row.cassette", tmp_path / "row.gz"
+    recording(Echo(), path).generate([ask(f"step {i}") for i in range(50)])
+    pack(path, packed)
+    packed.write_bytes(damage(packed.read_bytes()))
+    with pytest.raises(LanguageModelError, match=r"row\.gz: .*get (it|the cassette) again"):
+        load_model(f"cassette:{packed}")
 
 
 def test_a_cassette_of_a_cache(tmp_path: Path) -> None:
