@@ -11,12 +11,13 @@ from bilp_agent.context import Context
 from bilp_agent.memory import ActorExample, Match, records_of
 from bilp_agent.planner import Plan
 from bilp_agent.session import Session
+from bilp_agent.slates import spread
 from bilp_agent.text import field
 from recsim_envs.text.grounding import Allowed
 
 EXAMPLES_SHOWN = 4  # of each sign
 LIKED_SHOWN = 6
-CANDIDATES_SHOWN = 12  # liked ones included
+CANDIDATES_SHOWN = 12  # liked ones included; of slates twice as many as have a place, if that is more
 MEANS_SHOWN = 8  # categories
 BRIEF = (5, 2)  # categories and examples, where prompts are brief
 SOUGHT_SHOWN = 4  # of what the plan looks for
@@ -40,16 +41,18 @@ class Turn:
 class Actor:
     """Names items for a batch of sessions with one call to the language model.
 
-    choices: how many titles it may name, in order of preference. use_tools: whether it is told what tools
-    found; if not, it is shown the log.
+    choices: how many titles it may name, in order of preference, for the place of one: of a slate, so many less one
+    besides. use_tools: whether it is told what tools found; if not, it is shown the log.
     """
 
     def __init__(self, context: Context, asker: Asker, *, choices: int = 1, use_tools: bool = True) -> None:
-        self._context, self._asker, self._choices, self._use_tools = context, asker, choices, use_tools
-        self._system = context.system("actor", choices=choices)
+        self._context, self._asker, self._use_tools = context, asker, use_tools
+        self._choices = choices + context.view.slots - 1
+        self._shown = max(CANDIDATES_SHOWN, 2 * context.view.slots)
+        self._system = context.system("actor", choices=self._choices)
 
     def name(self, turns: Sequence[Turn], seeds: Sequence[int]) -> list[Answer[tuple[str, ...]]]:
-        """Titles a session, still to be grounded. Falls back to the first candidate."""
+        """Titles a session, still to be grounded. Falls back to the first candidates."""
         return self._asker.ask_all([self.question(turn, seed) for turn, seed in zip(turns, seeds, strict=True)])
 
     def question(self, turn: Turn, seed: int) -> Question[tuple[str, ...]]:
@@ -57,13 +60,16 @@ class Actor:
         return Question("actor", self._prompt(turn, seed), self.parse, lambda: self._first(turn))
 
     def _prompt(self, turn: Turn, seed: int) -> Prompt:
-        # A title that is asked for can be forced to be one of the candidates, where the backend is able to.
-        one = self._choices == 1 and self._use_tools
-        titles = dict.fromkeys(f'"{self._context.text.title(item)}"' for item in turn.candidates) if one else {}
-        return Prompt(self._system, self.prompt(turn), seed, tuple(titles), "Item" if titles else "")
+        # Titles that are asked for can be forced to be candidates, where the backend is able to.
+        slots = self._context.view.slots
+        sure = self._choices == slots and self._use_tools
+        titles = dict.fromkeys(f'"{self._context.text.title(item)}"' for item in turn.candidates) if sure else {}
+        count = min(slots, max(len(titles), 1))
+        return Prompt(self._system, self.prompt(turn), seed, tuple(titles), "Item" if titles else "", count)
 
     def _first(self, turn: Turn) -> tuple[str, ...]:
-        return (self._context.text.title(turn.candidates[0]),) if turn.candidates else ("",)
+        first = turn.candidates[: self._context.view.slots]
+        return tuple(self._context.text.title(item) for item in first) or ("",)
 
     def candidates(self, session: Session, plan: Plan, allowed: Allowed) -> tuple[int, ...]:
         """Allowed items that fit the plan: known and liked ones, then the best rated new ones of its categories.
@@ -71,6 +77,8 @@ class Actor:
         Where few are liked, what the user is known to like less comes last: without it a new item, of which nothing is
         known, would be all that is left to show, however surely the user had stayed through the others.
         """
+        if self._context.view.name:
+            return self._for_slates(session, plan, allowed)
         tools = self._context.tools
         without = set(plan.avoid) | tools.resting(session, plan.rest)
         middle = sum(self._context.task.reward_range) / 2.0
@@ -86,6 +94,31 @@ class Actor:
         sought = box.find(session, plan.look_for, allowed, SOUGHT_SHOWN) if plan.look_for else []
         chosen = tuple(dict.fromkeys([*liked, *sought, *found, *less]))[:CANDIDATES_SHOWN]
         return chosen or tuple(box.search(session, (), allowed, CANDIDATES_SHOWN))
+
+    def _for_slates(self, session: Session, plan: Plan, allowed: Allowed) -> tuple[int, ...]:
+        """The same for slates: main categories that are full or resting are left out, and none fills the list.
+
+        Known and liked ones take three quarters at most; new ones come from the categories of the plan in turn, half
+        of what is left at most, and from all others. What the plan leaves out comes last, where there is too little.
+        """
+        tools, box, count, slots = self._context.tools, self._context.toolbox, self._shown, self._context.view.slots
+        full = {c for c, share in session.signs.full.items() if plan.full and 100 * share >= plan.full - 1e-6}
+        without = tools.resting(session, plan.rest) | full
+        rested = Allowed(allowed.blocked.union(*(tools.of_main(c) for c in without)), allowed.mask)
+        liked = tools.liked(session, rested, len(session.known), plan.avoid)
+        liked = [item for item in liked if session.scores[item][0] > 0]
+        liked = spread(liked, tools.main_category, 2 * plan.most)[: 3 * count // 4]
+        fresh = Allowed(rested.blocked | session.known.keys(), allowed.mask)
+        focus = [c for c in plan.focus if c not in without]
+        others = [c for c in range(len(self._context.text.category_names)) if c not in (*without, *plan.avoid, *focus)]
+        sought = box.find(session, plan.look_for, rested, SOUGHT_SHOWN) if plan.look_for else []
+        room = max(count - len(liked), 2)
+        found = box.search(session, focus, fresh, room // 2 if others else room, plan.avoid) if focus else []
+        found += box.search(session, others, fresh, room, plan.avoid) if others else []
+        chosen = dict.fromkeys(i for i in (*liked, *sought, *found) if i in session.known or self._fit(i, plan))
+        if len(chosen) < slots:
+            chosen |= dict.fromkeys(box.search(session, (), allowed, count))
+        return tuple(chosen)[:count]
 
     def _fit(self, item: int, plan: Plan) -> bool:
         return float(self._context.task.catalogue.mean_reward[item]) >= plan.minimum
@@ -110,6 +143,7 @@ class Actor:
             gap="{:+.2f}, give or take {:.2f}".format(*context.tools.rating_gap(session)),
             history=[] if self._use_tools else context.history(session),
             shown=context.recent(session, bare=context.brief and self._use_tools),
+            **({"full": context.fullness(session)} if context.view.name else {}),
             encouraged=encouraged[:most],
             discouraged=discouraged[:most],
             candidates=lines if self._use_tools else [],
@@ -118,6 +152,9 @@ class Actor:
     def _candidate(self, session: Session, item: int, note: str) -> str:
         reward, since = session.known.get(item), session.steps_since(item)
         known = "new" if reward is None else f"reward {reward:g}"
+        if reward is not None and self._context.view.name:
+            total, times = session.scores[item]
+            known = f"score {total / times:.2f} ({times} times)"
         ago = "" if since is None else f", {since} steps ago"
         return f"{self._context.text.line(item)} | {known}{ago}" + (f" | {note}" if note else "")
 
@@ -137,7 +174,7 @@ class Actor:
         """The titles in the lines "Item: ...", as many as may be named; raises `UnreadableAnswerError` without any."""
         told = (field(line, "Item") for line in answer.splitlines())
         named = [t.split(" | ")[0].strip().strip('"').strip() for t in told if t]
-        named = [title for title in named if title]
+        named = list(dict.fromkeys(title for title in named if title))
         if not named:
             raise UnreadableAnswerError('the line "Item: ..." is missing')
         return tuple(named[: self._choices])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from bilp_agent.asking import Asker
@@ -19,8 +18,9 @@ from bilp_agent.llm.registry import check_spec
 from bilp_agent.memory.files import UNREADABLE, write_atomically
 from bilp_agent.mind import Memories, Mind
 from bilp_agent.quality import critic_quality, risk_quality
-from bilp_agent.session import KEYS, Session, follow, open_session
+from bilp_agent.session import Session, follow, open_session
 from bilp_agent.settings import Settings
+from bilp_agent.views import shaped
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Feedback, Sessions, TaskSpec, TrainingEnvs
 from recsim_envs.text.encoder import Encoder
@@ -82,13 +82,13 @@ class PlanningAgent(Agent):
         self._values, self._risks, self._left = [], [], []
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
-        """One item a row: int64 (b,)."""
+        """One item a row, int64 (b,), or a slate, (b, k)."""
         mind = self._ready()
         rows = [self._session(mind, observations, sessions, row) for row in range(len(sessions.lanes))]
         seeds = request_seeds(sessions.keys, sessions.steps) if self._temperature > 0 else [0] * len(rows)
         masks = infos.get("action_mask")
         items = mind.decide(rows, [None if masks is None else masks[row] for row in range(len(rows))], seeds)
-        return np.array(items, np.int64)
+        return shaped(items, mind.context.task)
 
     def observe(self, sessions: Sessions, feedback: Feedback) -> None:
         """Keep what the Critic said beside what happened, for `describe`. Nothing is learned from it."""
@@ -135,7 +135,6 @@ class PlanningAgent(Agent):
         return Asker(self._model, self._max_tokens, self._temperature)
 
     def _make_mind(self, task: TaskSpec) -> Mind:
-        check_task(task)
         return Mind(task, self._settings, self._memories, self._asker())
 
     def _ready(self) -> Mind:
@@ -145,11 +144,11 @@ class PlanningAgent(Agent):
 
     def _session(self, mind: Mind, observations: Batch, sessions: Sessions, row: int) -> Session:
         """The ledger of one row's session, brought up to date."""
-        lane = int(sessions.lanes[row])
+        lane, view = int(sessions.lanes[row]), mind.context.view
         if sessions.steps[row] == 0 or lane not in self._lanes:
-            self._lanes[lane] = open_session(mind.context.task.catalogue, observations, row)
+            self._lanes[lane] = open_session(view, mind.context.task.catalogue, observations, row)
             mind.recall(self._lanes[lane])
-        follow(self._lanes[lane], observations, row)
+        follow(self._lanes[lane], view, observations, row, int(sessions.steps[row]))
         return self._lanes[lane]
 
 
@@ -200,13 +199,3 @@ class BiLLPAgent(PlanningAgent):
             max_tokens=max_tokens, temperature=temperature, train_lanes=train_lanes, encoder=encoder,
             max_memories=max_memories,
         )  # fmt: skip
-
-
-def check_task(task: TaskSpec) -> None:
-    """Raise `ConfigurationError` for a task that BiLLP has no words for."""
-    missing = [key for key in KEYS if key not in task.observation_space.spaces]
-    if missing or not isinstance(task.action_space, spaces.Discrete):
-        raise ConfigurationError(
-            f"{task.env_id}: BiLLP recommends one item a step and reads {', '.join(KEYS)}; this task "
-            + (f"does not show {', '.join(missing)}" if missing else "has another action space")
-        )

@@ -22,7 +22,10 @@ LEAST_IMPORTANT = (  # headings of prompts; what is not named here is never left
     "Examples",
     "Before this session",
     "Mean reward by category in this session",
+    "Mean score by category in this session",
 )
+
+LINE_TOKENS = 32  # that an answer may have more for each line beside the first that it has to hold
 
 T = TypeVar("T")
 Status = Literal["ok", "repaired", "fallback"]
@@ -36,7 +39,8 @@ class UnreadableAnswerError(ValueError):
 class Prompt:
     """What one role is shown for one session.
 
-    choices, line: texts that the line `line: ...` may end the answer with, where the backend can be held to them.
+    choices, line: texts that the line `line: ...` may end the answer with, where the backend can be held to them; as
+    many lines as `count`, no two alike.
     """
 
     system: str
@@ -44,6 +48,7 @@ class Prompt:
     seed: int = 0
     choices: tuple[str, ...] = ()
     line: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -134,10 +139,11 @@ class Asker:
 
     def _asked(self, prompt: Prompt) -> Request:
         request = self._request((Message("system", prompt.system), Message("user", prompt.user)), prompt.seed)
-        request = replace(request, optional=droppable(prompt.user))
+        tokens = self.max_tokens + LINE_TOKENS * (prompt.count - 1)
+        request = replace(request, optional=droppable(prompt.user), max_tokens=tokens)
         if not prompt.choices or not can_constrain(self.model):
             return request
-        return replace(request, choices=prompt.choices, choice_line=prompt.line)
+        return replace(request, choices=prompt.choices, choice_line=prompt.line, choice_count=prompt.count)
 
     def _request(self, messages: tuple[Message, ...], seed: int) -> Request:
         chosen = seed if self.temperature > 0 else None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from bilp_agent.prompts import render, words
+from bilp_agent.prompts import fitting, render, words
 from bilp_agent.session import Session, Shown
-from bilp_agent.states import coarse_text, titles_text
+from bilp_agent.slates import slate_line
+from bilp_agent.states import coarse_text, slates_text, titles_text
 from bilp_agent.toolbox import Toolbox
 from bilp_agent.tools import Tools
+from bilp_agent.views import View, view_of
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.catalogue import CatalogueText
 
@@ -19,11 +22,13 @@ from recsim_envs.text.catalogue import CatalogueText
 class Context:
     """A task as the roles see it.
 
-    window: how many past recommendations a state is made of and a prompt shows. coarse: whether states are described
+    view: how its observations are read. window: how many past recommendations a state is made of and a prompt shows; of
+    slates a prompt shows half as many. coarse: whether states are described
     abstractly, so that they recur, or by titles as in the paper. brief: whether prompts show about half of the window.
     """
 
     task: TaskSpec
+    view: View
     window: int
     coarse: bool
     brief: bool
@@ -33,27 +38,39 @@ class Context:
 
     @classmethod
     def of(cls, task: TaskSpec, window: int, *, coarse: bool = False, brief: bool = False) -> Context:
-        """The shared parts, made from a task."""
-        text, tools = CatalogueText(task.catalogue), Tools(task.catalogue, task.reward_range)
-        return cls(task, window, coarse, brief, text, tools, Toolbox(tools, text, window))
+        """The shared parts, made from a task. Raises `AgentError` for one whose observations cannot be read."""
+        view = view_of(task, "BiLLP")
+        text, tools = CatalogueText(task.catalogue), Tools(task.catalogue, view.scores, chance=bool(view.name))
+        return cls(task, view, window, coarse, brief, text, tools, Toolbox(tools, text, window))
 
     def system(self, role: str, **values: Any) -> str:
         """The system message of a role: the same for every session, so that a prefix cache can keep it."""
         low, high = self.task.reward_range
         facts = {"low": f"{low:g}", "high": f"{high:g}", "horizon": self.task.horizon}
-        return render(f"{role}_system", **words(self.task.domain), **facts, **values)
+        return self._render(f"{role}_system", facts | values)
+
+    def _render(self, name: str, values: dict[str, Any]) -> str:
+        family = {}
+        if self.view.name:
+            family = {"family": self.view.name, "size": self.view.slots, "score_high": self.view.scores[1]}
+        return render(fitting(name, slates=bool(family)), **words(self.task.domain), **family, **values)
 
     def user(self, role: str, session: Session | None = None, **values: Any) -> str:
         """The user message of a role about one session, or about none."""
         facts = {"step": session.step + 1, "horizon": self.task.horizon} if session else {}
-        return render(f"{role}_user", **words(self.task.domain), **facts, **values)
+        return self._render(f"{role}_user", facts | values)
 
     def lines(self, entries: Iterable[Shown]) -> list[str]:
         """Past items with their rewards, one line each."""
         return [
-            (f"step {entry.step}: " if entry.step else "") + f"{self.text.line(entry.item)} | reward {entry.reward:g}"
+            (f"step {entry.step}: " if entry.step else "") + f"{self.text.line(entry.item)} | {_came_of(entry)}"
             for entry in entries
         ]
+
+    def slates(self, entries: Iterable[Shown]) -> list[str]:
+        """Past slates, one line each; see `slate_line`."""
+        by_step = groupby(entries, key=lambda entry: entry.step)
+        return [slate_line(step, ((e.told, self.text.title(e.item)) for e in slate)) for step, slate in by_step]
 
     def history(self, session: Session) -> list[str]:
         """What the user did before this session, oldest first."""
@@ -67,6 +84,8 @@ class Context:
         """
         block = max(self.window // 2, 1)
         first = max(session.step // block - 1, 0) * block
+        if self.view.name:
+            return self.slates(session.since(first if self.brief else session.step - block))
         shown = session.shown[first:] if self.brief else self.tools.recently_shown(session, self.window)
         if not bare:
             return self.lines(shown)
@@ -77,7 +96,15 @@ class Context:
         return "; ".join(self.text.category_names[c] for c in ids) or "none"
 
     def state(self, session: Session) -> str:
-        """The state of a session in words, the key of the Actor's memory, and of the Critic's in `billp`."""
+        """The state of a session in words, the key of the Actor's memory, and of the Critic's in `billp`.
+
+        Where slates are shown, titles are those that the user took up.
+        """
+        if self.view.name and self.coarse:
+            return slates_text(session, self.text.category_names, self.task.horizon)
+        if self.view.name:
+            liked = [entry for entry in (*session.history, *session.shown) if entry.reward > self.view.scores[0]]
+            return titles_text([self.text.title(entry.item) for entry in liked[-self.window :]])
         if self.coarse:
             return coarse_text(session, self.text.category_names, self.task.horizon, self.window)
         recent = [*session.history[-self.window :], *session.shown[-self.window :]][-self.window :]
@@ -87,3 +114,12 @@ class Context:
         """Who the user is, from before the session: the key of the Planner's memory. One phrase a category."""
         facts = sorted(self.tools.category_means(session.before), key=lambda fact: fact.category)
         return "; ".join(f"{self.text.category_names[f.category]} {f.mean:.0f}" for f in facts) or "no history"
+
+    def fullness(self, session: Session) -> str:
+        """How near categories are to their limit of recent clicks, the fullest first: `Topic 3 80%`, or "none"."""
+        full = sorted(session.signs.full.items(), key=lambda pair: (-pair[1], pair[0]))
+        return "; ".join(f"{self.text.category_names[c]} {100 * share:.0f}%" for c, share in full) or "none"
+
+
+def _came_of(entry: Shown) -> str:
+    return f"score {entry.reward:g} ({entry.told})" if entry.told else f"reward {entry.reward:g}"

@@ -47,7 +47,8 @@ class Critic:
 
     def __init__(self, context: Context, asker: Asker, returns: Returns) -> None:
         self._context, self._asker, self.returns = context, asker, returns
-        self._system = context.system("critic", gamma=f"{returns.gamma:g}", bound=f"{returns.bound:g}")
+        facts = {"gamma": f"{returns.gamma:g}", "bound": f"{returns.bound:g}"}
+        self._system = context.system("critic", **facts, each=context.coarse)
 
     def value(
         self,

@@ -12,17 +12,18 @@ from bilp_agent.memory import ActorExample, CriticExample
 from bilp_agent.mind import Mind
 from bilp_agent.reflector import Ended
 from bilp_agent.session import Session, follow, open_session
+from bilp_agent.views import shaped
 from recsim_envs import rng
 from recsim_envs.spec import Batch, TrainingEnvs
 
 
 @dataclass(frozen=True)
 class Move:
-    """One recommendation whose advantage waits for the value of the next state. valued: what `value` is about."""
+    """One step whose advantage waits for the value of the next state. valued: what `value` is about."""
 
     state: str
-    valued: str
-    item: int
+    valued: tuple[str, ...]
+    items: tuple[int, ...]
     value: float
     reward: float
 
@@ -59,8 +60,10 @@ class Learner:
         self._sessions = [self._open(observations, lane) for lane in range(vector.num_envs)]
         while not envs.spent():
             items = self._decide(observations, infos)
-            observations, rewards, terminated, truncated, infos = vector.step(np.array(items, np.int64))
+            actions = shaped(items, self._mind.context.task)
+            observations, rewards, terminated, truncated, infos = vector.step(actions)
             for lane, session in enumerate(self._sessions):
+                session.earned.append(float(rewards[lane]))
                 self._waiting[lane] = Move(
                     session.state, session.valued, items[lane], session.value, float(rewards[lane])
                 )
@@ -73,43 +76,48 @@ class Learner:
 
     def _open(self, observations: Batch, lane: int) -> Session:
         self._keys[lane] = rng.derive_seed("billp", self._seed, self._started)
-        session = open_session(self._mind.context.task.catalogue, observations, lane)
+        context = self._mind.context
+        session = open_session(context.view, context.task.catalogue, observations, lane)
         session.number = self._started
         self._started += 1
         self._mind.recall(session)
         return session
 
-    def _decide(self, observations: Batch, infos: Batch) -> list[int]:
+    def _decide(self, observations: Batch, infos: Batch) -> list[tuple[int, ...]]:
         """The next items; on the way, the values of the states reached label what led there."""
         for lane, session in enumerate(self._sessions):
-            follow(session, observations, lane)
+            follow(session, self._mind.context.view, observations, lane, len(session.earned))
         masks = infos.get("action_mask")
         rows = [None if masks is None else masks[lane] for lane in range(len(self._sessions))]
         items = self._mind.decide(self._sessions, rows, self._seeds(range(len(self._sessions))))
         for lane, session in enumerate(self._sessions):
             if lane in self._waiting:
-                self._label(self._waiting.pop(lane), session.value, left=False)
+                self._label(self._waiting.pop(lane), session, session.value, left=False)
         return items
 
     def _seeds(self, lanes: Any) -> list[int]:
         steps = [self._sessions[lane].step for lane in lanes]
         return request_seeds(self._keys[list(lanes)], np.array(steps, np.int64))
 
-    def _label(self, move: Move, next_value: float, *, left: bool) -> None:
-        """Store what a recommendation and its state turned out to be worth."""
+    def _label(self, move: Move, session: Session, next_value: float, *, left: bool) -> None:
+        """Store what a step and its state turned out to be worth; where each item has a state, what each scored."""
         returns, memories, settings = self._mind.returns, self._mind.memories, self._mind.settings
         outcome = (move.reward, move.value, next_value, left)
         if settings.use_actor_memory:
             good, size = returns.encouraged(*outcome), returns.advantage(*outcome)
-            memories.actor.add(ActorExample(move.state, move.item, good, size))
+            for item in taken_up(move.items, session):
+                memories.actor.add(ActorExample(move.state, item, good, size))
         if settings.use_critic:
-            self._mind.remember(CriticExample(move.valued, returns.target(move.reward, next_value, left)))
+            scores = [entry.reward for entry in session.last_slate()]
+            worths = [move.reward] if len(move.valued) == 1 else scores
+            for state, worth in zip(move.valued, worths, strict=True):
+                self._mind.remember(CriticExample(state, returns.target(worth, next_value, left)))
 
     def _finish(self, ended: list[int], terminated: NDArray[np.bool_], final: Batch) -> None:
         """Label the last steps, put the sessions on the curve and reflect on them."""
         sessions = [self._sessions[lane] for lane in ended]
         for lane, session in zip(ended, sessions, strict=True):
-            follow(session, final, lane)
+            follow(session, self._mind.context.view, final, lane, len(session.earned), over=True)
             self._mind.describe(session)
         # A session cut by the horizon could have gone on: what it would have been worth is the Critic's estimate.
         cut = [lane for lane in ended if not terminated[lane]]
@@ -117,13 +125,21 @@ class Learner:
         reports = []
         for lane, session in zip(ended, sessions, strict=True):
             left = bool(terminated[lane])
-            self._label(self._waiting.pop(lane), session.value, left=left)
+            self._label(self._waiting.pop(lane), session, session.value, left=left)
             reports.append(Ended(session, left, len(self.curve)))
-            total = sum(entry.reward for entry in session.shown)
-            self.curve.append(Finished(len(self.curve), len(session.shown) - left, total, left))
+            rewarded = not self._mind.context.view.name  # then rewards stand in the session's own ledger
+            total = sum(entry.reward for entry in session.shown) if rewarded else sum(session.earned)
+            self.curve.append(Finished(len(self.curve), session.step - left, total, left))
             self._mind.study(reports[-1])
         self._mind.reflect(reports, self._seeds(ended))
         self._mind.tidy(self._most)
+
+
+def taken_up(items: tuple[int, ...], session: Session) -> tuple[int, ...]:
+    """What examples are kept of: of a slate what the user took up, else its first item; a single item always."""
+    if session.slots == 1:
+        return items
+    return tuple(entry.item for entry in session.last_slate() if entry.reward > 0) or items[:1]
 
 
 def request_seeds(keys: NDArray[np.uint64], steps: NDArray[np.int64]) -> list[int]:

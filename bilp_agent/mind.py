@@ -17,6 +17,7 @@ from bilp_agent.planner import Plan, Planner
 from bilp_agent.reflector import Ended, Reflector
 from bilp_agent.session import Session
 from bilp_agent.settings import Settings
+from bilp_agent.slates import spread
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.encoder import Encoder
 from recsim_envs.text.grounding import Allowed, Grounding
@@ -76,8 +77,7 @@ class Mind:
     def __init__(self, task: TaskSpec, settings: Settings, memories: Memories, asker: Asker) -> None:
         self.settings, self.memories, self.asker = settings, memories, asker
         self.context = self._make_context(task)
-        largest = max(abs(bound) for bound in task.reward_range)
-        self.returns = Returns(settings.gamma, largest)
+        self.returns = Returns(settings.gamma, max(abs(bound) for bound in self._worth(task)))
         self._planner = Planner(self.context, asker)
         self._actor = Actor(self.context, asker, choices=self._choices(), use_tools=settings.use_tools)
         self._critic = Critic(self.context, asker, self.returns)
@@ -91,8 +91,12 @@ class Mind:
         return Context.of(task, self.settings.window)
 
     def _choices(self) -> int:
-        """Titles that the Actor names."""
+        """Titles that the Actor names for the place of one."""
         return 1
+
+    def _worth(self, task: TaskSpec) -> tuple[float, float]:
+        """Bounds of what the Critic's values are sums of: here the rewards of steps."""
+        return task.reward_range
 
     def recall(self, session: Session) -> None:
         """Retrieve the reflections for a new session: those of the most similar users, nearest first."""
@@ -100,8 +104,8 @@ class Mind:
             matches = self.memories.planner.nearest(self.context.profile(session), self.settings.reflections)
             session.reflections = tuple(records_of(matches)[: self.settings.reflections])
 
-    def decide(self, sessions: Sequence[Session], masks: Sequence[Any], seeds: Sequence[int]) -> list[int]:
-        """The item to show in each session; leaves the plan, the state and its value in the session.
+    def decide(self, sessions: Sequence[Session], masks: Sequence[Any], seeds: Sequence[int]) -> list[tuple[int, ...]]:
+        """The items to show in each session, first slot first; leaves the plan, the state and its value in the session.
 
         masks: int8 (n_items,) of what the protocol allows, or None, for each session.
         """
@@ -111,13 +115,14 @@ class Mind:
         self._make_plans(sessions, seeds)
         turns = [self._turn(session, mask) for session, mask in zip(sessions, masks, strict=True)]
         names = self._actor.name(turns, seeds)
-        items = [self._ground(name.value[0], turn) for name, turn in zip(names, turns, strict=True)]
+        items = [self._ground(name.value, turn) for name, turn in zip(names, turns, strict=True)]
         self.judge(sessions, seeds)
         return items
 
     def describe(self, session: Session) -> None:
         """Put the present state into words: what Actor and Critic remember it by."""
-        session.state = session.valued = self.context.state(session)
+        session.state = self.context.state(session)
+        session.valued = (session.state,)
 
     def _make_plans(self, sessions: Sequence[Session], seeds: Sequence[int]) -> None:
         if not self.settings.use_planner:
@@ -140,7 +145,7 @@ class Mind:
             return Allowed(mask=mask)
         blocked = (i for i in session.last_step if (session.steps_since(i) or 0) <= plan.repeat_after)
         allowed = Allowed(frozenset(blocked), mask)
-        if allowed.any_item(self.context.task.catalogue.num_items):
+        if allowed.room(self.context.task.catalogue.num_items) >= self.context.view.slots:
             return allowed
         self.grounded["plan relaxed"] += 1  # the plan forbids all that the protocol allows
         return Allowed(mask=mask)
@@ -151,16 +156,42 @@ class Mind:
         self.recalled["same" if session.state in self.memories.actor else "near"] += 1
         return tuple(self.memories.actor.nearest(session.state, self.settings.neighbours))
 
-    def _ground(self, name: str, turn: Turn) -> int:
-        found = self._grounding.ground(name, turn.allowed, turn.candidates)
-        self.grounded[found.how] += 1
-        return found.item
+    def _ground(self, names: Sequence[str], turn: Turn) -> tuple[int, ...]:
+        """Different items for titles, in order, as many as have a place at least.
+
+        Where titles are missing the first candidates that keep to the plan's limit a category take their places.
+        """
+        found, slots = list[int](), self.context.view.slots
+        for name in names:
+            free = self._without(turn.allowed, found)
+            left = [item for item in turn.candidates if item not in found] if found else turn.candidates
+            grounded = self._grounding.ground(name, free, left)
+            self.grounded[grounded.how] += 1
+            found.append(grounded.item)
+        for item in self._filling(found, turn) if len(found) < slots else ():
+            self.grounded["filled"] += 1
+            found.append(item)
+        return tuple(found)
+
+    def _without(self, allowed: Allowed, taken: Sequence[int]) -> Allowed:
+        """What may stand beside the items taken; everything allowed, if nothing else is left."""
+        free = Allowed(allowed.blocked | set(taken), allowed.mask) if taken else allowed
+        return free if free.any_item(self.context.task.catalogue.num_items) else allowed
+
+    def _filling(self, taken: Sequence[int], turn: Turn) -> list[int]:
+        missing, tools = self.context.view.slots - len(taken), self.context.tools
+        order = spread((*taken, *(c for c in turn.candidates if c not in taken)), tools.main_category, turn.plan.most)
+        chosen = [item for item in order if item not in taken][:missing]
+        while len(chosen) < missing:
+            free = self._without(turn.allowed, (*taken, *chosen))
+            chosen += tools.search((), free, missing - len(chosen))
+        return chosen
 
     def judge(self, sessions: Sequence[Session], seeds: Sequence[int]) -> None:
         """Let the Critic value the present state of each session; without a Critic every value is 0."""
         if not self.settings.use_critic:
             return
-        states = [session.valued for session in sessions]
+        states = [session.valued[0] for session in sessions]
         rewards = [session.mean_reward for session in sessions]
         examples = [self.memories.critic.nearest(state, self.settings.neighbours) for state in states]
         for session, answer in zip(sessions, self._critic.value(states, rewards, examples, seeds), strict=True):

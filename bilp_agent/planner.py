@@ -25,7 +25,9 @@ class Plan:
     must rest before it may come back. rest: steps that a main category must rest. minimum: lowest public rating
     of an item that this user has not met. prefer: "known" puts what the user is known to like before anything new;
     "shown" puts before both what was shown in this session, was liked and has rested, in the order it was shown in.
-    look_for: words of titles to search, or `like "TITLE"`; empty for nothing.
+    look_for: words of titles to search, or `like "TITLE"`; empty for nothing. Of slates only, 0 for no limit: most: how
+    many items of one main category a slate may hold; full: a main category that is as near to its limit of recent
+    clicks as this, in percent, is left out.
     """
 
     thought: str = "Recommend what this user is expected to like best."
@@ -36,6 +38,8 @@ class Plan:
     minimum: float = 0.0
     prefer: Prefer = "any"
     look_for: str = ""
+    most: int = 0
+    full: float = 0.0
 
 
 class Planner:
@@ -59,14 +63,24 @@ class Planner:
             "planner",
             session,
             beliefs=session.beliefs,
-            reflections=[f"(stayed {_steps_stayed(r):.0f} of {r.horizon} steps) {r.text}" for r in session.reflections],
+            reflections=[self._quoted(r) for r in session.reflections],
             history=context.history(session),
             means_before=tools.category_analysis(session, during=False),
             shown=context.recent(session),
             means_during=tools.category_analysis(session, during=True, most=MEANS_SHOWN),
-            fatigue=tools.fatigue(session),
+            **(self._signs(session) if context.view.name else {"fatigue": tools.fatigue(session)}),
             unseen=context.categories(context.tools.unseen_categories(session, 5)),
         )
+
+    def _signs(self, session: Session) -> dict[str, str]:
+        return {"full": self._context.fullness(session), "clock": session.signs.clock}
+
+    def _quoted(self, reflection: Reflection) -> str:
+        """A reflection with how sessions went: those that it was followed in, where counted, or the one it is of."""
+        r = reflection
+        if self._context.view.name:
+            return f"(earned {r.outcomes / r.used if r.used else r.earned:.1f}) {r.text}"
+        return f"(stayed {r.outcomes / r.used if r.used else r.steps:.0f} of {r.horizon} steps) {r.text}"
 
     def parse(self, answer: str) -> Plan:
         """Read a plan. Raises `UnreadableAnswerError` without a thought and a focus; the other lines default to 0."""
@@ -86,12 +100,9 @@ class Planner:
             min(max(number(field(answer, "Minimum rating")) or 0.0, 0.0), self._context.task.reward_range[1]),
             _preference(field(answer, "Prefer")),
             _sought(field(answer, "Look for")),
+            _steps(field(answer, "At most of a category"), self._context.view.slots),
+            min(max(number(field(answer, "Leave out when full")) or 0.0, 0.0), 100.0),
         )
-
-
-def _steps_stayed(reflection: Reflection) -> float:
-    """How long users stayed with it: those that it was followed with, where that was counted, or the one it is of."""
-    return reflection.outcomes / reflection.used if reflection.used else reflection.steps
 
 
 def _preference(text: str | None) -> Prefer:

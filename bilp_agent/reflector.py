@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
 from bilp_agent.context import Context
 from bilp_agent.memory import Reflection
 from bilp_agent.planner import Plan
 from bilp_agent.session import Session
+from bilp_agent.slates import VAIN_SHOWN, Contrast, slate_facts
 from bilp_agent.text import field
 
 CAUSES = ("repeat", "too alike", "low reward", "unknown", "stayed")
+SLATE_CAUSES = ("too full", "too alike", "clicked in vain", "repeat", "low score", "unknown", "stayed")
 LINES_SHOWN = 20  # a longer session is shown by its end, and by facts about all of it
+SLATES_SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A finished session. left: the user left at the last step; otherwise the session reached its cap."""
+    """A finished session. left: the user left at the last step; otherwise the session was cut there.
+
+    A session is cut by its cap, or where its time is over; of one that is cut nobody is said to have left.
+    """
 
     session: Session
     left: bool
     episode: int
+
+    @property
+    def stayed(self) -> int:
+        """Steps that the user stayed through."""
+        return self.session.step - self.left
 
 
 class Reflector:
@@ -30,7 +42,8 @@ class Reflector:
 
     def __init__(self, context: Context, asker: Asker) -> None:
         self._context, self._asker = context, asker
-        self._system = context.system("reflector", causes=CAUSES)
+        self._causes = SLATE_CAUSES if context.view.name else CAUSES
+        self._system = context.system("reflector", causes=self._causes)
 
     def reflect(self, ended: Sequence[Ended], seeds: Sequence[int]) -> list[Answer[Reflection | None]]:
         """A reflection a session; None, so that nothing is remembered, where no answer could be read."""
@@ -41,27 +54,48 @@ class Reflector:
         """The user message: what was followed, what happened, how it truly ended, and facts about it."""
         context, session, shown = self._context, ended.session, ended.session.shown
         plan = session.plan or Plan()
+        common = {
+            "reflections": [r.text for r in session.reflections],
+            "avoid": context.categories(plan.avoid),
+            "plan": plan,
+            "history": context.history(session),
+            "left": ended.left,
+            "steps": session.step,
+        }
+        if context.view.name:
+            return context.user("reflector", session, **common, **self._slate_facts(session))
         return context.user(
             "reflector",
             session,
-            reflections=[r.text for r in session.reflections],
-            avoid=context.categories(plan.avoid),
-            plan=plan,
-            history=context.history(session),
+            **common,
             left_out=max(len(shown) - LINES_SHOWN, 0),
             shown=context.lines(shown[-LINES_SHOWN:]),
-            left=ended.left,
             last=context.lines(shown[-1:])[0],
             met_before=next((e.reward for e in session.history if e.item == shown[-1].item), None),
             repeats=context.tools.repeats(shown),
             likeness=context.tools.likeness(shown),
-            steps=len(shown),
         )
+
+    def _slate_facts(self, session: Session) -> dict[str, Any]:
+        """What the prompt tells of a session of slates, beside what it tells of every session."""
+        context, facts = self._context, slate_facts(session, self._context.tools)
+        names = context.text.category_names
+        means = context.toolbox.category_analysis(session, during=True)
+        return {
+            "left_out": max(session.step - SLATES_SHOWN, 0),
+            "shown": context.slates(session.since(session.step - SLATES_SHOWN)),
+            "facts": facts,
+            "means": means,
+            "full": _contrast(facts.full) if facts.full else "",
+            "again": _contrast(facts.again),
+            "vain": "; ".join(f"{names[c]} {vain} of {clicked}" for c, vain, clicked in facts.vain[:VAIN_SHOWN]),
+            "clock": session.signs.clock,
+        }
 
     def parse(self, answer: str, ended: Ended) -> Reflection:
         """Read a reflection. Raises `UnreadableAnswerError` without a known cause and a text."""
         cause, told = (field(answer, "Cause") or "").casefold().strip(" ."), field(answer, "Reflection")
-        if cause not in CAUSES:
+        if cause not in self._causes:
             raise UnreadableAnswerError('the line "Cause: ..." is missing or names another cause than those listed')
         if not told:
             raise UnreadableAnswerError('the line "Reflection: ..." is missing')
@@ -73,7 +107,12 @@ class Reflector:
             cause,
             " ".join((told, *principles)),
             principles,
-            len(session.shown) - ended.left,
+            ended.stayed,
             self._context.task.horizon,
             ended.episode,
+            earned=sum(session.earned) if self._context.view.name else 0.0,
         )
+
+
+def _contrast(c: Contrast) -> str:
+    return f"{c.count}, mean {c.mean:.2f}; others {c.other_count}, mean {c.other_mean:.2f}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bilp_agent.company import REACH, Company
+from bilp_agent.views import Answered, Signs, View
 from recsim_envs.spec import Batch, Catalogue
 
 if TYPE_CHECKING:
@@ -17,16 +16,19 @@ if TYPE_CHECKING:
     from bilp_agent.planner import Plan
     from bilp_agent.states import Outlook
 
-KEYS = ("history_items", "history_rewards", "session_items", "session_rewards", "length")
-
 
 @dataclass(frozen=True)
 class Shown:
-    """One recommendation and its reward; `step` counts from 1 within the session, 0 before it."""
+    """One item that was shown and what it earned; `step` counts from 1 within the session, 0 before it.
+
+    reward: the item's score, which is the reward where one item is shown a step. told, vain: see `views.Answered`.
+    """
 
     step: int
     item: int
     reward: float
+    told: str = ""
+    vain: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,21 +59,31 @@ class CategoryStats:
 class Session:
     """A user's visit as the agent saw it.
 
-    history: what the log shows from before, oldest first. shown: this session's recommendations, oldest first.
-    known: latest reward of every item seen so far. last_step: latest step an item was shown at, this session.
+    slots: items shown a step. history: what was met before, oldest first. shown: this session's items, oldest first,
+    those of a slate from its first slot down. known: latest reward of every item seen so far; scores: sum and count of
+    all. last_step: latest step an item was shown at, this session. signs: what else is seen now; fullest: before each
+    step, how near the fullest category was to its limit; absences: days away before each later visit. earned: the
+    rewards of the steps, in training.
+
     number: of a training session, from 0; None at test. beliefs: what is held true in this session about why users
     leave. company: which items were shown near one another while the user stayed. reflections, plan, state, value: what
-    the roles retrieved, decided and estimated last; `valued` is the text of the state that `value` is about, `risk` the
-    chance of leaving there where one was estimated. planned: the step that the plan was made before. outlooks: what was
-    known of each recommendation before it was made. calls: the tools that were asked. judged: what the Critic said of
-    states that were asked about for this session.
+    the roles retrieved, decided and estimated last; `valued` are the texts of the states that `value` is about, one, or
+    one an item of the slate, `risk` the chance of leaving there where one was estimated. planned: the step that the
+    plan was made before. outlooks: what was known of each recommendation before it was made. calls: the tools that were
+    asked. judged: what the Critic said of states that were asked about for this session.
     """
 
     catalogue: Catalogue
     history: tuple[Shown, ...]
+    slots: int = 1
     step: int = 0
     shown: list[Shown] = field(default_factory=list)
     known: dict[int, float] = field(default_factory=dict)
+    scores: dict[int, tuple[float, int]] = field(default_factory=dict)
+    signs: Signs = field(default_factory=Signs)
+    fullest: list[float] = field(default_factory=list)
+    absences: list[int] = field(default_factory=list)
+    earned: list[float] = field(default_factory=list)
     last_step: dict[int, int] = field(default_factory=dict)
     before: CategoryStats = field(default_factory=CategoryStats)
     during: CategoryStats = field(default_factory=CategoryStats)
@@ -87,7 +99,7 @@ class Session:
     state: str = ""
     value: float = 0.0
     risk: float | None = None
-    valued: str = ""
+    valued: tuple[str, ...] = ()
     outlooks: list[Outlook] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
 
@@ -98,6 +110,8 @@ class Session:
     def _note(self, entry: Shown, stats: CategoryStats) -> None:
         stats.add(self.catalogue.categories(entry.item).tolist(), entry.reward)
         self.known[entry.item] = entry.reward
+        total, count = self.scores.get(entry.item, (0.0, 0))
+        self.scores[entry.item] = total + entry.reward, count + 1
         self.total_reward += entry.reward
         self.gap_to_rating += entry.reward - float(self.catalogue.mean_reward[entry.item])
 
@@ -116,19 +130,39 @@ class Session:
         last = self.last_step.get(item)
         return None if last is None else self.step + 1 - last
 
-    def catch_up(self, items: Sequence[int], rewards: Sequence[float], length: int) -> None:
-        """Take over what was shown since the last look: the session is now `length` steps old."""
-        fresh = min(length - self.step, len(items))
-        for back in range(fresh, 0, -1):
-            self._append(Shown(length - back + 1, int(items[-back]), float(rewards[-back])))
+    def catch_up(self, slates: Sequence[Sequence[Answered]], length: int) -> None:
+        """Take over the last slates shown: the session is now `length` steps old."""
+        for step, slate in enumerate(slates, length - len(slates) + 1):
+            for answer in slate:
+                self._append(Shown(step, *answer))
         self.step = length
+
+    def see(self, signs: Signs, *, over: bool = False) -> None:
+        """Take over what else is seen before the next step; when a session is over, time stands where it last stood."""
+        self.signs = replace(self.signs, full=signs.full) if over else signs
+        if over:
+            return
+        self.fullest.append(max(signs.full.values(), default=0.0))
+        if signs.away is not None:
+            self.absences.append(signs.away)
 
     def items(self) -> list[int]:
         """What was shown in this session, oldest first."""
         return [entry.item for entry in self.shown]
 
+    def last_slate(self) -> list[Shown]:
+        """What was shown at the latest step, from the first slot down."""
+        return [entry for entry in self.shown[-self.slots :] if entry.step == self.step]
+
+    def since(self, step: int) -> list[Shown]:
+        """What was shown after a step, oldest first."""
+        start = len(self.shown)
+        while start and self.shown[start - 1].step > step:
+            start -= 1
+        return self.shown[start:]
+
     def _append(self, entry: Shown) -> None:
-        if self.shown:  # the user stayed when the one before was shown; of this one it is not known yet
+        if self.shown and self.slots == 1:  # the user stayed at the one before; of this one it is not known yet
             *before, last = [e.item for e in self.shown[-1 - REACH :]]
             self.company.stay(last, before)
         self.shown.append(entry)
@@ -136,17 +170,13 @@ class Session:
         self._note(entry, self.during)
 
 
-def open_session(catalogue: Catalogue, observations: Batch, row: int) -> Session:
-    """A session from one row of a batch of observations; padding (item -1) is left out."""
-    items, rewards = observations["history_items"][row].tolist(), observations["history_rewards"][row].tolist()
-    history = tuple(Shown(0, int(i), float(r)) for i, r in zip(items, rewards, strict=True) if i >= 0)
-    return Session(catalogue, history)
+def open_session(view: View, catalogue: Catalogue, observations: Batch, row: int) -> Session:
+    """A session from one row of a batch of observations."""
+    history = tuple(Shown(0, *answer) for answer in view.before(observations, row))
+    return Session(catalogue, history, view.slots)
 
 
-def follow(session: Session, observations: Batch, row: int) -> None:
-    """Bring a session up to one row of a batch of observations."""
-    session.catch_up(
-        observations["session_items"][row].tolist(),
-        observations["session_rewards"][row].tolist(),
-        int(np.asarray(observations["length"][row]).reshape(-1)[0]),
-    )
+def follow(session: Session, view: View, observations: Batch, row: int, length: int, *, over: bool = False) -> None:
+    """Bring a session, which is `length` steps old by now, up to one row of a batch of observations."""
+    session.catch_up(view.latest(observations, row, length - session.step), length)
+    session.see(view.signs(observations, row), over=over)

@@ -46,6 +46,26 @@ def coarse_text(session: Session, names: Sequence[str], horizon: int, window: in
     )
 
 
+def slates_text(session: Session, names: Sequence[str], horizon: int) -> str:
+    """The same of a session of slates: stage, the two categories liked best, mean score, and what is at its limit."""
+    means = {c: total / session.during.counts[c] for c, total in session.during.sums.items() if total > 0}
+    liked = sorted(sorted(means, key=lambda c: (-means[c], c))[:2])
+    latest = session.last_slate()
+    return "; ".join(
+        (
+            f"stage {_stage(session.step / horizon)}",
+            *(f"likes {names[c]}" for c in liked),
+            f"taken up {'none' if not any(e.reward for e in latest) else 'some'}",
+            f"full {fifths(max(session.signs.full.values(), default=0.0))}",
+        )
+    )
+
+
+def fifths(share: float) -> int:
+    """A share from 0 to 1 in fifths, rounded."""
+    return math.floor(5 * share + 0.5)
+
+
 def _stage(share: float) -> str:
     if share == 0:
         return "start"
@@ -83,6 +103,32 @@ class Outlook:
                 "suspected" if self.suspicion > 0 else "not suspected",
                 "rested" if rested else f"shown {what.repeat} steps ago",
                 f"crowd {min(what.crowded, 3)}",
+            )
+        )
+
+
+@dataclass(frozen=True)
+class SlateOutlook(Outlook):
+    """The same of one item of a slate. low, high: bounds of its score. full: how near its main category is to its limit
+    of recent clicks, where that is seen.
+    """
+
+    low: float
+    high: float
+    full: float
+
+    @cached_property
+    def text(self) -> str:
+        """Also of neither item nor user; scores in eighths of their range, fullness in fifths."""
+        what = self.what
+        share = (what.reward - self.low) / ((self.high - self.low) or 1.0)
+        return "; ".join(
+            (
+                f"{'known' if self.known else 'new'}",
+                f"expected score {math.floor(8 * share + 0.5)}",
+                f"full {fifths(self.full)}",
+                f"shown {min(what.repeat, 5)} steps ago" if what.repeat is not None else "not shown",
+                f"crowd {min(what.crowded, 4)}",
             )
         )
 

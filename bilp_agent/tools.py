@@ -70,12 +70,16 @@ class Scene:
 class Tools:
     """Facts about one catalogue. Rankings by public rating are made once, so that a search costs what it returns.
 
-    bounds: smallest and largest reward; what is expected lies between them.
+    bounds: smallest and largest reward of an item; what is expected lies between them. chance: whether the same item
+    earns now more, now less, so that all that it earned counts and not the latest alone.
     """
 
-    def __init__(self, catalogue: Catalogue, bounds: tuple[float, float] = (-math.inf, math.inf)) -> None:
-        self.catalogue, self._bounds = catalogue, bounds
+    def __init__(
+        self, catalogue: Catalogue, bounds: tuple[float, float] = (-math.inf, math.inf), *, chance: bool = False
+    ) -> None:
+        self.catalogue, self._bounds, self._chance = catalogue, bounds, chance
         self._of_item: dict[int, tuple[int, ...]] = {}
+        self._of_main: dict[int, frozenset[int]] = {}
         rank = np.lexsort((-catalogue.popularity, -catalogue.mean_reward.astype(np.float64)))
         self._best: NDArray[np.int64] = rank
         position = np.empty(catalogue.num_items, np.int64)
@@ -84,6 +88,14 @@ class Tools:
         order = np.lexsort((position[owner], catalogue.category_ids))
         self._ranked = owner[order]
         self._starts = np.searchsorted(catalogue.category_ids[order], np.arange(len(catalogue.category_names) + 1))
+
+    def of_main(self, category: int) -> frozenset[int]:
+        """The items whose first category it is."""
+        found = self._of_main.get(category)
+        if found is None:
+            first = self.catalogue.category_ids[self.catalogue.category_indptr[:-1]]
+            found = self._of_main[category] = frozenset(np.flatnonzero(first == category).tolist())
+        return found
 
     def main_category(self, item: int) -> int:
         """The first category of an item."""
@@ -164,13 +176,14 @@ class Tools:
         if not session.known:
             return []
         shunned = frozenset(without)
-        least = sum(session.known.values()) / len(session.known) if at_least is None else at_least
+        known = self._mean_scores(session) if self._chance else session.known
+        least = sum(known.values()) / len(known) if at_least is None else at_least
         fit = [
             item
-            for item, reward in session.known.items()
+            for item, reward in known.items()
             if reward >= least and allowed(item) and not (shunned and shunned.intersection(self.categories(item)))
         ]
-        last, known = session.last_step, session.known
+        last = session.last_step
         if shown_first:
             return sorted(fit, key=lambda i: (0, last[i]) if i in last else (1, -known[i]))[:count]
         return sorted(fit, key=lambda i: -known[i])[:count]
@@ -191,15 +204,25 @@ class Tools:
         """The user's own latest reward for an item, or what can be expected of a new one.
 
         That is the public rating, moved by how this user rates in general and in the item's categories, as if
-        `PRIOR_COUNT` average rewards had been seen in each besides.
+        `PRIOR_COUNT` average rewards had been seen in each besides. Where rewards are chance, that counts as one more
+        beside the user's own.
         """
         known = session.known.get(item)
-        if known is not None:
-            return known
+        if known is not None and self._chance:
+            total, count = session.scores[item]
+            return (total + self._expected_anew(session, item)) / (count + 1)
+        return self._expected_anew(session, item) if known is None else known
+
+    def _expected_anew(self, session: Session, item: int) -> float:
+        """What can be expected of an item that the user has not met."""
         taste = [self._taste(session, category) for category in self.categories(item)]
         low, high = self._bounds
         expected = float(self.catalogue.mean_reward[item]) + session.mean_gap_to_rating + sum(taste) / len(taste)
         return min(max(expected, low), high)
+
+    def _mean_scores(self, session: Session) -> dict[int, float]:
+        """What can be expected of all items that the user has met."""
+        return {item: self.expected_reward(session, item) for item in session.known}
 
     @staticmethod
     def _taste(session: Session, category: int) -> float:
@@ -209,10 +232,18 @@ class Tools:
         return (total - count * session.mean_reward) / (count + PRIOR_COUNT)
 
     def scene(self, session: Session, window: int, trail: Sequence[int] = ()) -> Scene:
-        """What the circumstances of all items have in common. trail: items imagined to be shown, oldest first."""
-        recent = [*(entry.item for entry in session.shown[-window:]), *trail][-window:]
+        """What the circumstances of all items have in common. trail: items imagined to be shown, oldest first.
+
+        Of slates those are looked at that hold the last `window` items.
+        """
+        steps_back = -(-window // session.slots)
+        ahead = session.step + 1 + len(trail)
+        imagined = [(len(trail) - place, item) for place, item in enumerate(trail)]
+        shown = [(ahead - e.step, e.item) for e in session.since(ahead - 1 - steps_back)]
+        near = [(steps, item) for steps, item in (*shown, *imagined) if steps <= steps_back]
+        recent = [item for _, item in near]
         back, alike = dict[int, int](), dict[int, int]()
-        for steps, item in enumerate(reversed(recent), 1):
+        for steps, item in reversed(near):
             back.setdefault(item, steps)
             alike.setdefault(self.main_category(item), steps)
         crowd = Counter(category for item in recent for category in self.categories(item))
@@ -229,7 +260,7 @@ class Tools:
 
     def resting(self, session: Session, steps: int) -> set[int]:
         """Main categories of the last `steps` recommendations."""
-        return {self.main_category(entry.item) for entry in session.shown[-steps:]} if steps > 0 else set()
+        return {self.main_category(entry.item) for entry in session.since(session.step - steps)} if steps > 0 else set()
 
     @staticmethod
     def repeats(shown: Sequence[Shown]) -> RepeatFacts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from baselines.llm.agent import LanguageModelAgent, Named, Turn, named_item
+from baselines.llm.agent import LanguageModelAgent, Named, Turn, named_items
 from bilp_agent.asking import Prompt
 
 
@@ -17,11 +17,14 @@ class ActOnlyAgent(LanguageModelAgent):
     """
 
     def _name(self, turns: Sequence[Turn]) -> list[Named]:
-        desk, system = self.desk, self.desk.render("act_only_system")
+        desk, system, slots = self.desk, self.desk.render("act_only_system"), self.desk.view.slots
         prompts = []
         for turn in turns:
             candidates = [desk.option(item, turn.visit) for item in turn.shortlist]
             user = desk.render("act_only_user", candidates=candidates, **desk.past(turn.visit))
-            prompts.append(Prompt(system, user, turn.seed, self._choices(turn.shortlist), "Item"))
-        answers = self._asker.ask("actor", prompts, lambda _, text: named_item(text), lambda i: self._first(turns[i]))
+            choices = self._choices(turn.shortlist)
+            prompts.append(Prompt(system, user, turn.seed, choices, "Item", min(slots, len(choices))))
+        answers = self._asker.ask(
+            "actor", prompts, lambda _, text: named_items(text, slots), lambda i: self._first(turns[i])
+        )
         return [Named(answer.value, turn.shortlist) for answer, turn in zip(answers, turns, strict=True)]

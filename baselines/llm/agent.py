@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.llm.desk import Desk
-from baselines.llm.visit import KEYS, Visit, open_visit
-from baselines.selection import require_single_items
+from baselines.llm.visit import Visit, open_visit
 from bilp_agent.asking import Asker, UnreadableAnswerError
 from bilp_agent.llm import LanguageModel, load_model
 from bilp_agent.llm.registry import check_spec
 from bilp_agent.text import field
+from bilp_agent.views import shaped
 from recsim_envs import rng
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec
@@ -34,9 +34,9 @@ class Turn:
 
 
 class Named(NamedTuple):
-    """A title as the model wrote it, and the items that it was offered, in order of preference."""
+    """Titles as the model wrote them, and the items that it was offered, in order of preference."""
 
-    title: str
+    titles: tuple[str, ...]
     offered: Sequence[int]
 
 
@@ -45,8 +45,9 @@ class LanguageModelAgent(Agent):
 
     model, model_options, cache: the language model, its keyword arguments and the file of its answer cache, see
         `bilp_agent.llm.load_model`. max_tokens, temperature: of every answer.
-    shortlist: how many items are offered by title. window: past items that prompts show of the log and of the
-        session, each. repeats: whether an item may be named again in the same session.
+    shortlist: how many items are offered by title, of slates twice as many as have a place at least. window: past
+        items that prompts show of the log and of the session, each. repeats: whether an item may be named again in the
+        same session.
     """
 
     def __init__(
@@ -72,12 +73,12 @@ class LanguageModelAgent(Agent):
         self._lanes: dict[int, Visit] = {}
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
-        """Get ready for `task`. Raises `AgentError` unless it shows one item a step and what it earned."""
+        """Get ready for `task`. Raises `AgentError` where its observations cannot be read, see `bilp_agent.views`."""
         self._open(task)
         self._lanes = {}
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
-        """One item a row: int64 (b,)."""
+        """One item a row, int64 (b,), or a slate, (b, k)."""
         visits = [self._visit(observations, sessions, row) for row in range(len(sessions.lanes))]
         return self._decide(visits, infos.get("action_mask"), self._seeds(sessions.keys, sessions.steps))
 
@@ -86,15 +87,15 @@ class LanguageModelAgent(Agent):
         return {} if self._desk is None else self._report()
 
     def _name(self, turns: Sequence[Turn]) -> list[Named]:
-        """A title a turn, still to be grounded."""
+        """Titles for each turn, still to be grounded."""
         raise NotImplementedError
 
     def _open(self, task: TaskSpec) -> None:
-        require_single_items(self, task, KEYS)
+        desk = Desk(task, self._window, type(self).__name__)
         if self._model is None:
             spec, cache, options = self._model_source
             self._model = load_model(spec, cache, **options)
-        self._desk = Desk(task, self._window)
+        self._desk = desk
         self._asker = Asker(self._model, self._max_tokens, self._temperature)
         self._grounded: Counter[str] = Counter()
         self._decisions = 0
@@ -109,33 +110,33 @@ class LanguageModelAgent(Agent):
     def _visit(self, observations: Batch, sessions: Sessions, row: int) -> Visit:
         lane = int(sessions.lanes[row])
         if sessions.steps[row] == 0 or lane not in self._lanes:
-            self._lanes[lane] = open_visit(observations, row)
-        self._lanes[lane].follow(observations, row)
+            self._lanes[lane] = open_visit(self.desk.view, observations, row)
+        self._lanes[lane].follow(self.desk.view, observations, row, int(sessions.steps[row]))
         return self._lanes[lane]
 
     def _decide(
         self, visits: Sequence[Visit], masks: NDArray[np.int8] | None, seeds: Sequence[int]
     ) -> NDArray[np.int64]:
-        """The item to show next in each session; masks: int8 (b, n_items) of what the protocol allows, or None."""
+        """What to show next in each session; masks: int8 (b, n_items) of what the protocol allows, or None."""
         desk, turns = self.desk, []
+        offered = max(self._shortlist, 2 * desk.view.slots if desk.view.slots > 1 else 1)
         for row, (visit, seed) in enumerate(zip(visits, seeds, strict=True)):
             allowed = desk.allowed(visit, None if masks is None else masks[row], repeats=self._repeats)
-            turns.append(Turn(visit, allowed, desk.shortlist(visit, allowed, self._shortlist), seed))
+            turns.append(Turn(visit, allowed, desk.shortlist(visit, allowed, offered), seed))
         found = [
-            desk.grounding.ground(named.title, turn.allowed, named.offered)
+            desk.ground(named.titles, turn.allowed, named.offered, self._grounded)
             for named, turn in zip(self._name(turns), turns, strict=True)
         ]
-        self._grounded.update(g.how for g in found)
         self._decisions += len(turns)
-        return np.array([g.item for g in found], np.int64)
+        return shaped(found, desk.task)
 
     def _seeds(self, keys: NDArray[np.uint64], steps: NDArray[np.int64]) -> list[int]:
         """A sampling seed (31 bits) for each session's step, whatever else is in the batch."""
         return [int(word >> np.uint64(33)) for word in rng.bits_array(keys, steps, rng.AGENT)]
 
-    def _first(self, turn: Turn) -> str:
+    def _first(self, turn: Turn) -> tuple[str, ...]:
         """What is named where no answer can be read."""
-        return self.desk.text.title(turn.shortlist[0])
+        return tuple(self.desk.text.title(item) for item in turn.shortlist[: self.desk.view.slots])
 
     def _choices(self, items: Sequence[int]) -> tuple[str, ...]:
         """Titles that a backend which can be held to some may end its answer with."""
@@ -152,9 +153,11 @@ class LanguageModelAgent(Agent):
         }
 
 
-def named_item(answer: str) -> str:
-    """The title in the line "Item: ..."; raises `UnreadableAnswerError` if there is none."""
-    named = (field(answer, "Item") or "").split(" | ")[0].strip().strip('"').strip()
-    if not named:
+def named_items(answer: str, most: int = 1) -> tuple[str, ...]:
+    """The titles in the lines "Item: ...", `most` at most; raises `UnreadableAnswerError` if there is none."""
+    told = (field(line, "Item") for line in answer.splitlines())
+    named = (text.split(" | ")[0].strip().strip('"').strip() for text in told if text)
+    titles = tuple(dict.fromkeys(title for title in named if title))[:most]
+    if not titles:
         raise UnreadableAnswerError('the line "Item: ..." is missing')
-    return named
+    return titles

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,8 +12,10 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
-from baselines.llm.visit import Seen, Visit
-from bilp_agent.prompts import words
+from baselines.llm.visit import Visit
+from bilp_agent.prompts import FOLDER, words
+from bilp_agent.slates import slate_line
+from bilp_agent.views import Answered, view_of
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.catalogue import CatalogueText
 from recsim_envs.text.grounding import Allowed, Grounding
@@ -20,8 +23,11 @@ from recsim_envs.text.grounding import Allowed, Grounding
 
 @cache
 def template(name: str) -> Template:
-    """A template of the folder `prompts`. Plain text: titles are made safe by `recsim_envs.text.catalogue`."""
-    loader = FileSystemLoader(Path(__file__).parent / "prompts")
+    """A template of the folder `prompts`. Plain text: titles are made safe by `recsim_envs.text.catalogue`.
+
+    What users do where slates are shown is told in the planner's words.
+    """
+    loader = FileSystemLoader([Path(__file__).parent / "prompts", FOLDER])
     options: dict[str, Any] = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     return Environment(loader=loader, **options).get_template(f"{name}.j2")
 
@@ -29,11 +35,12 @@ def template(name: str) -> Template:
 class Desk:
     """What can be said and looked up about one task. Facts are computed, never generated.
 
-    window: past items that a prompt shows of the log and of the session, each.
+    window: past items that a prompt shows of the log and of the session, each; of slates half as many. who: the agent,
+    for the error that is raised where observations cannot be read.
     """
 
-    def __init__(self, task: TaskSpec, window: int) -> None:
-        self.task, self._window = task, window
+    def __init__(self, task: TaskSpec, window: int, who: str = "this agent") -> None:
+        self.task, self._window, self.view = task, window, view_of(task, who)
         self.text = CatalogueText(task.catalogue)
         self.grounding = Grounding(self.text)
         means, popularity = task.catalogue.mean_reward.astype(np.float64), task.catalogue.popularity
@@ -44,45 +51,77 @@ class Desk:
         """A template filled in; every one knows the task's words, rewards and horizon."""
         low, high = self.task.reward_range
         facts = {"low": f"{low:g}", "high": f"{high:g}", "horizon": self.task.horizon}
-        return template(name).render(**words(self.task.domain), **facts, **values).strip()
+        view = self.view
+        family = {"family": view.name, "size": view.slots, "score_high": view.scores[1]}
+        return template(name).render(**words(self.task.domain), **family, **facts, **values).strip()
 
     def past(self, visit: Visit, lines: int = 0) -> dict[str, Any]:
         """What every user prompt shows of a session: the log, the session so far, the number of the next step.
 
         lines: at least so many items of the session are shown, if there are as many.
         """
-        numbered = list(enumerate(visit.shown, 1))[-max(self._window, lines) :]
+        most = max(self._window, lines)
+        numbered = list(enumerate(visit.slates, visit.length - len(visit.slates) + 1))
+        numbered = numbered[-(max(most // 2, 1) if self.view.name else most) :]
         return {
             "history": [self.line(seen) for seen in visit.history[-self._window :]],
-            "shown": [f"step {step}: {self.line(seen)}" for step, seen in numbered],
-            "step": len(visit.shown) + 1,
+            "shown": [self.slate(step, slate) for step, slate in numbered],
+            "step": visit.length + 1,
         }
 
-    def line(self, seen: Seen) -> str:
-        """An item that this user has met, with its reward."""
-        return f"{self.text.line(seen.item)} | reward {seen.reward:g}"
+    def slate(self, step: int, slate: Sequence[Answered]) -> str:
+        """What a step showed: the item with its reward, or a slate with its answers."""
+        if self.view.name:
+            return slate_line(step, ((seen.told, self.text.title(seen.item)) for seen in slate))
+        return f"step {step}: {self.line(slate[0])}"
+
+    def line(self, seen: Answered) -> str:
+        """An item that this user has met, with what it earned."""
+        came_of = f"score {seen.score:g} ({seen.told})" if seen.told else f"reward {seen.score:g}"
+        return f"{self.text.line(seen.item)} | {came_of}"
 
     def option(self, item: int, visit: Visit) -> str:
         """An item that might be shown next, and what this user is known to think of it."""
         reward, last = visit.known.get(item), visit.last_step.get(item)
         told = "new" if reward is None else f"reward {reward:g}"
-        ago = "" if last is None else f", {len(visit.shown) + 1 - last} steps ago"
+        if visit.chance and reward is not None:
+            told = f"score {reward:.2f} ({len(visit.scores[item])} times)"
+        ago = "" if last is None else f", {visit.length + 1 - last} steps ago"
         return f"{self.text.line(item)} | {told}{ago}"
 
     def allowed(self, visit: Visit, mask: Any, *, repeats: bool) -> Allowed:
         """What may be shown next: by the protocol and, without `repeats`, not what this session has shown.
 
-        Where that leaves nothing, the protocol alone decides.
+        Where that leaves too little, the protocol alone decides.
         """
         strict = Allowed(frozenset() if repeats else frozenset(seen.item for seen in visit.shown), mask)
-        return strict if strict.any_item(self.task.catalogue.num_items) else Allowed(mask=mask)
+        return strict if strict.room(self.task.catalogue.num_items) >= self.view.slots else Allowed(mask=mask)
+
+    def ground(
+        self, titles: Sequence[str], allowed: Allowed, offered: Sequence[int], grounded: Counter[str]
+    ) -> tuple[int, ...]:
+        """Different items for titles, in order; the first offered fill what is missing. `grounded` counts how."""
+        size, found = self.task.catalogue.num_items, list[int]()
+        for name in titles:
+            free = Allowed(allowed.blocked | set(found), allowed.mask) if found else allowed
+            free = free if free.any_item(size) else allowed
+            g = self.grounding.ground(name, free, [item for item in offered if item not in found])
+            grounded[g.how] += 1
+            found.append(g.item)
+        missing = self.view.slots - len(found)
+        if missing:
+            grounded["filled"] += missing
+            filling = [item for item in offered if item not in found][:missing]
+            filling += self.search(None, allowed, missing - len(filling), {*offered, *found})
+            found += (filling or found * missing)[:missing]
+        return tuple(found)
 
     def category_means(self, visit: Visit) -> list[tuple[int, float, int]]:
         """(category, this user's mean reward, how many items), the best liked first, then the most frequent."""
         rewards: dict[int, list[float]] = {}
         for seen in (*visit.history, *visit.shown):
             for category in self.task.catalogue.categories(seen.item).tolist():
-                rewards.setdefault(category, []).append(seen.reward)
+                rewards.setdefault(category, []).append(seen.score)
         facts = [(c, sum(r) / len(r), len(r)) for c, r in rewards.items()]
         return sorted(facts, key=lambda fact: (-fact[1], -fact[2], fact[0]))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from baselines.llm.agent import LanguageModelAgent, Named, Turn, named_item
+from baselines.llm.agent import LanguageModelAgent, Named, Turn, named_items
 from bilp_agent.asking import Prompt, UnreadableAnswerError
 from bilp_agent.text import field as read_field
 from recsim_envs.errors import ConfigurationError
@@ -18,12 +18,12 @@ TOOLS = ("categories", "known", "search")
 
 @dataclass(frozen=True)
 class Thought:
-    """What the model wrote: a thought, and either a tool with its argument or the title of an item."""
+    """What the model wrote: a thought, and either a tool with its argument or the titles of items."""
 
     text: str
     tool: str = ""
     argument: str = ""
-    title: str = ""
+    titles: tuple[str, ...] = ()
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Deliberation:
     turn: Turn
     found: list[str] = field(default_factory=list)
     offered: list[int] = field(default_factory=list)
-    title: str = ""
+    titles: tuple[str, ...] = ()
 
 
 class ReActAgent(LanguageModelAgent):
@@ -69,6 +69,7 @@ class ReActAgent(LanguageModelAgent):
     def _open(self, task: TaskSpec) -> None:
         super()._open(task)
         self._tools: Counter[str] = Counter()
+        self._most = max(self._shortlist, self.desk.view.slots)  # items that a tool lists
 
     def _lessons(self) -> list[str]:
         """What every decision is told from earlier sessions: nothing here."""
@@ -77,21 +78,21 @@ class ReActAgent(LanguageModelAgent):
     def _name(self, turns: Sequence[Turn]) -> list[Named]:
         decisions = [Deliberation(turn) for turn in turns]
         for left in range(self._tool_calls, -1, -1):
-            open_ones = [d for d in decisions if not d.title]
+            open_ones = [d for d in decisions if not d.titles]
             for decision, thought in zip(open_ones, self._think(open_ones, left), strict=True):
-                decision.turn.visit.thought, decision.title = thought.text, thought.title
+                decision.turn.visit.thought, decision.titles = thought.text, thought.titles
                 if thought.tool:
                     self._use_tool(decision, thought)
-        return [Named(d.title, d.offered or d.turn.shortlist) for d in decisions]
+        return [Named(d.titles, d.offered or d.turn.shortlist) for d in decisions]
 
     def _think(self, decisions: Sequence[Deliberation], left: int) -> list[Thought]:
-        """One thought a decision; falls back to the first item offered."""
+        """One thought a decision; falls back to the first items offered."""
         prompts = [self._prompt(decision, left) for decision in decisions]
         answers = self._asker.ask(
             "actor",
             prompts,
-            lambda _, text: read_thought(text, tools=left > 0),
-            lambda i: Thought(decisions[i].turn.visit.thought, title=self._first(decisions[i].turn)),
+            lambda _, text: read_thought(text, tools=left > 0, most=self.desk.view.slots),
+            lambda i: Thought(decisions[i].turn.visit.thought, titles=self._first(decisions[i].turn)),
         )
         return [answer.value for answer in answers]
 
@@ -107,7 +108,8 @@ class ReActAgent(LanguageModelAgent):
         )
         # As long as tools may be asked the answer's last line is open.
         choices = self._choices(decision.offered) if not left else ()
-        return Prompt(desk.render("react_system"), user, turn.seed, choices, "Item" if choices else "")
+        count = max(min(desk.view.slots, len(choices)), 1)
+        return Prompt(desk.render("react_system"), user, turn.seed, choices, "Item" if choices else "", count)
 
     def _use_tool(self, decision: Deliberation, asked: Thought) -> None:
         """Answer with facts, and remember the items that were named. A category that does not exist is said so."""
@@ -119,13 +121,13 @@ class ReActAgent(LanguageModelAgent):
             decision.found.append("; ".join(means) or "nothing is known of this user")
             return
         if asked.tool == "known":
-            items = desk.liked(turn.visit, turn.allowed, self._shortlist)
+            items = desk.liked(turn.visit, turn.allowed, self._most)
         else:
             categories = desk.text.named_categories(asked.argument)
             if not categories and asked.argument.casefold() not in ("", "any"):
                 decision.found.append("there is no such category")
                 return
-            items = desk.search(categories[0] if categories else None, turn.allowed, self._shortlist)
+            items = desk.search(categories[0] if categories else None, turn.allowed, self._most)
         decision.found += [f"- {desk.option(item, turn.visit)}" for item in items] or ["nothing was found"]
         decision.offered += [item for item in items if item not in decision.offered]
 
@@ -133,14 +135,14 @@ class ReActAgent(LanguageModelAgent):
         return {**super()._report(), "tools": dict(sorted(self._tools.items()))}
 
 
-def read_thought(answer: str, *, tools: bool) -> Thought:
-    """Read a thought with a tool, where tools may be asked, or an item; an item wins where both are written.
+def read_thought(answer: str, *, tools: bool, most: int = 1) -> Thought:
+    """Read a thought with a tool, where tools may be asked, or `most` items at most; items win where both are written.
 
     Raises `UnreadableAnswerError` for an answer that has neither, or asks for a tool that does not exist.
     """
     text, asked = read_field(answer, "Thought") or "", read_field(answer, "Tool")
     if not tools or asked is None or read_field(answer, "Item"):
-        return Thought(text[:500], title=named_item(answer))
+        return Thought(text[:500], titles=named_items(answer, most))
     tool, _, argument = asked.strip(" .").partition(" ")
     if tool.casefold() not in TOOLS:
         raise UnreadableAnswerError(f"there is no such tool; the tools are {', '.join(TOOLS)}")

@@ -69,22 +69,27 @@ class ReflexionAgent(ReActAgent):
         vector = envs.make(self._train_lanes)
         observations, infos = vector.reset(seed=seed)
         started = vector.num_envs
-        visits = [open_visit(observations, lane) for lane in range(started)]
+        view = self.desk.view
+        visits = [open_visit(view, observations, lane) for lane in range(started)]
+        steps = np.zeros(started, np.int64)
         keys = _keys(seed, 0, started)
         while not envs.spent():
             for lane, visit in enumerate(visits):
-                visit.follow(observations, lane)
-            steps = np.array([len(visit.shown) for visit in visits], np.int64)
+                visit.follow(view, observations, lane, int(steps[lane]))
             actions = self._decide(visits, infos.get("action_mask"), self._seeds(keys, steps))
-            observations, _, terminated, truncated, infos = vector.step(actions)
+            observations, rewards, terminated, truncated, infos = vector.step(actions)
+            steps += 1
+            for visit, reward in zip(visits, rewards.tolist(), strict=True):
+                visit.earned += reward
             ended = np.flatnonzero(terminated | truncated).tolist()
             for lane in ended:
-                visits[lane].follow(infos["final_obs"], lane)
-                lengths.append(len(visits[lane].shown) - int(terminated[lane]))
-            seeds = self._seeds(keys[ended], steps[ended] + 1)
+                visits[lane].follow(view, infos["final_obs"], lane, int(steps[lane]))
+                lengths.append(visits[lane].length - int(terminated[lane]))
+            seeds = self._seeds(keys[ended], steps[ended])
             self._look_back([visits[lane] for lane in ended], terminated[ended].tolist(), seeds)
             for lane in ended:
-                visits[lane] = open_visit(observations, lane)
+                visits[lane] = open_visit(view, observations, lane)
+            steps[ended] = 0
             keys[ended], started = _keys(seed, started, len(ended)), started + len(ended)
         vector.close()
         self._training = {**self._report(), "lengths": lengths}
@@ -97,8 +102,9 @@ class ReflexionAgent(ReActAgent):
         answers = self._asker.ask("reflector", prompts, lambda _, text: read_reflection(text), lambda _: "")
         for visit, gone, answer in zip(visits, left, answers, strict=True):
             if answer.value:
-                stayed = len(visit.shown) - gone
-                self._reflections.append(f"(stayed {stayed} of {horizon} steps) {answer.value}")
+                told = f"stayed {visit.length - gone} of {horizon} steps"
+                told = f"earned {visit.earned:.1f}" if self.desk.view.name else told
+                self._reflections.append(f"({told}) {answer.value}")
         self._reflections = self._reflections[-self._size :]
 
     def _last_words(self, visit: Visit, left: bool) -> str:
@@ -107,8 +113,9 @@ class ReflexionAgent(ReActAgent):
             "reflexion_user",
             reflections=self._reflections,
             left=left,
-            steps=len(visit.shown),
-            last=desk.line(visit.shown[-1]),
+            steps=visit.length,
+            last="" if desk.view.name else desk.line(visit.shown[-1]),
+            earned=visit.earned,
             **desk.past(visit, LINES),
         )
 

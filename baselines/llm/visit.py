@@ -2,60 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-import numpy as np
-
+from bilp_agent.views import Answered, View
 from recsim_envs.spec import Batch
-
-KEYS = ("history_items", "history_rewards", "session_items", "session_rewards", "length")
-"""Observations that a ledger is made of."""
-
-
-class Seen(NamedTuple):
-    """An item with the reward that the user gave it."""
-
-    item: int
-    reward: float
 
 
 @dataclass
 class Visit:
-    """One session. history: what the user's log shows from before; shown: this session's items; both oldest first.
+    """One session. history: what the user met before; slates: what each step showed; both oldest first.
 
-    thought: what the agent thought last, where it writes its thoughts down.
+    chance: whether an item earns now more, now less, so that all that it earned counts. length: steps so far. earned:
+    the rewards of training steps together. thought: what the agent thought last, where it writes its thoughts down.
     """
 
-    history: list[Seen]
-    shown: list[Seen] = field(default_factory=list)
+    history: list[Answered]
+    slates: list[list[Answered]] = field(default_factory=list)
+    chance: bool = False
+    length: int = 0
+    earned: float = 0.0
     thought: str = ""
 
     @property
+    def shown(self) -> list[Answered]:
+        """The session's items, those of a slate from its first slot down."""
+        return [seen for slate in self.slates for seen in slate]
+
+    @property
     def known(self) -> dict[int, float]:
-        """The latest reward of every item that this user is known to have met."""
-        return dict((*self.history, *self.shown))
+        """What every item that this user has met earned: lately, or where that is chance, on average."""
+        if not self.chance:
+            return {seen.item: seen.score for seen in (*self.history, *self.shown)}
+        return {item: sum(scores) / len(scores) for item, scores in self.scores.items()}
+
+    @property
+    def scores(self) -> dict[int, list[float]]:
+        """All that every item earned, oldest first."""
+        found: dict[int, list[float]] = {}
+        for seen in (*self.history, *self.shown):
+            found.setdefault(seen.item, []).append(seen.score)
+        return found
 
     @property
     def last_step(self) -> dict[int, int]:
         """The latest step of this session, counted from 1, at which an item was shown."""
-        return {seen.item: step for step, seen in enumerate(self.shown, 1)}
+        first = self.length - len(self.slates) + 1
+        return {seen.item: step for step, slate in enumerate(self.slates, first) for seen in slate}
 
-    def follow(self, observations: Batch, row: int) -> None:
-        """Take over what one row of a batch of observations shows that is new."""
-        length = int(np.asarray(observations["length"][row]).reshape(-1)[0])
-        fresh = length - len(self.shown)
-        if fresh > 0:
-            items, rewards = observations["session_items"][row], observations["session_rewards"][row]
-            self.shown += _pairs(items[-fresh:].tolist(), rewards[-fresh:].tolist())
+    def follow(self, view: View, observations: Batch, row: int, length: int) -> None:
+        """Take over what is new in one row of a batch of observations, now that the session is `length` steps old."""
+        self.slates += view.latest(observations, row, length - self.length)
+        self.length = length
 
 
-def open_visit(observations: Batch, row: int) -> Visit:
-    """The ledger of a session from one row of observations; padding (item -1) is left out."""
-    items, rewards = observations["history_items"][row].tolist(), observations["history_rewards"][row].tolist()
-    return Visit(_pairs(items, rewards))
-
-
-def _pairs(items: Sequence[int], rewards: Iterable[float]) -> list[Seen]:
-    return [Seen(int(i), float(r)) for i, r in zip(items, rewards, strict=True) if i >= 0]
+def open_visit(view: View, observations: Batch, row: int) -> Visit:
+    """The ledger of a session from one row of observations."""
+    return Visit(view.before(observations, row), chance=bool(view.name))

@@ -30,11 +30,13 @@ class Request:
 
     choices: where the backend can (`constrains`), the answer is one of these texts, or, if `choice_line` names a
     line, ends in that line with one of them ("Item: <choice>" for "Item"); stop strings are then not looked at. A
-    backend that cannot leaves choices aside, and what it writes has to be mapped to one.
+    backend that cannot leaves choices aside, and what it writes has to be mapped to one. choice_count: that many such
+    lines, no two with the same choice.
     optional: passages of the messages, word for word, that may be left out, least important first, if the prompt
     does not fit the model's context otherwise.
 
-    Raises `ConfigurationError` for choices that are no single lines and for passages that no message holds.
+    Raises `ConfigurationError` for choices that are no single lines, too few of them, several without the name of a
+    line, and for passages that no message holds.
     """
 
     messages: tuple[Message, ...]
@@ -45,12 +47,17 @@ class Request:
     repeat: int = 0
     choices: tuple[str, ...] = ()
     choice_line: str = ""
+    choice_count: int = 1
     optional: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for choice in (*self.choices, *((self.choice_line,) if self.choice_line else ())):
             if not choice or choice != choice.strip() or len(choice.splitlines()) != 1:
                 raise ConfigurationError(f"choice {choice!r}: a choice is one line without blanks around it")
+        if self.choice_count != 1 and not (self.choice_line and 1 <= self.choice_count <= len(set(self.choices))):
+            raise ConfigurationError(
+                f"choice_count {self.choice_count}: several choices need the name of their lines, and as many choices"
+            )
         for passage in self.optional:
             if not passage or not any(passage in m.content for m in self.messages):
                 raise ConfigurationError(f"optional passage {passage[:60]!r} stands in no message of the request")

@@ -32,6 +32,8 @@ def parameters_of(request: Request) -> dict[str, Any]:
     }
     if request.choices:
         record |= {"choices": request.choices, "choice_line": request.choice_line}
+    if request.choice_count > 1:
+        record["choice_count"] = request.choice_count
     if request.optional:
         record["optional"] = request.optional
     return record

@@ -1,4 +1,4 @@
-"""Constrained decoding: answers of a transformers model that are one of given texts, or end in a line with one."""
+"""Constrained decoding: answers of a transformers model that are one of given texts, or end in lines with some."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ class Spelling:
     """How a tokenizer spells choices; shared by all requests that have the same ones.
 
     forced: the trie of whole last lines, line break and name included, or of bare choices where no line is named.
-    begun: the trie of what follows "Item:". needs: tokens that suffice for any choice and the end mark.
+    begun: the trie of what follows "Item:". count: lines with different choices that an answer ends in. needs: tokens
+    that suffice for so many choices and the end mark.
     """
 
-    def __init__(self, choices: Sequence[str], line: str, encode: Encode) -> None:
-        self.choices, self.line, self._encode = choices, line, encode
-        spelled = [(c, encode(f"\n{line}: {c}" if line else c)) for c in choices]
-        self.needs = max(len(tokens) for _, tokens in spelled) + 1
-        self.forced = Trie.of(spelled)
+    def __init__(self, choices: Sequence[str], line: str, encode: Encode, count: int = 1) -> None:
+        self.choices, self.line, self.count, self._encode = choices, line, count, encode
+        self._spelled = [(c, encode(f"\n{line}: {c}" if line else c)) for c in choices]
+        self.needs = sum(sorted(len(tokens) for _, tokens in self._spelled)[-count:]) + 1
+        self.forced = Trie.of(self._spelled)
         self.begun = Trie.of((c, encode(f" {c}")) for c in choices) if line else self.forced
 
     def rest(self, begun: str) -> Trie:
@@ -55,9 +56,15 @@ class Spelling:
         fitting = [c for c in self.choices if begun and c.startswith(begun)]
         return Trie.of((c, self._encode(c[len(begun) :])) for c in fitting) if fitting else self.begun
 
+    def others(self, taken: Sequence[str]) -> Trie:
+        """The trie of whole further lines: all choices but those taken."""
+        return Trie.of((choice, tokens) for choice, tokens in self._spelled if choice not in taken)
+
 
 class Chooser:
     """What one request may write next: free text until its line begins, then one of the choices, then the end.
+
+    Where several are asked for, lines with other choices follow it.
 
     The line begins by itself at the latest when the answer would end or its tokens would run out; without a named
     line the whole answer is one choice.
@@ -68,37 +75,53 @@ class Chooser:
         self._followed = 0
         self._written: list[int] = []
         self._head = ""
+        self._taken: list[str] = []
+        self._follows: Trie | None = None  # what may be written after the choice that ends at the present node
         self._node: Trie | None = None if spelling.line else spelling.forced
 
     def allowed(self, favourite: int, ends: set[int]) -> set[int] | None:
         """Token ids that may come next, None for any; `favourite` is the one that the model would take."""
         if self._node is None and (favourite in ends or self._left <= self._spelling.needs):
             self._head = self._decode(self._written)
-            self._node = self._spelling.forced
+            self._stand_at(self._spelling.forced)
         self._left -= 1
         if self._node is None:
             return None
-        return {*self._node.next, *(ends if self._node.choice is not None else ())} or None
+        further = self._follows.next if self._follows else ends if self._node.choice is not None else ()
+        return {*self._node.next, *further} or None
+
+    def _stand_at(self, node: Trie) -> None:
+        self._node, self._follows = node, None
+        if node.choice is not None and len(self._taken) + 1 < self._spelling.count:
+            self._follows = self._spelling.others((*self._taken, node.choice))
 
     def wrote(self, token: int) -> None:
         """Follow the model."""
         self._followed += 1
         if self._node is not None:
-            self._node = self._node.next.get(token, self._node)  # else the end, or the filling after it
-            return
+            if token in self._node.next:
+                self._stand_at(self._node.next[token])
+            elif self._follows and token in self._follows.next:
+                self._taken.append(self._node.first())
+                self._stand_at(self._follows.next[token])
+            return  # else it is the end, or the filling after it
         self._written.append(token)
         head, _, last = self._decode(self._written).rstrip().rpartition("\n")
         name, colon, begun = last.partition(":")
         if colon and name.strip(" *_#-").casefold() == self._spelling.line.casefold():
-            self._head, self._node = head, self._spelling.rest(begun.lstrip())
+            self._head = head
+            self._stand_at(self._spelling.rest(begun.lstrip()))
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The whole answer, of these tokens; one that was cut short is completed to a choice that it began."""
+        """The whole answer, of these tokens; one that was cut short is completed to choices, the one begun first."""
         for token in tokens[self._followed :]:
             self.wrote(token)
-        choice = (self._node or self._spelling.forced).first()
+        chosen = [*self._taken, (self._node or self._spelling.forced).first()]
+        while len(chosen) < self._spelling.count:
+            chosen.append(self._spelling.others(chosen).first())
         line = self._spelling.line
-        return f"{self._head.rstrip()}\n{line}: {choice}".strip() if line else choice
+        lines = "".join(f"\n{line}: {choice}" for choice in chosen)
+        return f"{self._head.rstrip()}{lines}".strip() if line else chosen[0]
 
 
 class ChoiceProcessor:

@@ -74,7 +74,7 @@ class HuggingFaceModel:
         groups: dict[tuple[int, float, tuple[str, ...], bool], list[int]] = {}
         for i, request in enumerate(requests):
             prompt = self._fitting(request)
-            spelling = self._spelling(request.choices, request.choice_line) if request.choices else None
+            spelling = self._spelled(request) if request.choices else None
             if prompt.length + request.max_tokens > self._context:
                 answers[i] = self._too_long(prompt, request.max_tokens)
             elif spelling is not None and spelling.needs > request.max_tokens:
@@ -121,8 +121,11 @@ class HuggingFaceModel:
         """Whether the tokenizer has to begin a prompt with its start mark; a chat template brings its own."""
         return not self._tokenizer.chat_template
 
-    def _spell(self, choices: tuple[str, ...], line: str) -> Spelling:
-        return Spelling(choices, line, lambda text: self._tokenizer.encode(text, add_special_tokens=False))
+    def _spell(self, choices: tuple[str, ...], line: str, count: int) -> Spelling:
+        return Spelling(choices, line, lambda text: self._tokenizer.encode(text, add_special_tokens=False), count)
+
+    def _spelled(self, request: Request) -> Spelling:
+        return self._spelling(request.choices, request.choice_line, request.choice_count)
 
     def _decode(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))
@@ -138,7 +141,7 @@ class HuggingFaceModel:
         if first.temperature > 0:
             processors.append(self._sampler(first.temperature, [request.seed for request in requests]))
         constrained = requests if first.choices else ()
-        spelled = [self._spelling(r.choices, r.choice_line) for r in constrained]
+        spelled = [self._spelled(request) for request in constrained]
         choosers = [Chooser(spelling, first.max_tokens, self._decode) for spelling in spelled]
         if choosers:  # after the sampler: the likeliest of what noise left is a draw among what is allowed
             processors.append(ChoiceProcessor(choosers, _end_ids(self._model, self._tokenizer)))

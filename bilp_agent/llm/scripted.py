@@ -13,6 +13,7 @@ from bilp_agent.llm.base import Completion, Request, Usage
 from bilp_agent.llm.scripted_baselines import write_lesson, write_step
 from bilp_agent.llm.scripted_reading import Page
 from bilp_agent.llm.scripted_rules import write_choice, write_plan, write_reflection, write_value
+from bilp_agent.llm.scripted_slates import write_slate, write_slate_plan, write_slate_reflection
 
 _WRITERS: dict[str, Callable[[Page], str]] = {
     "You are the Planner": write_plan,
@@ -21,6 +22,11 @@ _WRITERS: dict[str, Callable[[Page], str]] = {
     "You are the Critic": write_value,
     "You recommend": write_step,
     "You look back": write_lesson,
+}
+_SLATE_WRITERS = _WRITERS | {
+    "You are the Planner": write_slate_plan,
+    "You are the Reflector": write_slate_reflection,
+    "You are the Actor": write_slate,
 }
 
 
@@ -37,7 +43,8 @@ class ScriptedModel:
     def _write(request: Request) -> str:
         system = next((m.content for m in request.messages if m.role == "system"), "")
         user = next((m.content for m in request.messages if m.role == "user"), "")
-        for opening, write in _WRITERS.items():
+        page = Page(system, user)
+        for opening, write in (_SLATE_WRITERS if page.slates else _WRITERS).items():
             if system.startswith(opening):
-                return write(Page(system, user))
+                return write(page)
         return ""

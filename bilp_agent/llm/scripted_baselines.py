@@ -6,6 +6,7 @@ import math
 import re
 
 from bilp_agent.llm.scripted_reading import Line, Page, read_line, read_principles
+from bilp_agent.llm.scripted_slates import lines_wanted
 
 _NO_CALLS_LEFT = "Tool calls left: 0"
 _FIRST_MEAN = re.compile(r"(.+?) -?\d+\.\d+ \(\d+\)")
@@ -48,12 +49,15 @@ def _name(page: Page, choices: list[Line]) -> str:
     left = good or rested or choices
     if not left:
         return 'Item: "anything"'
-    best = max(left, key=lambda line: line.rating if line.reward is None else line.reward)
-    return f'Item: "{best.title}"'
+    best = sorted(left, key=lambda line: -(line.rating if line.reward is None else line.reward))  # equals stay in order
+    rest = [line for line in choices if line not in left]
+    return "\n".join(f'Item: "{line.title}"' for line in (best + rest)[: lines_wanted(page)])
 
 
 def write_lesson(page: Page) -> str:
     """Reflexion: what the last item had that the others had not, and the lessons that were followed before."""
+    if page.slates:
+        return _slate_lesson(page)
     old = read_principles(page.section("Reflections that were followed"))
     end, shown = page.section("How it ended"), page.items(_SESSION)
     last = read_line(end[0]) if end else None
@@ -72,3 +76,10 @@ def write_lesson(page: Page) -> str:
         f"Choose new ones with a rating of at least {rating:g}." if rating else "",
     ]
     return f"Reflection: {' '.join([told, *filter(None, lessons)])}"
+
+
+def _slate_lesson(page: Page) -> str:
+    """Of slates a prompt tells titles and answers alone: what was taken up is worth coming back to."""
+    taken = any("clicked" in line or "watched" in line for line in page.section(_SESSION))
+    told = "The user took up some of what was shown." if taken else "The user took up nothing lately."
+    return f"Reflection: {told} Prefer what the user is known to like to new ones." if taken else f"Reflection: {told}"

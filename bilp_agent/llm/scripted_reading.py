@@ -16,6 +16,8 @@ _SHOWN = re.compile(r"Come back to what was shown")
 _LEAVES = re.compile(r"leaves (\d+)%")
 _EXPECTED = re.compile(r"expect (-?\d+\.\d+)")
 _BELIEF = re.compile(r"again within (\d+) steps: users left")
+_REWARD = re.compile(r"(?:reward|score) ([^ ,]+)")
+_TIMES = re.compile(r"\((\d+) times\)")
 _STAYED = re.compile(r"^\(stayed (\d+) of \d+ steps\)")
 
 
@@ -23,8 +25,10 @@ _STAYED = re.compile(r"^\(stayed (\d+) of \d+ steps\)")
 class Line:
     """One item line: `step 4: "Title" | A; B | rating 4.10 | reward 5` or `... | new` or `... | reward 5, 9 steps ago`.
 
-    reward: None if the item is new to the user. ago: whether it was shown in this session, some steps ago. leaves: how
-    often users left in such a case, expected: what reward to expect; where a fifth part says so.
+    Where slates are shown `... | score 1 (clicked)` or `... | score 0.50 (4 times), 9 steps ago`.
+    reward: None if the item is new to the user; times: how often it was met. ago: whether it was shown in this session,
+    some steps ago. leaves: how often users left in such a case, expected: what reward to expect; where a fifth part
+    says so.
     """
 
     title: str
@@ -34,6 +38,7 @@ class Line:
     ago: bool
     leaves: float = 0.0
     expected: float | None = None
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,11 @@ class Page:
             elif line and line != "none":
                 current.append(line)
 
+    @property
+    def slates(self) -> bool:
+        """Whether slates are shown, or items that are answered otherwise than by a reward."""
+        return "The score of " in self.system
+
     def section(self, heading: str) -> list[str]:
         """The lines below a heading (named up to its first comma)."""
         return self._sections.get(heading, [])
@@ -82,7 +92,9 @@ class Page:
     def means(self) -> dict[str, tuple[float, int]]:
         """Category -> (mean reward, count), before and during the session together."""
         found: dict[str, tuple[float, int]] = {}
-        for heading in ("Mean reward by category before this session", "Mean reward by category in this session"):
+        for heading in (
+            f"Mean {w} by category {p} this session" for w in ("reward", "score") for p in ("before", "in")
+        ):
             for name, mean, count in _MEAN.findall("; ".join(self.section(heading))):
                 name, n = name.strip(), int(count)
                 old, m = found.get(name, (0.0, 0))
@@ -99,20 +111,21 @@ class Page:
 def read_line(text: str) -> Line | None:
     """An item line; None if the text is none."""
     start, parts = text.find('"'), text.split(" | ")
-    if start < 0 or len(parts) < 4:
+    if start < 0 or len(parts) < 4 or not parts[2].startswith("rating "):
         return None
     title, tail = parts[0][start + 1 : -1], parts[3]
-    reward = float(tail[7:].split(",")[0]) if tail.startswith("reward ") else None
+    earned, times = _REWARD.match(tail), _TIMES.search(tail)
     note = parts[4] if len(parts) > 4 else ""
     leaves, expected = _LEAVES.search(note), _EXPECTED.search(note)
     return Line(
         title,
         tuple(parts[1].split("; ")),
         float(parts[2][7:]),
-        reward,
+        float(earned.group(1)) if earned else None,
         tail.endswith(" steps ago"),
         float(leaves.group(1)) / 100.0 if leaves else 0.0,
         float(expected.group(1)) if expected else None,
+        int(times.group(1)) if times else 1,
     )
 
 

@@ -105,7 +105,8 @@ def write_value(page: Page) -> str:
     """A mean of the examples, weighted by likeness and number, and of what the mean reward would be worth for ever."""
     state = set("".join(page.section("State")).split("; "))
     gamma = float(match.group(1)) if (match := re.search(r"plus ([\d.]+) times", page.system)) else 0.0
-    total = float((page.section("Mean reward so far") or ["0"])[0]) / (1.0 - gamma)
+    mean = page.section("Mean reward so far") or page.section("Mean score so far") or ["0"]
+    total = float(mean[0]) / (1.0 - gamma)
     weights = 1.0
     for example in page.section("Examples"):
         text, _, rest = example.removeprefix("- ").rpartition(" -> ")

@@ -13,6 +13,8 @@ from typing import Generic, TypeVar
 class Reflection:
     """What one session taught. state: the user's profile. steps: how long the user stayed, of at most `horizon`.
 
+    earned: the sum of its rewards, where slates were shown.
+
     used: how many finished sessions were given this reflection. outcomes, squares: sum and sum of squares of what came
     of them (lengths or returns, the writer's choice, one kind a memory). merged: how many like ones it stands for
     beside itself.
@@ -29,6 +31,7 @@ class Reflection:
     outcomes: float = 0.0
     squares: float = 0.0
     merged: int = 0
+    earned: float = 0.0
 
     @property
     def id(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bilp_agent.agent import PlanningAgent, check_task
+from bilp_agent.agent import PlanningAgent
 from bilp_agent.mind import Mind
 from bilp_agent.plus.learned import Learned
 from bilp_agent.plus.mind import PlusMind
@@ -73,7 +73,6 @@ class BiLLPPlusAgent(PlanningAgent):
         self._learned = Learned()
 
     def _make_mind(self, task: TaskSpec) -> Mind:
-        check_task(task)
         return PlusMind(task, self._settings, self._memories, self._learned, self._asker())
 
     def save(self, path: Path) -> None:

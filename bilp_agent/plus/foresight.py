@@ -12,7 +12,7 @@ from bilp_agent.hypotheses import Belief, forbids
 from bilp_agent.plus.estimate import Estimate, ValueTable
 from bilp_agent.plus.lookahead import Prospect
 from bilp_agent.session import Session
-from bilp_agent.states import Outlook
+from bilp_agent.states import Outlook, SlateOutlook
 from bilp_agent.tools import Scene
 
 PRIOR_STEPS = 1.0  # weight of the Critic's judgement beside remembered steps
@@ -67,15 +67,19 @@ class Foresight:
         return found
 
     def _look(self, scene: Scene, state: Imagined, item: int) -> Outlook:
-        session, tools, before = state.session, self.context.tools, state.before
+        session, tools = state.session, self.context.tools
+        what, known = tools.circumstances(scene, item), item in session.known
+        if self.context.view.name:
+            full = session.signs.full.get(tools.main_category(item), 0.0)
+            return SlateOutlook(item, what, known, self.span, 0, 0, 0.0, *self.context.view.scores, full)
+        before = state.before
         mine = session.company.untried(item, before, self.span)
         others = self.company.untried(item, before, self.span) if mine else []
         open_pairs = [other for other in mine if other in others]
         ours = set(tools.categories(item))
         kin = sum(not ours.isdisjoint(tools.categories(other)) for other in open_pairs)
         suspicion = self.company.suspicion(item, open_pairs)
-        what = tools.circumstances(scene, item)
-        return Outlook(item, what, item in session.known, self.span, len(open_pairs), kin, suspicion)
+        return Outlook(item, what, known, self.span, len(open_pairs), kin, suspicion)
 
     def estimate(self, outlook: Outlook) -> Estimate:
         """Its value and chance of leaving: what is remembered of like ones, and the Critic's judgement as prior."""

@@ -24,10 +24,13 @@ class Learned:
     company: Company = field(default_factory=Company)
 
     def study(self, ended: Ended) -> None:
-        """Count what a finished session showed."""
+        """Count what a finished session showed. Of slates no pairs are counted, and users leave at a whole slate."""
         session, items = ended.session, ended.session.items()
+        last_slate = len(session.outlooks) - session.slots
         for place, outlook in enumerate(session.outlooks):
-            self.hypotheses.count(outlook.what, ended.left and place == len(items) - 1)
+            self.hypotheses.count(outlook.what, ended.left and place >= last_slate)
+        if session.slots > 1:
+            return
         self.company.merge(session.company)
         span = remembered(session.beliefs)
         last = session.outlooks[-1].what

@@ -28,7 +28,7 @@ from recsim_envs.spec import TaskSpec
 from recsim_envs.text.grounding import Allowed
 
 SURPRISE = 0.25  # a reward so far below what was expected, as a share of the range, calls for a new plan
-SHOWN = 6  # candidates in a prompt
+SHOWN = 6  # candidates in a prompt; of slates twice as many as have a place, if that is more
 PARTNERS = 12  # well-travelled items among the candidates
 EXAMPLES = 3  # remembered states that the Critic is shown
 PROBED = 3  # every third training session tries what an untested belief forbids at its limit
@@ -118,14 +118,20 @@ class PlusMind(Mind):
             return "no plan"
         if session.step - session.planned >= self.settings.plan_steps:
             return "plan has run out"
-        low, high = self.context.task.reward_range
-        expected = session.outlooks[-1].what.reward if session.outlooks else low
-        if session.shown and session.shown[-1].reward < expected - SURPRISE * (high - low):
-            return "reward below expectation"
+        low, high = self.context.view.scores
+        came, looked = session.last_slate(), session.outlooks[-session.slots :]
+        if came and looked:
+            expected = sum(outlook.what.reward for outlook in looked) / len(looked)
+            if sum(entry.reward for entry in came) / len(came) < expected - SURPRISE * (high - low):
+                return "reward below expectation"
         return "plan in force"
 
-    def decide(self, sessions: Sequence[Session], masks: Sequence[Any], seeds: Sequence[int]) -> list[int]:
-        """The item to show in each session: of those that the Actor names, the one worth most."""
+    def _worth(self, task: TaskSpec) -> tuple[float, float]:
+        """The Critic values single items: their rewards, in slates their scores."""
+        return self.context.view.scores
+
+    def decide(self, sessions: Sequence[Session], masks: Sequence[Any], seeds: Sequence[int]) -> list[tuple[int, ...]]:
+        """The items to show in each session: of those that the Actor names, the ones worth most."""
         self.decisions += len(sessions)
         for session in sessions:
             self.describe(session)
@@ -173,7 +179,7 @@ class PlusMind(Mind):
         if not self.settings.use_critic:
             return _noted(turn, sight), ()
         weighed = _weigh(turn, sight)
-        return _ranked(turn, weighed), weighed[: self.settings.choices]
+        return _ranked(turn, weighed), weighed[: self.settings.choices + self.context.view.slots - 1]
 
     def _thin(self, rows: Sequence[tuple[Turn, Sequence[Weighed]]]) -> list[tuple[Session, str]]:
         """States of the first candidates that memory hardly knows and that the session has not heard the Critic on."""
@@ -190,7 +196,7 @@ class PlusMind(Mind):
         other session.
         """
         states = sorted({state for _, state in thin} - self._judged.keys())
-        middle = sum(self.context.task.reward_range) / 2.0
+        middle = sum(self.context.view.scores) / 2.0
         examples = [self.memories.critic.nearest(state, EXAMPLES) for state in states]
         judging = [self._critic.question(s, middle, e, 0) for s, e in zip(states, examples, strict=True)]
         naming = [self._actor.question(turn, seed) for turn, seed in zip(turns, seeds, strict=True)]
@@ -200,21 +206,23 @@ class PlusMind(Mind):
             session.judged[state] = self._judged[state]
         return [answer.value for answer in answers[: len(naming)]]
 
-    def _choose(self, turn: Turn, sight: Foresight, titles: Sequence[str]) -> int:
-        """Ground the titles and take the one worth most; remember what was known of it."""
-        named = list(dict.fromkeys(self._ground(title, turn) for title in titles))
-        session, here, item = turn.session, Imagined(turn.session), named[0]
-        if self.settings.use_critic and len(named) > 1:
+    def _choose(self, turn: Turn, sight: Foresight, titles: Sequence[str]) -> tuple[int, ...]:
+        """Ground the titles and take the ones worth most; remember what was known of them."""
+        slots, named = self.context.view.slots, self._ground(titles, turn)
+        session, here = turn.session, Imagined(turn.session)
+        if self.settings.use_critic and len(named) > slots:
             ahead: Lookahead[Imagined] = Lookahead(sight)
-            item = max(named, key=lambda i: ahead.value(here, i, self.settings.simulate))
-        outlook = sight.outlook(here, item)
-        session.outlooks.append(outlook)
-        session.valued = outlook.text
+            named = tuple(sorted(named, key=lambda i: -ahead.value(here, i, self.settings.simulate)))
+        items = named[:slots]
+        outlooks = [sight.outlook(here, item) for item in items]
+        session.outlooks += outlooks
+        session.valued = tuple(outlook.text for outlook in outlooks)
         if self.settings.use_critic:
-            found = sight.estimate(outlook)
-            session.value, session.risk = found.value, found.leaves
-            self._critic_memory["thin" if found.weight < self.settings.thin else "enough"] += 1
-        return item
+            found = [sight.estimate(outlook) for outlook in outlooks]
+            session.value = sum(estimate.value for estimate in found) / slots
+            session.risk = sum(estimate.leaves for estimate in found) / slots
+            self._critic_memory.update("thin" if e.weight < self.settings.thin else "enough" for e in found)
+        return items
 
     def judge(self, sessions: Sequence[Session], seeds: Sequence[int]) -> None:
         """Nothing to do: a session that could go on is worth what its last recommendation was."""
@@ -235,8 +243,12 @@ class PlusMind(Mind):
     def study(self, ended: Ended) -> None:
         """Count the facts of a session and credit the reflections that it was given."""
         self.learned.study(ended)
-        credit(self.memories.planner, ended.session.reflections, float(len(ended.session.shown) - ended.left))
+        credit(self.memories.planner, ended.session.reflections, self._outcome(ended))
         self._refresh()
+
+    def _outcome(self, ended: Ended) -> float:
+        """What reflections are credited with: steps stayed through, where slates are shown what the session earned."""
+        return sum(ended.session.earned) if self.context.view.name else float(ended.stayed)
 
     def _keep(self, reflections: Sequence[Reflection]) -> None:
         """Put their causes to the test; one that says what a like user's said already only counts for that one."""
@@ -272,14 +284,18 @@ def _weigh(turn: Turn, sight: Foresight) -> list[Weighed]:
 
 
 def _ranked(turn: Turn, weighed: Sequence[Weighed]) -> Turn:
-    best = weighed[:SHOWN]
+    best = weighed[: _shown(turn)]
     notes = tuple(f"expect {w.reward:.1f}, leaves {100 * w.leaves:.0f}%" for w in best)
     return _with(turn, tuple(w.item for w in best), notes)
 
 
+def _shown(turn: Turn) -> int:
+    return max(SHOWN, 2 * turn.session.slots)
+
+
 def _noted(turn: Turn, sight: Foresight) -> Turn:
     """The first candidates, without a Critic to put them in order."""
-    first, here = turn.candidates[:SHOWN], Imagined(turn.session)
+    first, here = turn.candidates[: _shown(turn)], Imagined(turn.session)
     return _with(turn, first, tuple(f"expect {sight.outlook(here, i).what.reward:.1f}" for i in first))
 
 

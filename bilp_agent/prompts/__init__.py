@@ -17,6 +17,11 @@ _WORDS = {
 }
 
 
+FOLDER = Path(__file__).parent
+SLATES = "slates"
+"""The folder of the templates for slates, and for single items that are answered otherwise than by a reward."""
+
+
 def words(domain: str) -> dict[str, str]:
     """The words that templates use for a domain; an unknown domain is called by neutral ones."""
     one, many, use = _WORDS.get(domain, ("item", "items", "use"))
@@ -24,8 +29,15 @@ def words(domain: str) -> dict[str, str]:
 
 
 @cache
+def fitting(name: str, *, slates: bool) -> str:
+    """The template of this name for slates where there is one, else the one for all."""
+    there = slates and (FOLDER / SLATES / f"{name}.j2").is_file()
+    return f"{SLATES}/{name}" if there else name
+
+
+@cache
 def _template(name: str) -> Template:
-    loader = FileSystemLoader(Path(__file__).parent)
+    loader = FileSystemLoader(FOLDER)
     # Plain text for a language model, not HTML: escaping would garble titles. `recsim_envs.text.catalogue.plain`
     # has made them safe.
     return Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).get_template(

@@ -40,9 +40,13 @@ class Allowed:
 
     def any_item(self, num_items: int) -> bool:
         """Whether anything at all may be shown."""
+        return self.room(num_items) > 0
+
+    def room(self, num_items: int) -> int:
+        """How many items may be shown."""
         if self.mask is None:
-            return len(self.blocked) < num_items
-        return int(np.count_nonzero(self.mask)) > sum(bool(self.mask[item]) for item in self.blocked)
+            return num_items - len(self.blocked)
+        return int(np.count_nonzero(self.mask)) - sum(bool(self.mask[item]) for item in self.blocked)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import recsim_envs  # registers the environments
 from bilp_agent.context import Context
 from bilp_agent.llm.base import Completion, Request, Usage
 from bilp_agent.session import Session, Shown
+from bilp_agent.views import Answered
 from recsim_envs.rng import derive_seed
 from recsim_envs.spec import Budget, Catalogue, TaskSpec
 from recsim_envs.worlds.world import World
@@ -53,7 +54,7 @@ def session(shown: Sequence[tuple[int, float]] = (), history: Sequence[tuple[int
     """A session with these (item, reward) before and in it."""
     before = tuple(Shown(0, i, float(r)) for i, r in history)
     made = Session(catalogue(), before)
-    made.catch_up([i for i, _ in shown], [float(r) for _, r in shown], len(shown))
+    made.catch_up([[Answered(i, float(r))] for i, r in shown], len(shown))
     return made
 
 

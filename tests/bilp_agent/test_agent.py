@@ -235,8 +235,13 @@ def test_tasks_that_billp_cannot_read_are_refused() -> None:
     made = task()
     slate = TaskSpec(**{**made.__dict__, "action_space": spaces.MultiDiscrete([8, 8])})
     bare = TaskSpec(**{**made.__dict__, "observation_space": spaces.Dict({"length": spaces.Discrete(3)})})
-    for other, told in ((slate, "another action space"), (bare, "does not show history_items")):
-        with pytest.raises(ConfigurationError, match=told):
+    price = TaskSpec(**{**made.__dict__, "action_space": spaces.Box(0.0, 1.0)})
+    drawn = TaskSpec(**{**made.__dict__, "candidates": True})
+    for other, told in (
+        (slate, "Eight-v0 shows slates"), (bare, "Eight-v0 shows length"), (price, "another action space"),
+        (drawn, "draws its items anew"),
+    ):  # fmt: skip
+        with pytest.raises(AgentError, match=told):
             BiLLPAgent().reset(other, 1, 0)
     with pytest.raises(ConfigurationError, match="no known form"):
         BiLLPAgent(model="gpt").reset(made, 1, 0)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from bilp_agent.session import Shown, follow, open_session
 from bilp_agent.states import coarse_text
 from bilp_agent.tools import CategoryFact, LikenessFacts, RepeatFacts, Tools
+from bilp_agent.views import RewardsView
 from recsim_envs.text.grounding import Allowed
-from tests.bilp_agent.fakes import CATEGORIES, RATINGS, catalogue, session
+from tests.bilp_agent.fakes import CATEGORIES, RATINGS, catalogue, session, task
 
 TOOLS = Tools(catalogue())
 NAMES = catalogue().category_names
@@ -110,9 +111,10 @@ def _observations(history: list[int], shown: list[int], length: int) -> dict[str
 
 @given(st.lists(st.integers(0, 7), max_size=25), st.lists(st.integers(0, 7), max_size=10), st.integers(1, 10))
 def test_a_ledger_is_what_the_observations_show(shown: list[int], history: list[int], stride: int) -> None:
-    visit = open_session(catalogue(), _observations(history, [], 0), 0)
+    view = RewardsView(task())
+    visit = open_session(view, catalogue(), _observations(history, [], 0), 0)
     for length in [*range(0, len(shown), stride), len(shown)]:
-        follow(visit, _observations(history, shown[:length], length), 0)
+        follow(visit, view, _observations(history, shown[:length], length), 0, length)
     assert visit.shown == [Shown(s, i, float(i + 1)) for s, i in enumerate(shown, 1)]
     assert [entry.item for entry in visit.history] == history
     assert visit.step == len(shown)

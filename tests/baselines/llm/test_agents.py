@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from baselines.llm.act_only import ActOnlyAgent
-from baselines.llm.agent import LanguageModelAgent, named_item
+from baselines.llm.agent import LanguageModelAgent, named_items
 from baselines.llm.desk import Desk
 from baselines.llm.react import ReActAgent, read_thought
 from baselines.llm.reflexion import ReflexionAgent
-from baselines.llm.visit import Seen, Visit
+from baselines.llm.visit import Visit
 from bilp_agent.asking import UnreadableAnswerError
 from bilp_agent.llm import Request
+from bilp_agent.views import Answered
 from recsim_envs import make_simulator
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.grounding import Allowed
@@ -121,13 +122,14 @@ def test_unreadable_thoughts_say_what_is_missing(answer, tools, wrong):
 
 
 def test_an_item_wins_over_a_tool():
-    assert read_thought('Thought: t\nTool: known\nItem: "A"', tools=True).title == "A"
-    assert named_item('**Item:** "A" | Action | rating 4.5') == "A"
+    assert read_thought('Thought: t\nTool: known\nItem: "A"', tools=True).titles == ("A",)
+    assert named_items('**Item:** "A" | Action | rating 4.5') == ("A",)
+    assert named_items('Item: "A"\nItem: "B"\nItem: "A"\nItem: "C"\nItem: "D"', 3) == ("A", "B", "C")
 
 
 def test_the_desk_tells_the_truth():
     desk = Desk(task(), window=3)
-    visit = Visit([Seen(0, 5.0), Seen(4, 1.0)], [Seen(2, 4.0), Seen(3, 2.0)])
+    visit = Visit([Answered(0, 5.0), Answered(4, 1.0)], [[Answered(2, 4.0)], [Answered(3, 2.0)]], length=2)
     # Items 0 and 1 are Action; 1, 2, 3 Puzzle; 3, 4 Mystery (fakes.CATEGORIES).
     assert desk.category_means(visit) == [(0, 5.0, 1), (1, 3.0, 2), (2, 1.5, 2)]
     free = Allowed()
@@ -230,7 +232,7 @@ def test_parameters_without_meaning_are_refused(kind, parameters):
 
 @pytest.mark.parametrize("kind", AGENTS)
 def test_tasks_that_cannot_be_put_in_words_are_refused(kind):
-    with pytest.raises(AgentError, match="longrec/SingleItemBored-v0 has no"):
-        kind().reset(make_simulator("longrec/SingleItemBored-v0", 1).task, 1, 0)
+    with pytest.raises(AgentError, match="longrec/InterestEvolution-v0 draws its items anew"):
+        kind().reset(make_simulator("longrec/InterestEvolution-v0", 1).task, 1, 0)
     with pytest.raises(AgentError, match="before reset"):
         kind()._decide([], None, [])

@@ -53,6 +53,6 @@ def test_every_step_follows_the_definition(items):
     assert all(len(set(row[:fresh])) == fresh for row in shown)
 
 
-def test_slates_are_refused():
-    with pytest.raises(AgentError, match="longrec/SlateTopKBored-v0"):
-        ExactNoRepeatAgent().reset(make_simulator("longrec/SlateTopKBored-v0", 1).task, 1, 0)
+def test_drawn_candidates_are_refused():
+    with pytest.raises(AgentError, match="longrec/InterestEvolution-v0 draws its items anew"):
+        ExactNoRepeatAgent().reset(make_simulator("longrec/InterestEvolution-v0", 1).task, 1, 0)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from baselines.llm.desk import Desk
-from baselines.llm.visit import Seen, Visit
+from baselines.llm.visit import Visit
 from bilp_agent.llm import Message, Request, load_model
+from bilp_agent.views import Answered
 from tests.bilp_agent.fakes import task
 
 DESK = Desk(task(), window=10)
-VISIT = Visit([Seen(0, 5.0), Seen(4, 2.0)], [Seen(2, 3.0), Seen(3, 4.0)])
+
+
+def visit_of(history: list[tuple[int, float]], shown: list[tuple[int, float]]) -> Visit:
+    return Visit([Answered(*met) for met in history], [[Answered(*met)] for met in shown], length=len(shown))
+
+
+VISIT = visit_of([(0, 5.0), (4, 2.0)], [(2, 3.0), (3, 4.0)])
 
 
 def write(role: str, visit: Visit = VISIT, **values: object) -> str:
@@ -45,10 +52,10 @@ def lesson(visit: Visit, left: bool, *reflections: str) -> str:
 
 
 def test_it_learns_from_the_end():
-    repeat = Visit([], [Seen(0, 5.0), Seen(1, 4.0), Seen(0, 0.0)])
+    repeat = visit_of([], [(0, 5.0), (1, 4.0), (0, 0.0)])
     assert "again within 3 steps" in lesson(repeat, True)
     assert "again within 5 steps" in lesson(repeat, True, "Do not show the same item again within 5 steps.")
-    poor = Visit([], [Seen(0, 5.0), Seen(4, 0.0)])
+    poor = visit_of([], [(0, 5.0), (4, 0.0)])
     assert "a rating of at least 2." in lesson(poor, True) + "."
     kept = lesson(repeat, False, "Choose new ones with a rating of at least 3.7.")
     assert kept == "Reflection: The user stayed to the end. Choose new ones with a rating of at least 3.7."

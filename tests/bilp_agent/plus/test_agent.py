@@ -23,6 +23,7 @@ from bilp_agent.reflector import Ended
 from bilp_agent.session import Session
 from bilp_agent.settings import PlusSettings
 from bilp_agent.states import graded
+from bilp_agent.views import Answered
 from leaderboard.agents import load_class
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.encoder import HashingEncoder
@@ -167,9 +168,10 @@ def test_the_planner_speaks_when_something_unexpected_happens(world: World) -> N
     visit = Session(task.catalogue, ())
     spoken = []
     for step, reward in enumerate([5.0, 5.0, 5.0, 5.0, 0.0, 5.0]):
-        [item] = mind.decide([visit], [None], [0])
+        [[item]] = mind.decide([visit], [None], [0])
         spoken.append(visit.planned == step)
-        visit.catch_up([item], [max(reward, visit.outlooks[-1].what.reward) if reward else 0.0], step + 1)
+        came = max(reward, visit.outlooks[-1].what.reward) if reward else 0.0
+        visit.catch_up([[Answered(item, came)]], step + 1)
     assert spoken == [True, False, False, True, False, True]  # at first, after three steps, after a bad reward
 
 
@@ -182,8 +184,8 @@ def test_like_reflections_are_merged_and_credited(world: World) -> None:
     assert mind.learned.hypotheses.proposed == {"repeat": 2, "low reward": 1}
     visit = Session(task.catalogue, ())
     visit.reflections = (one,)
-    [item] = mind.decide([visit], [None], [0])
-    visit.catch_up([item], [0.0], 1)
+    [[item]] = mind.decide([visit], [None], [0])
+    visit.catch_up([[Answered(item, 0.0)]], 1)
     mind.study(Ended(visit, True, 3))
     assert (kept.planner.records[0].used, kept.planner.records[0].outcomes) == (1, 0.0)
 
