@@ -21,19 +21,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import gymnasium
+
 from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.executor import INTERVAL, Event, Queue, Send, threads, usable_cores
+from leaderboard.evaluate.learned import FOLDER
 from leaderboard.evaluate.ray_news import News
 from leaderboard.evaluate.ray_worker import Parcel, Unfit, node_versions, pack, work
 from leaderboard.files import atomic_path
 from recsim_envs.errors import ConfigurationError, WorkerLostError
+from recsim_envs.ids import BUILTIN, NAMESPACE
+from recsim_envs.offline.store import kept_folder
 from recsim_envs.registration import PLUGIN_MODULES
+from recsim_envs.worlds import resolve
+from recsim_envs.worlds.recipes import RECIPES
 
 ATTEMPTS: Final = 5  # of one cell, when its machines are lost or its processes die
 PATIENCE: Final = 300.0  # seconds that a cluster may be without any machine that can run a cell
 
 _OURS: Final = frozenset({"recsim_envs", "baselines", "bilp_agent", "leaderboard"})
 _STORE: Final = 200 * 2**20  # bytes of shared memory of a cluster of our own: cells' files are small
+_SHORT: Final = 24  # characters of a temporary folder in which Ray can have its sockets
 _AHEAD: Final = 2  # cells that wait at the cluster beside those that run, so that no machine waits for us
 
 
@@ -71,34 +79,51 @@ def _connected(executor: RayExecutor, specs: Sequence[CellSpec]) -> Iterator[Any
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what it will do one day; it warns till then
     import ray
 
+    where = {} if executor.address is None else {"address": _reachable(executor.address)}
+    with _scratch() as scratch:
+        try:
+            try:
+                with _silent():
+                    ray.init(**(where or _own(executor, scratch)), **_settings(specs, scratch if not where else None))
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                told = executor.address or "this machine"
+                raise ConfigurationError(f"cannot use a Ray cluster at {told}: {error}") from error
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """A folder for a cluster of our own, gone in the end. Names of sockets in it may have no more than 107 bytes."""
+    place = tempfile.gettempdir()
+    scratch = tempfile.mkdtemp(prefix="longrec-ray-", dir=place if len(place) <= _SHORT else "/tmp")
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _own(executor: RayExecutor, scratch: str) -> dict[str, Any]:
+    """How a cluster is started here."""
+    return {
+        "address": "local",
+        "num_cpus": executor.workers or usable_cores(),
+        "include_dashboard": False,
+        "object_store_memory": _STORE,
+        "_temp_dir": scratch,
+    }
+
+
+def _settings(specs: Sequence[CellSpec], scratch: str | None) -> dict[str, Any]:
+    """What workers are given: threads, plug-ins, the agents' modules, and a folder for what killed ones leave."""
     env_vars = {**threads(), **{n: os.environ[n] for n in (PLUGIN_MODULES,) if n in os.environ}}
+    if scratch is not None:
+        env_vars["TMPDIR"] = scratch
     runtime: dict[str, Any] = {"env_vars": env_vars}
     if modules := _modules(specs):  # Ray does not take an empty list
         runtime |= {"py_modules": modules, "excludes": ["**/__pycache__", "*.pyc"]}
-    common = {"logging_level": "ERROR", "log_to_driver": False, "runtime_env": runtime}
-    scratch = None
-    if executor.address is None:
-        # Short: the names of sockets in it may have no more than 107 bytes.
-        scratch = tempfile.mkdtemp(prefix="longrec-ray-", dir="/tmp" if os.name == "posix" else None)
-        common |= {
-            "address": "local", "num_cpus": executor.workers or usable_cores(), "include_dashboard": False,
-            "object_store_memory": _STORE, "_temp_dir": scratch,
-        }  # fmt: skip
-    else:
-        common |= {"address": _reachable(executor.address)}
-    try:
-        try:
-            with _silent():
-                ray.init(**common)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ConfigurationError(
-                f"cannot use a Ray cluster at {executor.address or 'this machine'}: {error}"
-            ) from error
-        yield ray
-    finally:
-        ray.shutdown()
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+    return {"logging_level": "ERROR", "log_to_driver": False, "runtime_env": runtime}
 
 
 @contextmanager
@@ -140,13 +165,13 @@ def _modules(specs: Sequence[CellSpec]) -> list[str]:
     found = []
     for name in sorted(names - _OURS):
         module = importlib.util.find_spec(name)
-        where = [*(module.submodule_search_locations or [module.origin])] if module is not None else []
-        found += [str(p) for p in where if p is not None and Path(p).resolve().parent not in installed]
+        where = [] if module is None else [*(module.submodule_search_locations or [module.origin or ""])]
+        found += [p for p in where if p and Path(p).resolve().parent not in installed]
     return found
 
 
 class _Drive:
-    """The state of one run: which cells are where, how often each was tried, which worlds are in the store."""
+    """The state of one run: which cells are where, how often each was tried, which folders are in the store."""
 
     def __init__(self, ray: Any, executor: RayExecutor, specs: Sequence[CellSpec], queue: Queue, send: Send) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -161,7 +186,7 @@ class _Drive:
         self._running: dict[Any, int] = {}
         self._tries: Counter[int] = Counter()
         self._where: dict[int, str] = {}  # the node of each cell that has begun
-        self._worlds: dict[str, tuple[Any, ...]] = {}
+        self._folders: dict[Path, tuple[Any, ...]] = {}
         self._able = time.monotonic()  # when the cluster was last seen to have room for any cell
         self._limit = 1
 
@@ -204,38 +229,41 @@ class _Drive:
 
     def _submit(self, i: int) -> None:
         spec = self._specs[i]
-        task = spec.plan.suite.tasks[spec.task]
         # By its entry point: registered names are known where the package's metadata is, classes wherever its code is.
         sent = replace(spec, agent=spec.plan.agent.entry_point)
-        parcel = self._parcel(task.env_id, task.options)
         gpus = 1 if _needs_gpu(spec) else 0
         there = self._work.options(num_cpus=1, num_gpus=gpus, max_retries=0, scheduling_strategy="SPREAD")
-        ref = there.remote(i, sent, parcel, self._versions, self._news)
+        ref = there.remote(i, sent, self._parcel(spec), self._versions, self._news)
         self._tries[i] += 1
         self._running[ref] = i
 
-    def _parcel(self, env_id: str, options: dict[str, Any]) -> Parcel:
-        """What this environment needs on another machine; a world is put into the object store once."""
-        import gymnasium
-
-        from recsim_envs.ids import BUILTIN, NAMESPACE
-        from recsim_envs.worlds import resolve
-        from recsim_envs.worlds.recipes import RECIPES
-
-        kwargs = dict(gymnasium.registry[env_id].kwargs)
-        world = options.get("world", kwargs.get("world"))
-        builtin = env_id.removeprefix(NAMESPACE) in BUILTIN
-        folder = None
-        if world is not None and world not in RECIPES:
-            folder = resolve(world).path
-            if folder is None:
-                raise ConfigurationError(f"{env_id} stands on a world in memory; save it to send it to other machines")
-            if self._executor.address is not None and str(folder) not in self._worlds:
-                self._worlds[str(folder)] = (self._ray.put(pack(folder)),)
+    def _parcel(self, spec: CellSpec) -> Parcel:
+        """What this cell needs on another machine. On one of our own all but what was learned is in reach."""
+        task, elsewhere = spec.plan.suite.tasks[spec.task], self._executor.address is not None
+        learned = self._packed(spec.path.parents[1] / FOLDER) if spec.plan.learned is not None else None
+        if not elsewhere:
+            return Parcel(learned=learned)
+        kwargs = gymnasium.registry[task.env_id].kwargs
+        world = task.options.get("world", kwargs.get("world"))
+        log = None if task.log is None or task.log.sha256 is None else self._packed(kept_folder(task.log.sha256))
         return Parcel(
-            env_id, None if builtin else kwargs, None if folder is None else str(folder),
-            self._worlds.get(str(folder), ()),
-        )  # fmt: skip
+            kwargs=None if task.env_id.removeprefix(NAMESPACE) in BUILTIN else kwargs,
+            world=None if world is None or str(world) in RECIPES else (str(world), self._packed(self._folder(world))),
+            log=log,
+            learned=learned,
+        )
+
+    def _folder(self, world: Any) -> Path:
+        folder = resolve(world).path
+        if folder is None:
+            raise ConfigurationError("a world in memory cannot be sent to other machines; save it and give its folder")
+        return folder
+
+    def _packed(self, folder: Path) -> tuple[Any, ...]:
+        """A folder in the object store, where it is put once."""
+        if folder not in self._folders:
+            self._folders[folder] = (self._ray.put(pack(folder)),)
+        return self._folders[folder]
 
     def _forward(self) -> None:
         """Send on the news that have arrived, with the names of nodes."""

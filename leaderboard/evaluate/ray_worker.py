@@ -7,14 +7,16 @@ come along with the task, the cell's file goes back as bytes.
 from __future__ import annotations
 
 import io
+import os
 import platform
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gymnasium
 
@@ -24,25 +26,32 @@ from leaderboard.agents import source_hash
 from leaderboard.evaluate.build import simulator_for, world_of
 from leaderboard.evaluate.cell import CellSpec, run_cell
 from leaderboard.evaluate.executor import Event, one_thread, throttled
+from leaderboard.evaluate.learned import FOLDER
 from leaderboard.schema import World, canonical_json
 from recsim_envs.errors import ConfigurationError, LongrecError, PlatformError
 from recsim_envs.fingerprint import fingerprint
+from recsim_envs.offline.store import kept_folder
+from recsim_envs.worlds.catalogue import stand_in
 from recsim_envs.worlds.storage import atomic_folder
+
+_SCRATCH: Final = "longrec-cell-"
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """What a cell's environment needs beside the package.
+    """What a cell needs beside the package. Packed folders lie in the object store, each in a tuple: so they are
+    fetched only where they are needed.
 
-    kwargs  how `env_id` is registered where the driver runs; None for a built-in id
-    folder  the folder of the world there; None for a built-in world
-    world   its packed folder in the object store, in a list so that it is fetched only where it is needed
+    kwargs   how the environment is registered where the driver runs; None for a built-in id
+    world    the folder of its world there, and the packed folder
+    log      the log of a file, as the driver keeps it, packed
+    learned  what the agent has learned and loads, packed
     """
 
-    env_id: str
-    kwargs: Mapping[str, Any] | None
-    folder: str | None
-    world: tuple[Any, ...]
+    kwargs: Mapping[str, Any] | None = None
+    world: tuple[str, tuple[Any, ...]] | None = None
+    log: tuple[Any, ...] | None = None
+    learned: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,11 +77,12 @@ def work(
         news.put.remote(event.cell, event.phase, event.done, event.total, node)
 
     send(Event(cell, "start"))
-    with tempfile.TemporaryDirectory(prefix="longrec-cell-") as scratch:
+    _clear_up()
+    with tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-") as scratch:
         here = replace(spec, path=Path(scratch) / "cells" / spec.path.name)
         try:
             try:
-                here = _unpacked(here, parcel)
+                _unpack(here, parcel)
                 if versions:
                     _check(here, versions)
             except LongrecError as error:
@@ -83,47 +93,60 @@ def work(
         return node, here.path.read_bytes()
 
 
+def _clear_up() -> None:
+    """Remove what cells left behind whose processes were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*-*"):
+        process = folder.name.removeprefix(_SCRATCH).partition("-")[0]
+        if process.isdigit() and not _runs(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
 def pack(folder: Path) -> bytes:
-    """A world's folder as a tar file, in memory."""
+    """A folder as a tar file, in memory."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        for file in sorted(folder.iterdir()):
-            if file.is_file() and not file.name.startswith("."):
-                tar.add(file, arcname=file.name)
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                tar.add(file, arcname=file.relative_to(folder).as_posix())
     return packed.getvalue()
 
 
-def _unpacked(spec: CellSpec, parcel: Parcel) -> CellSpec:
-    """The cell with its environment registered and its world in reach: the driver's folder, or a copy of it."""
-    task = spec.plan.suite.tasks[spec.task]
-    kwargs, options = dict(parcel.kwargs or {}), dict(task.options)
-    if parcel.folder is not None:
-        folder = str(_world(parcel, spec.plan.worlds[spec.task]))
-        if "world" in options:
-            options["world"] = folder
-        else:
-            kwargs["world"] = folder
-    if parcel.kwargs is not None and getattr(gymnasium.registry.get(parcel.env_id), "kwargs", None) != kwargs:
-        gymnasium.registry.pop(parcel.env_id, None)
-        recsim_envs.register(parcel.env_id, **kwargs)
-    tasks = list(spec.plan.suite.tasks)
-    tasks[spec.task] = task.model_copy(update={"options": options})
-    suite = spec.plan.suite.model_copy(update={"tasks": tuple(tasks)})
-    return replace(spec, plan=spec.plan.model_copy(update={"suite": suite}))
+def _unpack(spec: CellSpec, parcel: Parcel) -> None:
+    """Put into reach what came along: worlds and logs once a machine, under their hashes."""
+    task, world = spec.plan.suite.tasks[spec.task], spec.plan.worlds[spec.task]
+    if parcel.world is not None:
+        name, packed = parcel.world
+        target = Path(tempfile.gettempdir()) / f"longrec-worlds-{_user()}" / world.sha256[:32]
+        _place(packed, target)
+        stand_in(name, target)
+    if parcel.log is not None and task.log is not None and task.log.sha256 is not None:
+        _place(parcel.log, kept_folder(task.log.sha256))
+    if parcel.learned is not None:
+        _place(parcel.learned, spec.path.parents[1] / FOLDER)
+    known = gymnasium.registry.get(task.env_id)
+    if parcel.kwargs is not None and (known is None or known.kwargs != parcel.kwargs):
+        gymnasium.registry.pop(task.env_id, None)
+        recsim_envs.register(task.env_id, **parcel.kwargs)
 
 
-def _world(parcel: Parcel, world: World) -> Path:
-    """Where this world lies here: unpacked once a machine, under its hash."""
+def _place(packed: tuple[Any, ...], target: Path) -> None:
+    """Fetch and unpack a folder, unless it is there."""
     import ray
 
-    if not parcel.world:  # the driver started this cluster: the machine is its own
-        return Path(parcel.folder or "")
-    target = Path(tempfile.gettempdir()) / f"longrec-worlds-{_user()}" / world.sha256[:32]
     if not target.is_dir():
-        packed: bytes = ray.get(parcel.world[0])
-        with atomic_folder(target, overwrite=False) as scratch, tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        content: bytes = ray.get(packed[0])
+        with atomic_folder(target, overwrite=False) as scratch, tarfile.open(fileobj=io.BytesIO(content)) as tar:
             tar.extractall(scratch, filter="data")
-    return target
 
 
 def _user() -> str:

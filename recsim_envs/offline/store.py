@@ -60,7 +60,7 @@ def read_any(path: Path, env_id: str, options: dict[str, object]) -> OfflineLog:
 def keep(path: Path, env_id: str, options: dict[str, object]) -> OfflineLog:
     """Read a log from a file and keep a copy, so that other processes and later runs find it by its hash."""
     log = read_any(path, env_id, options)
-    target = _root() / "files" / log.sha256()
+    target = kept_folder(log.sha256())
     if not target.is_dir():
         try:
             with atomic_folder(target, overwrite=False) as scratch:
@@ -72,7 +72,7 @@ def keep(path: Path, env_id: str, options: dict[str, object]) -> OfflineLog:
 
 def kept(sha256: str, name: str, env_id: str, options: dict[str, object]) -> OfflineLog:
     """The log with this hash. Raises `LogError` where no file with it was ever read here, or its copy is damaged."""
-    target = _root() / "files" / sha256
+    target = kept_folder(sha256)
     if not target.is_dir():
         raise LogError(f"log {name} ({sha256[:12]}) is not here; give its file once with --log PATH")
     log = read_any(target / "log", env_id, options)
@@ -81,6 +81,11 @@ def kept(sha256: str, name: str, env_id: str, options: dict[str, object]) -> Off
         discard(target)
         raise LogError(f"the copy of log {name} ({sha256[:12]}) was damaged, it is gone; give its file with --log PATH")
     return log
+
+
+def kept_folder(sha256: str) -> Path:
+    """Where the copy of a file's log lies, if there is one."""
+    return _root() / "files" / sha256
 
 
 def _root() -> Path:

@@ -15,6 +15,12 @@ from recsim_envs.worlds.video_recipe import VideoRecipe
 from recsim_envs.worlds.world import World
 
 _loaded: dict[tuple[Path, int], World] = {}
+_copies: dict[str, Path] = {}
+
+
+def stand_in(folder: str, copy: Path) -> None:
+    """From now on, in this process, the world folder `folder` is read from `copy`: another machine's path, say."""
+    _copies[folder] = copy
 
 
 def find_world(world: str | Path | World) -> World:
@@ -30,7 +36,7 @@ def find_world(world: str | Path | World) -> World:
     if not isinstance(world, str | Path) or "\0" in str(world):
         raise WorldError(f"world must be a name, a folder or a World, got {world!r}")
     folder = registered_worlds().get(world) if isinstance(world, str) else None
-    folder = folder or Path(world)
+    folder = _copies.get(str(world)) or folder or Path(world)
     if isinstance(world, str) and not folder.exists():
         raise WorldError(f"world {world!r} is neither a name nor a folder{_suggestion(world)}")
     return _load(folder)

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("ray", reason="RAY ABSENT: nothing was tested on a cluster; pip install 'longrec[dist]'")
 
+from leaderboard.evaluate import executor_ray, ray_worker
 from leaderboard.evaluate.batch import Job, evaluate, evaluate_all
+from leaderboard.evaluate.build import make_plan
+from leaderboard.evaluate.cell import CellSpec, run_cell
+from leaderboard.evaluate.checkpoint import load_cell
 from leaderboard.evaluate.executor import make_executor
 from leaderboard.replay import verify
-from recsim_envs.errors import AgentError
+from leaderboard.schema import Suite, Task
+from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.worlds import catalogue
+from tests.leaderboard.conftest import ENV, HERE
+from tests.worlds import tiny_world
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -99,3 +112,119 @@ def test_a_lost_machine_changes_no_byte(cluster, agents, one_task, tmp_path, hom
     assert traces(tmp_path / "ray" / "lingers") == traces(tmp_path / "local")
     verify(tmp_path / "ray" / "lingers")
     assert not list(home.iterdir())
+
+
+def processes(*words):
+    """Command lines of running processes with one of these words in them."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if any(word in line for word in words):
+            found.append(line)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for processes in /proc")
+def test_ctrl_c_leaves_nothing_behind(alone, world_path, tmp_path):
+    """On a cluster that was started for the run."""
+    (tmp_path / "home").mkdir()
+    temporary = Path(tempfile.mkdtemp(prefix="lr-", dir="/tmp"))
+    own = {
+        "OMP_NUM_THREADS": "1",
+        "PID_FOLDER": str(tmp_path),
+        "HOME": str(tmp_path / "home"),
+        "TMPDIR": str(temporary),
+    }
+    arguments = ["evaluate", f"{HERE}:Slow", "--env", ENV, "-o", f"world={world_path}", "--executor", "ray", "--json"]
+    command = [sys.executable, "-c", "from leaderboard.cli import main; main()", *arguments, "--workers", "1"]
+    root = Path(__file__).parents[2]
+    run = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "out")], cwd=root, env=os.environ | own, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 120
+        while not (started := list(tmp_path.glob("*.pid"))) and run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        (session,) = temporary.glob("longrec-ray-*")
+        assert processes(str(session))
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert run.returncode == 130, err
+    assert "interrupted; what was finished is kept" in err
+    assert out == ""
+    while (processes(str(session)) or Path("/proc", started[0].stem).exists()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not processes(str(session))
+    assert not list(temporary.glob("longrec-*"))
+    assert not list((tmp_path / "home").iterdir())
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+def test_a_world_comes_along(tmp_path, monkeypatch):
+    """Without the folder that the options name, as on a machine that does not have it."""
+    import ray
+
+    folder = tmp_path / "here" / "world"
+    tiny_world(users=40, items=60, threshold=0.6, r_min=2.0, seed=3).save(folder)
+    suite = Suite(
+        name="far", training_seeds=(0,), tasks=(Task(env_id=ENV, options={"world": str(folder)}, episodes=5),)
+    )
+    plan = make_plan("random", {}, suite)
+    near, far = (CellSpec(plan, "random", 0, 0, 5, tmp_path / name / "cells" / "a.parquet") for name in ("near", "far"))
+    run_cell(near, lambda *report: None)
+    packed = {"world": ray_worker.pack(folder)}
+    monkeypatch.setattr(ray, "get", lambda key: packed[key])
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    shutil.rmtree(folder.parent)
+    catalogue._loaded.clear()
+    ray_worker._unpack(far, ray_worker.Parcel(world=(str(folder), ("world",))))
+    try:
+        ray_worker._check(far, ray_worker.node_versions())
+        run_cell(far, lambda *report: None)
+    finally:
+        catalogue._copies.clear()
+    first, second = (load_cell(spec)[0] for spec in (near, far))
+    assert first.actions.tobytes() == second.actions.tobytes()
+
+
+def test_a_machine_that_would_give_other_results_is_told_of(one_task, tmp_path):
+    plan = make_plan("random", {}, one_task)
+    spec = CellSpec(plan, "random", 0, 0, 5, tmp_path / "cells" / "a.parquet")
+    with pytest.raises(ConfigurationError, match=r"it has numpy .*, the driver 0\.1; install the same version there"):
+        ray_worker._check(spec, {"numpy": "0.1"})
+    for field, value, text in (
+        ("agent", plan.agent.model_copy(update={"source_sha256": "0" * 64}), "its sources of baselines are others"),
+        ("worlds", (plan.worlds[0].model_copy(update={"sha256": "0" * 64}),), "stands on another world there"),
+        ("fingerprints", ("0" * 64,), "computes otherwise there"),
+    ):
+        other = CellSpec(plan.model_copy(update={field: value}), "random", 0, 0, 5, spec.path)
+        with pytest.raises((ConfigurationError, ray_worker.PlatformError), match=text):
+            ray_worker._check(other, {})
+
+
+def test_addresses_and_what_is_missing(one_task, monkeypatch):
+    with pytest.raises(ConfigurationError, match=r"address 'somewhere' is neither auto nor HOST:PORT"):
+        make_executor("ray", address="somewhere")
+    with pytest.raises(ConfigurationError, match=r"no Ray cluster answers at 127\.0\.0\.1:1 .*ray start --head"):
+        executor_ray._reachable("127.0.0.1:1")
+    monkeypatch.setattr(executor_ray.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        ConfigurationError, match=r"needs the package ray; install it with: pip install 'longrec\[dist\]'"
+    ):
+        make_executor("ray")
+
+
+def test_which_modules_are_sent(one_task, tmp_path, monkeypatch, agents):
+    def spec(agent):
+        return CellSpec(make_plan(agent, {}, one_task), agent, 0, 0, 5, tmp_path / "a.parquet")
+
+    monkeypatch.setenv("LONGREC_PLUGINS", "far_agents.anything, json")
+    (module,) = executor_ray._modules([spec("random"), spec(f"{agents}:Watcher")])
+    assert Path(module).name == "far_agents.py"
