@@ -1,0 +1,67 @@
+"""What all stored models are made of: bounded types, and the text that hashes are taken over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+SCHEMA_VERSION: Final = 1
+MAX_JSON: Final = 65_536  # bytes of canonical JSON that one free-form field may hold
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: the text that hashes are taken over. NaN and infinity are refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def json_hash(value: Any) -> str:
+    """SHA-256, in hexadecimal, of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def _small_json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        size = len(canonical_json(value).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"must be JSON of finite numbers, strings, lists and objects ({error})") from None
+    if size > MAX_JSON:
+        raise ValueError(f"holds {size} bytes of JSON; at most {MAX_JSON} are allowed")
+    return value
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
+"""A name that is safe in file names and addresses: letters, digits and . _ + -, at most 80."""
+EnvId = Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]{1,60}/)?[A-Za-z0-9_.-]{1,80}-v[0-9]{1,4}$")]
+EntryPoint = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$", max_length=300)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Line = Annotated[str, Field(max_length=500)]
+Text = Annotated[str, Field(max_length=4_000)]
+Json = Annotated[dict[str, Any], AfterValidator(_small_json)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+TrainingSeed = Annotated[int, Field(ge=0, lt=2**31)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Stored(BaseModel):
+    """Base of everything that is read from or written to a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sparse(Stored):
+    """Leaves out what is None, so that a field added later changes no hash of what was stored before."""
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
