@@ -226,7 +226,10 @@ def _ends(path: Path, column: Any) -> NDArray[Any]:
     longest = pc.max(pc.utf8_length(column.dictionary)).as_py() or 0
     if longest > MAX_END:
         raise SubmissionError(f"{path}: end holds a word of {longest} characters; write it with longrec")
-    return np.array(column.dictionary.to_pylist(), dtype=object)[column.indices.to_numpy()]
+    words, which = column.dictionary.to_pylist(), column.indices.to_numpy()
+    if len(which) and not 0 <= which.min() <= which.max() < len(words):  # a flipped bit that the reader lets through
+        raise SubmissionError(f"{path}: end names a word that is not in its dictionary; write it with longrec")
+    return np.array(words, dtype=object)[which]
 
 
 def _footer(table: Any) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leaderboard import replay
+from leaderboard import replay, traces
 from leaderboard.evaluate.batch import Job, evaluate
 from leaderboard.replay import verify
 from leaderboard.submit import submit
@@ -215,3 +216,10 @@ def test_flipped_bits_are_never_accepted(finished, tmp_path_factory, data):
     file.write_bytes(content)
     with pytest.raises(LongrecError):
         verify(folder)
+
+
+def test_an_end_beyond_its_dictionary():
+    """What one flipped bit of a column of words can come to; the reader of Parquet does not always notice."""
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 2], pa.int8()), pa.array(["", "horizon"]), safe=False)
+    with pytest.raises(SubmissionError, match=r"x\.parquet: end names a word that is not in its dictionary"):
+        traces._ends(Path("x.parquet"), column)
