@@ -23,7 +23,7 @@ from recsim_envs.errors import AgentError, BudgetExceededError, EpisodeError, In
 from recsim_envs.spec import Agent, TaskSpec
 
 Report = Callable[[str, int, int], None]
-"""(phase "test", or "train" and what is known of it; episodes done; episodes to do, 0 where that is not known)."""
+"""(phase "test", or "train" and how it goes; episodes done, or steps where these are the budget; of how many, or 0)."""
 
 
 @dataclass(frozen=True)
@@ -135,16 +135,14 @@ def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> Spen
         report("train", 0, 0)
         guarded(agent, "learn", lambda: agent.learn(log, seed))
         return nothing
-    allowed = plan.suite.budget.episodes or 0
-    envs = training_envs(
-        plan,
-        spec.task,
-        spec.training_seed,
-        task,
-        lambda done, earned, length: report(f"train, {recent(earned, length)}", done, allowed),
-        spec.folder,
-    )
-    report("train", 0, allowed)
+    allowed = plan.suite.budget
+    report("train", 0, allowed.episodes or allowed.steps or 0)
+
+    def tell(done: int, earned: float, length: float) -> None:
+        done, total = (done, allowed.episodes) if allowed.episodes is not None else (envs.used_steps, allowed.steps)
+        report(f"train, {recent(earned, length)}", done, total or 0)
+
+    envs = training_envs(plan, spec.task, spec.training_seed, task, tell, spec.folder)
     guarded(agent, "train", lambda: agent.train(envs, seed))
     return SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps)
 

@@ -107,6 +107,13 @@ def test_a_failing_point_is_named(world_path, tmp_path):
         learning_curve(agent, plan_of(agent, world_path, at=(0, 5), sessions=5), tmp_path / "a")
 
 
+def test_a_point_cannot_exceed_its_budget(world_path, tmp_path):
+    agent = "tests.leaderboard.log_agents:Cheat"
+    for unit in ("episodes", "steps"):
+        with pytest.raises(AgentError, match=rf"Cheat, .*seed 0, 5 training {unit}: the training budget is spent"):
+            learning_curve(agent, plan_of(agent, world_path, at=(5, 9), sessions=5, unit=unit), tmp_path / unit)
+
+
 def test_curves_beside_each_other(curves, tmp_path, capsys):
     found = compare(curves, load_curves(curves))
     shared = [line for line in found if line.curve == 1 and line.budget == 2 and line.metric == "Len"]

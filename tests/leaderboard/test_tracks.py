@@ -7,7 +7,9 @@ import shutil
 
 import pytest
 
-from leaderboard.evaluate.batch import Job, evaluate
+from leaderboard.evaluate.batch import Job, evaluate, open_run
+from leaderboard.evaluate.build import make_plan
+from leaderboard.evaluate.cell import run_cell
 from leaderboard.evaluate.logs import find_log, log_reference
 from leaderboard.files import read_model
 from leaderboard.replay import verify
@@ -117,6 +119,22 @@ def test_a_smaller_budget_cannot_be_exceeded(one_task, tmp_path, limit, how):
     assert suite.budget == SpentBudget(**{"steps": 10**6} | limit)
     with pytest.raises(AgentError, match=r"Cheat, longrec/Games-v0, training seed 0: (the training budget is|environ)"):
         run(tmp_path / "a", suite, f"{HERE}:Cheat", how=how)
+
+
+@pytest.mark.parametrize(("limit", "total"), [({"episodes": 9}, 9), ({"steps": 35}, 35)])
+def test_progress_is_told_in_the_unit_of_the_budget(one_task, tmp_path, limit, total):
+    told = []
+    suite = on(one_task, "online", limit=limit)
+    job = Job("tests.leaderboard.agents:Learner", tmp_path / "a")
+    (run_,) = [open_run(job, make_plan(job.agent, {}, suite))]
+    (spec, _) = run_.folder.specs(job.agent, 4)
+    run_cell(spec, lambda *news: told.append(news))
+    trained = [news for news in told if news[0].startswith("train, return ")]
+    assert {news[2] for news in trained} == {total}
+    assert [news[1] for news in trained] == sorted(news[1] for news in trained)
+    assert 0 < trained[-1][1] <= total
+    assert told[0] == ("train", 0, total)
+    assert told[-1] == ("test", 25, 25)
 
 
 def test_limits_and_logs_that_do_not_fit(one_task):
