@@ -103,7 +103,7 @@ def _events(course: Course, done: int) -> Iterator[Callable[[str, float, int], N
         return
     from torch.utils.tensorboard import SummaryWriter
 
-    writer = SummaryWriter(str(course.folder / "events" / course.name), purge_step=done + 1)  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(course.folder / "tensorboard" / course.name), purge_step=done + 1)  # type: ignore[no-untyped-call]
     try:
         yield lambda name, value, update: writer.add_scalar(f"{course.name}/{name}", value, update)  # type: ignore[no-untyped-call]
     finally:

@@ -75,7 +75,7 @@ def test_a_killed_training_ends_with_the_bits_of_one_that_was_not(kind, world, t
     again.learn(FakeLog(world, folder=tmp_path), seed=1)
     assert again.describe() == whole.describe()
     assert all(torch.equal(again._weights[name], value) for name, value in whole._weights.items())
-    assert list(tmp_path.glob("events/policy/events*"))
+    assert list(tmp_path.glob("tensorboard/policy/events*"))
 
 
 def kill(kind: type[GradientAgent], world, folder: Path, monkeypatch, part: str) -> None:
