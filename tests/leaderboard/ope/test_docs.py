@@ -39,7 +39,7 @@ def test_commands_parse():
         command.make_context(command.name, words)
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", range(3))
 def test_code_runs(number, tmp_path, monkeypatch, capsys):
     code = blocks("python")[number]
     if "minari" in code:
@@ -51,6 +51,6 @@ def test_code_runs(number, tmp_path, monkeypatch, capsys):
 
 
 def test_everything_is_on_the_page():
-    assert len(blocks("python")) == 2
+    assert len(blocks("python")) == 3
     for name in (*POLICIES, *ESTIMATORS, *STEP_COLUMNS, *SESSION_COLUMNS):
         assert f"`{name}`" in TEXT, name
