@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from leaderboard.files import first_fault
 from leaderboard.schema import AgentRecord, canonical_json
-from leaderboard.suites import suggestion
+from leaderboard.words import suggestion
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent
 

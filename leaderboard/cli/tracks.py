@@ -59,7 +59,7 @@ class Choice:
     def check(self) -> None:
         """Raise `ConfigurationError` for options that do not go together, or a track that does not exist."""
         from leaderboard.schema import TRACKS
-        from leaderboard.suites import suggestion
+        from leaderboard.words import suggestion
         from recsim_envs.errors import ConfigurationError
 
         if self.track is not None and self.track not in TRACKS:

@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any, Final, NamedTuple, Protocol
 
 from leaderboard.evaluate.cell import CellSpec
-from leaderboard.suites import suggestion
+from leaderboard.words import suggestion
 from recsim_envs.errors import ConfigurationError, LongrecError
 
 INTERVAL: Final = 0.2  # seconds between two reports of a cell

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 
 from leaderboard.files import first_fault, read_model
 from leaderboard.schema import LogRef, SpentBudget, Suite, Task, json_hash
+from leaderboard.words import suggestion
 from recsim_envs.errors import ConfigurationError
 
 _FOLDER = Path(__file__).parent
@@ -88,9 +88,3 @@ def on_track(
         return made.model_copy(update={"name": f"{suite.name[:60]}-{track}-{made.hash[:8]}"})
     except ValidationError as fault:
         raise ConfigurationError(f"suite {suite.name} cannot be on track {track}: {first_fault(fault)}") from None
-
-
-def suggestion(word: str, known: list[str]) -> str:
-    """The tail of an error message: the nearest known words, or all of them."""
-    close = difflib.get_close_matches(word, known, 3, cutoff=0.5)
-    return f"; did you mean {' or '.join(close)}?" if close else f"; known are {', '.join(sorted(known))}"
