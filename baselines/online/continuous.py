@@ -1,0 +1,91 @@
+"""What SAC and TD3 share: vectors as actions, and how they become items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+from stable_baselines3.common.policies import BasePolicy
+
+from baselines.online.embedding_actions import EmbeddingVecEnv, ItemVectors
+from baselines.online.sb3_agent import SB3Agent
+from baselines.online.sb3_vec import GymVecEnv
+from baselines.online.sizes import batch_size_for
+from recsim_envs.errors import ConfigurationError
+from recsim_envs.spec import Batch, Sessions, TaskSpec
+
+
+@dataclass(kw_only=True, eq=False)
+class ContinuousAgent(SB3Agent):
+    """Base of SAC and TD3.
+
+    action_dim: columns of the vectors that stand for the items of a catalogue, at least 3; candidates have as many as
+    are observed. buffer_size: transitions kept. learning_starts: random steps before the first update. batch_size:
+    transitions an update; None: by the number of sessions, see `baselines.online.sizes`. gradient_steps: updates after
+    every step of all sessions. polyak: how far target networks follow in each update.
+    """
+
+    masks_in_states: ClassVar[bool] = False  # what is forbidden is passed over in finding the nearest
+
+    action_dim: int = 16
+    buffer_size: int = 100_000
+    learning_starts: int = 64
+    batch_size: int | None = None
+    gradient_steps: int = 2
+    polyak: float = 0.005
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.action_dim < 3:
+            raise ConfigurationError(f"action_dim must be at least 3, got {self.action_dim}")
+
+    def adapted(self, envs: VectorEnv[Any, Any, Any], task: TaskSpec) -> GymVecEnv:
+        """An environment that takes vectors."""
+        return EmbeddingVecEnv(envs, task, ItemVectors(task, self.action_dim))
+
+    def off_policy_kwargs(self, env: GymVecEnv, seed: int) -> dict[str, Any]:
+        """Arguments that SB3's SAC and TD3 take."""
+        return {
+            "learning_rate": self.learning_rate,
+            "buffer_size": self.buffer_size,
+            "learning_starts": self.learning_starts,
+            "batch_size": self.batch_size or batch_size_for(env.num_envs),
+            "tau": self.polyak,
+            "gamma": self.gamma,
+            "train_freq": 1,
+            "gradient_steps": self.gradient_steps,
+            "policy_kwargs": self.policy_kwargs(env.task),
+            "seed": seed,
+            "device": self.device,
+        }
+
+    def policy_class(self) -> type[BasePolicy]:
+        """SB3's policy of the algorithm."""
+        raise NotImplementedError
+
+    def policy(self, task: TaskSpec) -> BasePolicy:
+        """An untrained policy."""
+        space = ItemVectors(task, self.action_dim).space
+        return self.policy_class()(self.policy_space(task), space, lambda _: 0.0, **self.policy_kwargs(task))
+
+    def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
+        """As in `SB3Agent`."""
+        super().reset(task, num_lanes, seed)
+        self._vectors = ItemVectors(task, self.action_dim)
+
+    def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
+        """The items nearest to the actor's mean action, int64 (b,), or the k nearest, (b, k)."""
+        states = self._view.read(observations, infos)
+        with torch.no_grad():
+            actor = self._policy.actor
+            vectors = actor({key: torch.tensor(value) for key, value in states.items()}, **self.acting_kwargs())
+        found = self._vectors.find(vectors.float().numpy(), states, infos)
+        return found[:, 0] if self._slate is None else found
+
+    def acting_kwargs(self) -> dict[str, Any]:
+        """Arguments of the actor when it does not explore."""
+        return {}
