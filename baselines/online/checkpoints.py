@@ -98,7 +98,7 @@ def write_checkpoint(
     if buffer is not None:
         held = buffer.buffer_size if buffer.full else buffer.pos
         tensors |= {f"replay/{k}": torch.from_numpy(v[:held]) for k, v in _replay_arrays(buffer).items()}
-    legacy = np.random.get_state()  # noqa: NPY002
+    legacy: Any = np.random.get_state()  # noqa: NPY002
     facts = {
         "identity": dict(identity),
         "mark": envs.mark(),

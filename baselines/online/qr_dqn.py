@@ -60,8 +60,8 @@ class ItemQuantileNetwork(QuantileNetwork):  # type: ignore[misc]
 
     def means(self, states: dict[str, torch.Tensor]) -> torch.Tensor:
         """Mean of each item's quantiles, (b, n): the score of the mean query, for 1/m of the work."""
-        *body, head = self.quantile_net
-        return head.mean(nn.Sequential(*body)(self.extract_features(states, self.features_extractor)))
+        latent = self.quantile_net[:-1](self.extract_features(states, self.features_extractor))
+        return self.quantile_net[-1].mean(latent)  # type: ignore[no-any-return, operator]
 
     def _predict(self, observation: dict[str, torch.Tensor], deterministic: bool = True) -> torch.Tensor:
         return self.means(observation).argmax(dim=1)

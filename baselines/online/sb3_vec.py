@@ -83,7 +83,7 @@ class GymVecEnv(VecEnv):  # type: ignore[misc]
         self.discount = 1.0
         self.value_of_cut: Callable[[States], NDArray[np.float32]] | None = None
         self._actions: NDArray[np.int64] = np.zeros(0, np.int64)
-        self._infos: Batch = {}
+        self._infos: Mapping[str, Any] = {}
         super().__init__(envs.num_envs, self.view.space, task.action_space)
 
     def reset(self) -> States:
