@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from enum import Enum
 from math import isfinite
@@ -40,7 +40,7 @@ def show(
     role: Annotated[Role | None, typer.Option(help="Only what this role remembers.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Entries a role.")] = 10,
     env: Annotated[
-        str | None, typer.Option(help="Environment whose titles to show. Default: that of the training.")
+        str | None, typer.Option(help="Environment with the world of the training, whose titles to show. Default: it.")
     ] = None,
     option: Options = None,
     json: AsJson = False,
@@ -81,7 +81,7 @@ def merge(
     out: Annotated[Path, typer.Option(help="New folder for what both remember, as a saved agent.")],
     json: AsJson = False,
 ) -> None:
-    """Make one memory of two, of separate training runs: records of both once, the books on their use added.
+    """Make one agent of two that were trained apart on one world: what they remember and counted adds up.
 
     Example:  longrec memory merge runs/seed-0 runs/seed-1 --out runs/both
     """
@@ -153,24 +153,38 @@ def _print(heading: str, lines: Iterator[str]) -> None:
 
 
 def _titles(kept: Kept, env: str | None, option: list[str]) -> Title:
-    """Titles of the environment that was asked for, or else of the one trained on where it can be had."""
+    """Titles of the environment that was asked for, or else of the one trained on where it can be had.
+
+    Raises `AgentError` if the one that was asked for has another world than the memories were made in.
+    """
     from leaderboard.agents import parse_parameters
     from leaderboard.cli.memory_prose import number
+    from leaderboard.evaluate.build import world_of
     from recsim_envs import make_simulator
-    from recsim_envs.errors import LongrecError
+    from recsim_envs.errors import AgentError, LongrecError
     from recsim_envs.text.catalogue import CatalogueText
 
-    name = env or kept.record.get("env_id")
+    origin: Mapping[str, Any] = next(iter(kept.origins), {})
+    name = env or origin.get("env_id")
     if name is None:
         return number
-    options = parse_parameters(option, "option") if env else dict(kept.record.get("options") or {})
+    options = parse_parameters(option, "option") if env else dict(origin.get("options") or {})
     try:
-        catalogue = make_simulator(name, 1, **options).task.catalogue
+        simulator = make_simulator(name, 1, **options)
+        world, made = world_of(simulator).model_dump(mode="json"), origin.get("world")
+        if made and world != made:
+            what = f"{origin.get('env_id')} with the world {made.get('name')} ({str(made.get('sha256'))[:8]})"
+            raise AgentError(
+                f"{kept.path}: was trained on {what}; {name} has the world {world['name']} ({world['sha256'][:8]}), "
+                "where the same numbers are other items; "
+                + ("leave --env out, or name the one trained on" if env else "its world has changed since")
+            )
     except LongrecError as error:
         if env:
             raise
         say(f"titles are left out: {error}")
         return number
+    catalogue = simulator.task.catalogue
     text = CatalogueText(catalogue)
     return lambda item: f'"{text.title(item)}"' if 0 <= item < catalogue.num_items else number(item)
 
