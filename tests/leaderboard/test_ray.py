@@ -10,7 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,10 +24,10 @@ from leaderboard.evaluate.batch import Job, evaluate, evaluate_all
 from leaderboard.evaluate.build import make_plan
 from leaderboard.evaluate.cell import CellSpec, run_cell
 from leaderboard.evaluate.checkpoint import load_cell
-from leaderboard.evaluate.executor import make_executor
+from leaderboard.evaluate.executor import Queue, make_executor
 from leaderboard.replay import verify
 from leaderboard.schema import Suite, Task
-from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.errors import AgentError, ConfigurationError, WorkerLostError
 from recsim_envs.worlds import catalogue
 from tests.leaderboard.conftest import ENV, HERE
 from tests.worlds import tiny_world
@@ -228,3 +231,33 @@ def test_which_modules_are_sent(one_task, tmp_path, monkeypatch, agents):
     monkeypatch.setenv("LONGREC_PLUGINS", "far_agents.anything, json")
     (module,) = executor_ray._modules([spec("random"), spec(f"{agents}:Watcher")])
     assert Path(module).name == "far_agents.py"
+
+
+def test_what_is_lost_is_tried_again_but_not_for_ever(one_task, tmp_path):
+    plan = make_plan("random", {}, one_task)
+    spec = CellSpec(plan, "random", 0, 0, 5, tmp_path / "cells" / "a.parquet")
+    queue = Queue([spec], keep_going=False)
+    drive = executor_ray._Drive.__new__(executor_ray._Drive)
+    drive._specs, drive._queue, drive._where, drive._tries = [spec], queue, {0: "far"}, Counter()
+    for attempt in range(1, executor_ray.ATTEMPTS + 1):
+        assert queue.take() == 0
+        drive._tries[0] += 1
+        event = drive._lost(0, RuntimeError("gone"))
+        assert event.phase == ("lost" if attempt < executor_ray.ATTEMPTS else "failed")
+    assert isinstance(event.error, WorkerLostError)
+    assert "lost 5 times with its process or machine" in str(event.error)
+    assert queue.take() is None
+
+
+def test_gpus(one_task, tmp_path):
+    """An agent on cuda takes a GPU; a cluster without one is refused at once, since its cells would wait for ever."""
+    plan = make_plan("random", {}, one_task)
+    spec = CellSpec(plan, "random", 0, 0, 5, tmp_path / "a.parquet")
+    agent = plan.agent.model_copy(update={"parameters": {"device": "cuda:0"}})
+    on_gpu = replace(spec, plan=plan.model_copy(update={"agent": agent}))
+    assert not executor_ray._needs_gpu(spec)
+    assert executor_ray._needs_gpu(on_gpu)
+    drive = executor_ray._Drive.__new__(executor_ray._Drive)
+    drive._specs, drive._ray = [spec, on_gpu], SimpleNamespace(cluster_resources=lambda: {"CPU": 2.0})
+    with pytest.raises(ConfigurationError, match="no machine of the Ray cluster has a GPU; set device=cpu"):
+        drive._check_devices()
