@@ -112,6 +112,10 @@ class Simulator(ABC):
         """
         return {}
 
+    def bound(self) -> NDArray[np.float64] | None:
+        """What no policy can exceed in expectation in the sessions that have just begun (B,); None: none is known."""
+        return None
+
     def cycle_pool(self) -> NDArray[np.int64]:
         """Actions worth trying in a fixed cycle shown to everybody: (p,) or (p, k). Empty where none can recur."""
         return np.zeros(0, np.int64)

@@ -170,6 +170,18 @@ class BoredomSimulator(Simulator):
 
         return references.makers(self)
 
+    def bound(self) -> NDArray[np.float64] | None:
+        """Clicks at most (B,): those of users who are never bored and, with influence, who come to love what they see.
+
+        Without boredom and influence it is what "myopic" earns in expectation; where slates bore, it is loose.
+        """
+        c = self._constants
+        likings = self.lanes.user @ self.item_vectors.T if c.influence == "none" else np.ones((self.num_lanes, 1))
+        chances = -np.sort(-1.0 / (1.0 + np.exp(-c.slope * (likings - c.offset))), axis=1)
+        once = c.influence == "none" and c.copies == "ignored"
+        shown = chances[:, : c.slate_size] if once else np.repeat(chances[:, :1], c.slate_size, axis=1)
+        return c.horizon * (shown * self.rules.position).sum(axis=1)
+
     def cycle_pool(self) -> NDArray[np.int64]:
         """Items or slates of the best-liked items: overall, of each topic, and of all topics in turn."""
         from recsim_envs.families.boredom import references

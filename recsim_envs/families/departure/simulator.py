@@ -279,6 +279,15 @@ class DepartureSimulator(Simulator):
 
         return makers(self)
 
+    def bound(self) -> NDArray[np.float64] | None:
+        """What a session earns at most (B,), see `bounds.py`; None where rewards change in a session."""
+        if not self.settled or self.rules.legacy_window:
+            return None
+        from recsim_envs.families.departure.bounds import session_bounds
+
+        member = self.world.catalogue.category_matrix().astype(np.int64)
+        return session_bounds(self.opinions(np.arange(self.num_lanes)), member, self.rules)
+
     def cycle_pool(self) -> NDArray[np.int64]:
         """The best items by popularity x mean reward and by mean reward; none where items may not recur."""
         if self.rules.no_repeat:

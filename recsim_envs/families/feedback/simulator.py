@@ -186,6 +186,10 @@ class FeedbackSimulator(Simulator):
         """Those of the family: they know the true rewards, so that late or noisy reports do not concern them."""
         return self.inner.references()
 
+    def bound(self) -> NDArray[np.float64] | None:
+        """That of the family: all is paid in the end, and noise has a mean of 0."""
+        return self.inner.bound()
+
     def cycle_pool(self) -> NDArray[np.int64]:
         """That of the family."""
         return self.inner.cycle_pool()
