@@ -142,6 +142,7 @@ def _row(replayed: Replayed, task: int, bottom: Replayed | None, top: Replayed |
         options=chosen.options,
         world=s.worlds[task],
         log=s.logs[task] if s.logs else None,
+        from_log=bool(s.logs) and s.agent.learns_from_log,
         badge="replayed",
         privileged=s.agent.privileged,
         training_seeds=len(s.suite.training_seeds),

@@ -47,7 +47,8 @@ class Row(Stored):
     env_id: EnvId
     options: Json
     world: World
-    log: LogRecord | None = Field(default=None, description="what agents learnt from, on track offline")
+    log: LogRecord | None = Field(default=None, description="what agents might learn from, on track offline")
+    from_log: bool = Field(default=False, description="whether this agent learnt from it")
     badge: Badge
     privileged: bool
     training_seeds: int = Field(description="how many")

@@ -62,6 +62,7 @@ def _template(name: str) -> Any:
         "words": text.words,
         "track": text.track,
         "log": text.log,
+        "trained": text.trained,
         "facts": _facts,
         "command": _command,
     }

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from leaderboard.schema import Row
 from leaderboard.site import geometry
-from leaderboard.site.text import ABSENT, compact, figure, interval, log, percent, plain, track
+from leaderboard.site.text import ABSENT, figure, interval, log, percent, plain, track, trained
 from leaderboard.site.view import Entry, Section, board, section_axis
 
 _BAR = 24  # characters
@@ -72,19 +72,12 @@ def _cells(entry: Entry, section: Section, width: int) -> Iterator[tuple[str, Te
     if width >= _WITH_ENDS:
         yield "mostly ends by", Text(_main_end(row))
     if width >= _WITH_TRAINING:
-        yield "trained", Text(_trained(row))
+        yield "trained", Text(trained(row))
 
 
 def _figure(row: Row, name: str) -> str:
     found = row.metrics.get(name)
     return figure(name, found.value) if found else ABSENT
-
-
-def _trained(row: Row) -> str:
-    episodes = row.spent.episodes
-    if episodes is None:
-        return ABSENT
-    return f"{compact(episodes)} ep" if episodes else "none"
 
 
 def _main_end(row: Row) -> str:

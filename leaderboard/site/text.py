@@ -121,6 +121,17 @@ def log(row: Row) -> str:
     return f"log {plain(row.log.name, 60)} {row.log.sha256[:12]}, {counted(row.log.sessions, 'session')}"
 
 
+def trained(row: Row) -> str:
+    """What a row's agent trained on, in few words: the log, episodes, steps where no episode ended, or nothing."""
+    if row.from_log:
+        return "the log"
+    if row.spent.episodes is None:
+        return ABSENT
+    if row.spent.episodes:
+        return counted(row.spent.episodes, "episode")
+    return counted(row.spent.steps, "step") if row.spent.steps else "none"
+
+
 def words(names: Sequence[str], most: int = 6) -> str:
     """Names in a row; those beyond `most` are counted."""
     rest = f" and {len(names) - most} more" if len(names) > most else ""

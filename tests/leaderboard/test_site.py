@@ -275,3 +275,19 @@ def test_tables_say_their_track_budget_and_log_and_hold_one_of_each() -> None:
         assert "rack online, at most 10\xa0episodes and 1.0\xa0M\xa0steps" in told
         assert f"log longrec/games/mixed-v0 {json_hash('two')[:12]}, 10.0\xa0k\xa0sessions" in told
     assert csv_text(rows).count(f"longrec/games/mixed-v0,{json_hash('one')}") == 1
+
+
+def test_what_an_agent_trained_on() -> None:
+    record = LogRecord(name="x", sha256=json_hash("x"), sessions=5, steps=9)
+    nothing, some = SpentBudget(episodes=0, steps=0), SpentBudget(episodes=0, steps=7)
+    cases = {
+        "the log": fake_row(from_log=True, log=record, track="offline", spent=nothing),
+        "none": fake_row(log=record, track="offline", spent=nothing),
+        "7\xa0steps": fake_row(spent=some),
+        "100\xa0episodes": fake_row("ppo"),
+        text.ABSENT: fake_row(spent=SpentBudget()),
+    }
+    for told, row in cases.items():
+        assert text.trained(row) == told
+        assert f"| {told} |" in markdown([row])
+    assert '<td class="num" data-v="0">the log</td>' in page([cases["the log"]])
