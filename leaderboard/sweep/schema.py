@@ -7,7 +7,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, GetJsonSchemaHandler, Tag, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from leaderboard.schema import (
     MAX_EPISODES,
@@ -36,6 +38,12 @@ class _Short(Stored):
     @classmethod
     def _from_text(cls, value: Any) -> Any:
         return {next(iter(cls.model_fields)): value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        whole = handler.resolve_ref_schema(handler(core))
+        first = next(iter(cls.model_fields))
+        return {"anyOf": [whole["properties"][first], whole]}
 
 
 class AgentChoice(_Short):
@@ -121,17 +129,14 @@ class SweepFile(Stored):
 class Range(Stored):
     """Numbers from `low` to `high`, drawn evenly, or evenly in their logarithm; whole ones where both ends are."""
 
-    low: float
-    high: float
+    low: int | float
+    high: int | float
     scale: Literal["linear", "log"] = "linear"
 
-    @model_validator(mode="before")
-    @classmethod
-    def _keep_whole(cls, value: Any) -> Any:
-        whole = isinstance(value, dict) and all(type(value.get(k)) is int for k in ("low", "high"))
-        return {**value, "whole": whole} if isinstance(value, dict) and "whole" not in value else value
-
-    whole: bool = False
+    @property
+    def whole(self) -> bool:
+        """Whether whole numbers are drawn."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
 
     @model_validator(mode="after")
     def _ordered(self) -> Range:
