@@ -13,7 +13,7 @@ from baselines.online.exploration import LaneWise, epsilon_of_budget
 from baselines.online.policies import ItemQPolicy
 from baselines.online.sb3_agent import SB3Agent, require_no_slates
 from baselines.online.sb3_vec import GymVecEnv
-from baselines.online.sizes import batch_size_for
+from baselines.online.sizes import batch_size_for, gradient_steps_for
 from recsim_envs.spec import TaskSpec, TrainingEnvs
 
 
@@ -30,7 +30,7 @@ class DQNAgent(SB3Agent):
     buffer_size: int = 100_000
     learning_starts: int = 64
     batch_size: int | None = None
-    gradient_steps: int = 2
+    gradient_steps: int | None = None
     target_update: int = 200
     initial_epsilon: float = 1.0
     final_epsilon: float = 0.05
@@ -50,7 +50,7 @@ class DQNAgent(SB3Agent):
             "batch_size": self.batch_size or batch_size_for(env.num_envs),
             "gamma": self.gamma,
             "train_freq": 1,
-            "gradient_steps": self.gradient_steps,
+            "gradient_steps": self.gradient_steps or gradient_steps_for(env.num_envs),
             "target_update_interval": max(self.target_update, env.num_envs),
             "policy_kwargs": self.policy_kwargs(env.task),
             "seed": seed,

@@ -145,7 +145,8 @@ class ItemHead(nn.Module):
         queries = self.query(latent).view(len(latent), self._several, encoder.dim)
         if self.gates is None:
             return queries
-        return queries + self.gates(latent).unsqueeze(1) @ encoder.met
+        # Embeddings are about sqrt(dim) long: over dim, a number of 1 adds about 1 to the score of the item itself.
+        return queries + self.gates(latent).unsqueeze(1) @ encoder.met / encoder.dim
 
 
 def check_encoder(kind: str) -> None:

@@ -39,8 +39,13 @@ def rollout_steps_for(num_envs: int) -> int:
 
 
 def batch_size_for(num_envs: int) -> int:
-    """Transitions in a minibatch: 64 with few sessions, four times the sessions from 32 on (1,024 of 256)."""
-    return max(64, 4 * num_envs) if num_envs >= 32 else 64
+    """Transitions in a minibatch: as many as sessions, at least 64."""
+    return max(64, num_envs)
+
+
+def gradient_steps_for(num_envs: int) -> int:
+    """Updates of DQN after every step of all sessions: 2 with few of them, one for every 32 from 64 on."""
+    return max(2, num_envs // 32)
 
 
 def share_spent(envs: TrainingEnvs) -> float:

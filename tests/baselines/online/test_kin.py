@@ -14,7 +14,7 @@ from baselines.online.maskable_ppo import MaskablePPOAgent
 from baselines.online.ppo import PPOAgent
 from baselines.online.qr_dqn import QRDQNAgent
 from baselines.online.recurrent_ppo import RecurrentPPOAgent
-from baselines.online.sizes import batch_size_for, lanes_for, rollout_steps_for, step_limit
+from baselines.online.sizes import batch_size_for, gradient_steps_for, lanes_for, rollout_steps_for, step_limit
 from leaderboard.evaluate.training import MeteredEnvs
 from recsim_envs import make_simulator
 from recsim_envs.errors import AgentError, ConfigurationError
@@ -111,7 +111,8 @@ def test_maskable_ppo_never_shows_what_is_forbidden_and_asks_for_no_masks_where_
 
 def test_sizes_follow_from_the_budget():
     assert [lanes_for(steps) for steps in (1, 7_000, 100_000, 300_000, 1_000_000, 10**9)] == [8, 8, 32, 64, 256, 256]
-    assert [(rollout_steps_for(n), batch_size_for(n)) for n in (8, 32, 256)] == [(8, 64), (8, 128), (16, 1024)]
+    assert [(rollout_steps_for(n), batch_size_for(n)) for n in (8, 32, 256)] == [(8, 64), (8, 64), (16, 256)]
+    assert [gradient_steps_for(n) for n in (8, 64, 256)] == [2, 2, 8]
     world = tiny_world(horizon=20)
     assert step_limit(FakeDoor(world, Budget(episodes=100))) == 2000
     assert step_limit(FakeDoor(world, Budget(episodes=100, steps=500))) == 500
