@@ -160,13 +160,17 @@ def _rows(arrays: Batch, rows: NDArray[np.int64] | None) -> dict[str, NDArray[An
     return dict(arrays) if rows is None else {key: array[rows] for key, array in arrays.items()}
 
 
+def _lane_rows(value: Any, rows: NDArray[np.int64], simulator: Simulator) -> Any:
+    """The rows of an array that has one a lane; other arrays are constants, such as the items' vectors."""
+    by_lane = isinstance(value, np.ndarray) and value.ndim > 0 and len(value) == simulator.num_lanes
+    return value[rows] if by_lane else value
+
+
 def _infos(simulator: Simulator, rows: NDArray[np.int64] | None, privileged: bool) -> dict[str, Any]:
     infos: dict[str, Any] = _rows(simulator.infos(), rows)
     if privileged:
-        hidden = simulator.privileged()  # its arrays have one row a lane
-        infos["privileged"] = {
-            k: v[rows] if rows is not None and isinstance(v, np.ndarray) else v for k, v in hidden.items()
-        }
+        hidden = simulator.privileged()
+        infos["privileged"] = {k: v if rows is None else _lane_rows(v, rows, simulator) for k, v in hidden.items()}
     return infos
 
 

@@ -100,6 +100,13 @@ def test_slates_hold_no_item_twice(kind: type[Agent], env_id: str):
         assert all(len(set(slate)) == len(slate) for slate in session)
 
 
+@pytest.mark.parametrize("env_id", ["InterestEvolution-v0", "SlateRerankUncertain-v0"])
+def test_the_oracle_plays_more_lanes_than_there_are_topics_or_items(env_id: str):
+    """Of what it is shown, some arrays have a row a lane, and some one for each topic or item."""
+    agent = OracleAgent()
+    assert len(played(agent, env_id, 24, np.arange(25))) == 25
+
+
 def test_a_cycle_of_slates_recurs():
     agent = trained(FixedCycleAgent, "SlateTopKBored-v0")
     cycle = agent.describe()["cycle"]
