@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from leaderboard.cli import runs
 from leaderboard.cli.tracks import Choice, chosen_suite, on_device
+from leaderboard.evaluate.batch import Job, evaluate
+from leaderboard.evaluate.learn import train_and_save
+from leaderboard.evaluate.logs import log_reference
 from leaderboard.schema import LogRef, SpentBudget
 from leaderboard.suites import custom_suite, load_suite
-from recsim_envs.errors import ConfigurationError
+from recsim_envs.errors import AgentError, ConfigurationError
 from tests.leaderboard.conftest import ENV
 
 LOG = "longrec/games/mixed-v0"
@@ -115,3 +120,24 @@ def test_the_command_runs_a_log_of_a_file(world_path, tmp_path, capsys):
     assert row["spent"] == {"episodes": 0, "steps": 0}
     (tmp_path / "log").rename(tmp_path / "away")
     reproduce(Path(told["path"]), workers=1)
+
+
+def test_a_file_without_propensities(world_path, tmp_path):
+    """Fine for agents that do not need them; one that does names the log."""
+    learner, options = "tests.leaderboard.log_agents:LogLearner", {"world": str(world_path)}
+    columns = {"session": [1, 1, 2], "action": [3, 4, 3], "reward": [5.0, 1.0, 4.0]}
+    pq.write_table(pa.table(columns), tmp_path / "mine.parquet")
+    log = log_reference(str(tmp_path / "mine.parquet"), ENV, options)
+    assert (log.name, log.sessions, log.seed) == ("mine", 2, 0)
+    fixed = {"episodes": None, "steps": None, "seed": 0, "log": log}
+    record = train_and_save(learner, {}, ENV, options, out=tmp_path / "a", **fixed)
+    assert (record.log.name, record.log.steps, record.facts["sessions"]) == ("mine", 3, 2)
+    needy = {"needs_propensities": True}
+    with pytest.raises(AgentError, match="needs propensities, and log mine does not tell them"):
+        train_and_save(learner, needy, ENV, options, out=tmp_path / "b", **fixed)
+    assert not (tmp_path / "b").exists()
+    suite = custom_suite(ENV, episodes=3, training_seeds=(0,), track="offline", options=options, log=log)
+    with pytest.raises(AgentError, match=r"LogLearner, longrec/Games-v0, training seed 0: .* log mine does not"):
+        evaluate(Job(learner, tmp_path / "c", needy), suite, workers=1)
+    with pytest.raises(ConfigurationError, match="is a file: it has the sessions that it has, and no seed"):
+        log_reference(str(tmp_path / "mine.parquet"), ENV, options, sessions=1)
