@@ -112,7 +112,7 @@ class _Training:
         saved = None if envs.folder is None else read_checkpoint(envs.folder, self._identity)
         if saved is None:
             self.play = SlatePlay(envs.make(agent.lanes(envs)), envs.task)
-            self.play.stand_at(*self.play.envs.reset())
+            self.play.stand_at(*self.play.envs.reset(seed=self._seed % 2**31))  # the door has seeds of its own
         else:
             ((vector, observations, infos),) = envs.restore(saved.mark)
             self.play = SlatePlay(vector, envs.task)
