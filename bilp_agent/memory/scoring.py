@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bilp_agent.memory.records import Reflection
-from bilp_agent.memory.store import Memory
+from bilp_agent.memory.store import Memory, scale_of
 from recsim_envs.errors import AgentError
 from recsim_envs.text.encoder import Encoder
 
@@ -131,19 +131,21 @@ def merge_similar(
     """Reflections without near-duplicates, in their order: each joins the oldest kept one that says the same.
 
     Two say the same if their causes are equal, the squared distance of their states' vectors is at most `distance`
-    (4: two phrases of the hashing encoder differ), and their principles are equal but for case, spaces and punctuation;
-    or, with an encoder for the `wording`, if the cosine of the principles' vectors is at least `likeness`.
+    (4: two phrases of the hashing encoder differ; in the encoder's scale, see `scale_of`), and their principles are
+    equal but for case, spaces and punctuation; or, with an encoder for the `wording`, if the cosine of the principles'
+    vectors is at least `likeness`.
     The kept one stays as it is, id included; the books of the others are added to its own, and `merged` counts them.
     """
     kept: list[Reflection] = []
     groups: dict[tuple[str, str], list[int]] = {}
+    scale = scale_of(encoder)
     states = encoder.encode([r.state for r in reflections])
     words = None if wording is None else _directions(wording, reflections)
     rows: list[int] = []
     for row, reflection in enumerate(reflections):
         group = groups.setdefault((reflection.cause, "" if words is not None else _plain(reflection)), [])
         for place in group:
-            near = float(((states[rows[place]] - states[row]) ** 2).sum()) <= distance
+            near = float(((states[rows[place]] - states[row]) ** 2).sum()) <= distance * scale
             if near and (words is None or float(words[rows[place]] @ words[row]) >= likeness):
                 kept[place] = joined(kept[place], reflection)
                 break

@@ -106,16 +106,17 @@ class Memory(Generic[R]):
         """`nearest` for each of several states, which are embedded together.
 
         With a `weight` (above 0) the 8 k nearest states are ordered by w / (1 + d), the largest first, where d is
-        the squared distance and w the largest weight of the state's records; nearer and older states go first where
-        this is equal. The records of such a match are ordered from the lightest to the heaviest, so that `records_of`
-        names the heaviest of a state first.
+        the squared distance in the encoder's scale (`scale_of`) and w the largest weight of the state's records; nearer
+        and older states go first where this is equal. The records of such a match are ordered from the lightest to the
+        heaviest, so that `records_of` names the heaviest of a state first.
         """
         if k <= 0 or not self._texts:
             return [[] for _ in states]
         count = min(k if weight is None else WIDER * k, len(self._texts))
         self._search([state for state in dict.fromkeys(states) if (state, count) not in self._found], count)
         found = [self._found[state, count] for state in states]
-        return found if weight is None else [_reordered(matches, weight)[:k] for matches in found]
+        scale = scale_of(self.encoder)
+        return found if weight is None else [_reordered(matches, weight, scale)[:k] for matches in found]
 
     def _search(self, states: list[str], count: int) -> None:
         """Put what is nearest to each state among the answers kept."""
@@ -163,11 +164,16 @@ class Memory(Generic[R]):
         return cls(kind, encoder, stored.records)
 
 
-def _reordered(matches: list[Match[R]], weight: Callable[[R], float]) -> list[Match[R]]:
+def scale_of(encoder: Encoder) -> float:
+    """The squared distance that counts as 1: hashed vectors differ by a few for each phrase, others say so."""
+    return float(getattr(encoder, "scale", 1.0))
+
+
+def _reordered(matches: list[Match[R]], weight: Callable[[R], float], scale: float) -> list[Match[R]]:
     """Matches by weight and nearness together; sorting is stable, so that nearness and age break ties."""
     weighed: list[tuple[float, Match[R]]] = []
     for match in matches:
         pairs = sorted(((weight(r), r) for r in match.records), key=lambda pair: pair[0])
         records = tuple(record for _, record in pairs)
-        weighed.append((pairs[-1][0] / (1.0 + match.distance), Match(match.state, match.distance, records)))
+        weighed.append((pairs[-1][0] / (1.0 + match.distance / scale), Match(match.state, match.distance, records)))
     return [match for _, match in sorted(weighed, key=lambda pair: -pair[0])]

@@ -133,3 +133,22 @@ def test_like_wording_may_count_as_the_same() -> None:
     assert [(r.id, r.merged) for r in merged] == [(pair[0].id, 1)]
     far = [*pair, reflection("a", "Never show puzzles.")]
     assert len(merge_similar(far, HashingEncoder(), wording=HashingEncoder(256, trigrams), likeness=0.8)) == 2
+
+
+def test_encoders_whose_vectors_lie_closer_say_in_what_scale() -> None:
+    class Close(HashingEncoder):
+        scale = 1 / 16
+
+        def encode(self, texts):
+            return super().encode(texts) / 4
+
+    states = ("a 1; b 2; c 3; d 4", "a 1; b 2; c 3; d 5", "e 1; f 2; g 3; h 4")
+    learnt = [Reflection(s, "repeat", "t", ("p",), n, 20, n) for n, s in enumerate(states)]
+    made = [merge_similar(learnt, encoder) for encoder in (HashingEncoder(), Close())]
+    assert [r.state for r in made[0]] == [r.state for r in made[1]] == [states[0], states[2]]
+    weigh = {r.id: w for r, w in zip(learnt, (1.0, 3.0, 9.0), strict=True)}
+    orders = [
+        [m.state for m in Memory(Reflection, encoder, learnt).nearest(states[0], 3, lambda r: weigh[r.id])]
+        for encoder in (HashingEncoder(), Close())
+    ]
+    assert orders[0] == orders[1]
