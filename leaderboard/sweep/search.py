@@ -132,15 +132,17 @@ def _draw(tuning: TuneFile, number: int) -> dict[str, Any]:
     }
 
 
-def _value(values: tuple[Any, ...] | Range, at_: float) -> Any:
-    """What lies at 0 <= `at_` < 1."""
+def _value(values: tuple[Any, ...] | Range, where: float) -> Any:
+    """What lies at 0 <= `where` < 1."""
     if isinstance(values, tuple):
-        return values[int(at_ * len(values))]
+        return values[int(where * len(values))]
     low, high = values.low, values.high
     if values.whole:
         high += 1
     if values.scale == "log":
-        found = float(np.exp(np.log(low) + at_ * (np.log(high) - np.log(low))))
+        found = float(np.exp(np.log(low) + where * (np.log(high) - np.log(low))))
     else:
-        found = low + at_ * (high - low)
-    return min(int(found), int(values.high)) if values.whole else float(f"{found:.{_DIGITS}g}")
+        found = low + where * (high - low)
+    if values.whole:
+        return min(int(found), int(values.high))
+    return min(max(float(f"{found:.{_DIGITS}g}"), values.low), values.high)
