@@ -25,6 +25,9 @@ def tune(
     workers: Workers = 0,
     device: Device = None,
     lanes: Annotated[int, typer.Option(min=1, help="Concurrent sessions of one cell. No result depends on it.")] = 256,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run trials again that failed by the agent's fault.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the trials; run none.")] = False,
     json: AsJson = False,
 ) -> None:
@@ -49,8 +52,9 @@ def tune(
         return
     with Progress(quiet=json, by_agent=True) as watch:
         found = run(
-            search, folder, place, num_lanes=lanes, together=workers or usable_cores(), command=command(), watch=watch
-        )
+            search, folder, place, num_lanes=lanes, together=workers or usable_cores(), retry_failed=retry_failed,
+            command=command(), watch=watch,
+        )  # fmt: skip
     if json:
         print_json({"out": folder, **found.model_dump(mode="json")})
     else:

@@ -65,13 +65,14 @@ def tune(
     *,
     num_lanes: int = DEFAULT_LANES,
     together: int = 1,
+    retry_failed: bool = False,
     command: tuple[str, ...] = (),
     watch: Watch | None = None,
 ) -> TuneRecord:
     """Run the trials that are missing, choose, and write it down.
 
     With a budget in seconds, trials are begun so that about `together` cells run at a time, until it is spent. A trial
-    that fails stops no other; one that failed by the agent's fault is not run again.
+    that fails stops no other; one that failed by the agent's fault is not run again, unless `retry_failed`.
     """
     runs = [
         open_run(Job(search.tuning.agent, out / "trials" / f"{n:03d}-{digest(plan)}", parameters), plan)
@@ -85,7 +86,7 @@ def tune(
 
     def wanted(spec: Any) -> bool:
         failure = known_failure(spec)
-        return failure is None or failure.again
+        return failure is None or failure.again or retry_failed
 
     limit = search.tuning.budget.seconds
     wave = len(runs) if limit is None else max(1, together // search.cells_a_trial)

@@ -25,8 +25,9 @@ from leaderboard.evaluate.build import make_plan
 from leaderboard.evaluate.cell import CellSpec, run_cell
 from leaderboard.evaluate.checkpoint import load_cell
 from leaderboard.evaluate.executor import Queue, make_executor
+from leaderboard.evaluate.learned import folder_sha256
 from leaderboard.replay import verify
-from leaderboard.schema import Suite, Task
+from leaderboard.schema import LogRef, Suite, Task
 from recsim_envs.errors import AgentError, ConfigurationError, WorkerLostError
 from recsim_envs.worlds import catalogue
 from tests.leaderboard.conftest import ENV, HERE
@@ -195,6 +196,24 @@ def test_a_world_comes_along(tmp_path, monkeypatch):
         catalogue._copies.clear()
     first, second = (load_cell(spec)[0] for spec in (near, far))
     assert first.actions.tobytes() == second.actions.tobytes()
+
+
+def test_logs_of_files_and_what_was_learned_come_along(one_task, tmp_path, monkeypatch, own_home):
+    import ray
+
+    (tmp_path / "learned" / "agent").mkdir(parents=True)
+    for name in ("training.json", "agent/weights.json", "agent/.hidden"):
+        (tmp_path / "learned" / name).write_text(name)
+    packed = {"anything": ray_worker.pack(tmp_path / "learned")}
+    monkeypatch.setattr(ray, "get", lambda key: packed[key])
+    log = LogRef(name="mine", sessions=3, sha256="a" * 64)
+    task = one_task.tasks[0].model_copy(update={"log": log})
+    plan = make_plan("random", {}, one_task)
+    plan = plan.model_copy(update={"suite": one_task.model_copy(update={"tasks": (task,)})})
+    spec = CellSpec(plan, "random", 0, 0, 5, tmp_path / "run" / "cells" / "a.parquet")
+    ray_worker._unpack(spec, ray_worker.Parcel(log=("anything",), learned=("anything",)))
+    for folder in (tmp_path / "run" / "learned", own_home / "logs" / ".kept" / "files" / ("a" * 64)):
+        assert folder_sha256(folder) == folder_sha256(tmp_path / "learned")
 
 
 def test_a_machine_that_would_give_other_results_is_told_of(one_task, tmp_path):
