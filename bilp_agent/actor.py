@@ -11,7 +11,7 @@ from bilp_agent.context import Context
 from bilp_agent.memory import ActorExample, Match, records_of
 from bilp_agent.planner import Plan
 from bilp_agent.session import Session
-from bilp_agent.slates import spread
+from bilp_agent.slates import within
 from bilp_agent.text import field
 from recsim_envs.text.grounding import Allowed
 
@@ -98,8 +98,9 @@ class Actor:
     def _for_slates(self, session: Session, plan: Plan, allowed: Allowed) -> tuple[int, ...]:
         """The same for slates: main categories that are full or resting are left out, and none fills the list.
 
-        Known and liked ones take three quarters at most; new ones come from the categories of the plan in turn, half
-        of what is left at most, and from all others. What the plan leaves out comes last, where there is too little.
+        Known and liked ones take three quarters at most, and of a main category twice as many as a slate may hold; new
+        ones come from the categories of the plan in turn, half of what is left at most, and from all others. What the
+        plan leaves out comes last, where there is too little.
         """
         tools, box, count, slots = self._context.tools, self._context.toolbox, self._shown, self._context.view.slots
         full = {c for c, share in session.signs.full.items() if plan.full and 100 * share >= plan.full - 1e-6}
@@ -107,7 +108,7 @@ class Actor:
         rested = Allowed(allowed.blocked.union(*(tools.of_main(c) for c in without)), allowed.mask)
         liked = tools.liked(session, rested, len(session.known), plan.avoid)
         liked = [item for item in liked if session.scores[item][0] > 0]
-        liked = spread(liked, tools.main_category, 2 * plan.most)[: 3 * count // 4]
+        liked = within(liked, tools.main_category, 2 * plan.most)[: 3 * count // 4]
         fresh = Allowed(rested.blocked | session.known.keys(), allowed.mask)
         focus = [c for c in plan.focus if c not in without]
         others = [c for c in range(len(self._context.text.category_names)) if c not in (*without, *plan.avoid, *focus)]

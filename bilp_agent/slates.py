@@ -14,16 +14,20 @@ VAIN_SHOWN = 4  # categories
 LIMIT = 1.0  # fullness of a category whose recent clicks have reached their limit
 
 
-def spread(items: Iterable[int], main: Callable[[int], int], most: int) -> list[int]:
-    """The items with at most `most` of one main category first, in order, and then the others; 0 is no limit."""
-    if not most:
-        return list(items)
-    first, others, taken = list[int](), list[int](), Counter[int]()
+def within(items: Iterable[int], main: Callable[[int], int], most: int) -> list[int]:
+    """The first `most` items of each main category, in order; 0 is no limit."""
+    kept, taken = list[int](), Counter[int]()
     for item in items:
-        category = main(item)
-        (first if taken[category] < most else others).append(item)
-        taken[category] += 1
-    return first + others
+        taken[main(item)] += 1
+        if not most or taken[main(item)] <= most:
+            kept.append(item)
+    return kept
+
+
+def spread(items: Sequence[int], main: Callable[[int], int], most: int) -> list[int]:
+    """The items that `within` keeps, and then the others."""
+    kept = dict.fromkeys(within(items, main, most))
+    return [*kept, *(item for item in items if item not in kept)]
 
 
 def slate_line(step: int, answers: Iterable[tuple[str, str]]) -> str:

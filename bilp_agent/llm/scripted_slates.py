@@ -133,13 +133,15 @@ def write_slate_reflection(page: Page) -> str:
 
 
 def _blame_fullness(page: Page, old: Lessons) -> tuple[str, str, Lessons] | None:
-    """Steps that began with a full category earned clearly less: leave them out sooner, and show fewer of each."""
+    """Steps that began with a full category earned clearly less: show fewer of each, or leave them out sooner."""
     found = _contrast(page, "Steps that began with a category at its limit, and what they earned")
     if not found or found[0] < 1 or found[1] >= CLEARLY * found[3]:
         return None
-    full = max((old.full or FIRST_FULL + STEP_FULL) - STEP_FULL, LEAST_FULL)
     told = f"Steps with a full category earned {found[1]:.2f}, others {found[3]:.2f}."
-    return "too full", told, replace(old, full=full, most=_fewer(page, old))
+    if _most(page) > 1 and old.most != 1:
+        return "too full", told, replace(old, full=old.full or FIRST_FULL, most=_fewer(page, old))
+    full = max(old.full - STEP_FULL, LEAST_FULL) if old.full else FIRST_FULL
+    return "too full", told, replace(old, full=full)
 
 
 def _blame_likeness(page: Page, old: Lessons) -> tuple[str, str, Lessons] | None:

@@ -22,6 +22,7 @@ from tests.worlds import tiny_world
 
 TITLES = ("Alpha", "Beta Two", "Gamma: The Return", "Delta", "Epsilon", "Zeta", "Eta", "Theta")
 CATEGORIES = ((0,), (0, 1), (1,), (1, 2), (2,), (2, 0), (0,), (1,))
+GAMES = "longrec/Games-v0"
 RATINGS = (4.5, 4.0, 3.5, 4.8, 2.0, 3.0, 4.9, 4.1)
 
 
@@ -76,18 +77,17 @@ class Says:
 
 
 class Door:
-    """`TrainingEnvs` for tests: counts episodes only."""
+    """`TrainingEnvs` for tests: counts episodes only. world: None for families that have none."""
 
-    def __init__(self, world: World, episodes: int, **options: Any) -> None:
-        self._options = {"world": world, "split": "train", **options}
+    def __init__(self, world: World | None, episodes: int, env_id: str = GAMES, **options: Any) -> None:
+        options = options if world is None else {"world": world, **options}
+        self._env_id, self._options = env_id, {"split": "train", **options}
         self.budget = Budget(episodes=episodes)
         self._used = 0
-        self.task: TaskSpec = recsim_envs.make_simulator("longrec/Games-v0", 1, world=world, **options).task
+        self.task: TaskSpec = recsim_envs.make_simulator(env_id, 1, **options).task
 
     def make(self, num_envs: int) -> VectorEnv[Any, Any, Any]:
-        vector = gym.make_vec(
-            "longrec/Games-v0", num_envs=num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **self._options
-        )
+        vector = gym.make_vec(self._env_id, num_envs=num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **self._options)
         step = vector.step
 
         def counted(actions: Any) -> Any:
@@ -111,12 +111,15 @@ def kind_world(**departure: float) -> World:
     return tiny_world(users=40, items=60, seed=3, **({"threshold": 1e-6, "horizon": 20} | departure))
 
 
-def play(agent: Any, world: World, order: Sequence[int], lanes: int, **options: Any) -> dict[int, list[int]]:
-    """The items that an agent shows in the test sessions named by `order`, `lanes` at a time."""
-    shown: dict[int, list[int]] = {}
+def play(
+    agent: Any, world: World | None, order: Sequence[int], lanes: int, env_id: str = GAMES, **options: Any
+) -> dict[int, list[Any]]:
+    """What an agent shows in the test sessions named by `order`, `lanes` at a time: items, or slates as lists."""
+    shown: dict[int, list[Any]] = {}
+    options = options if world is None else {"world": world, **options}
     for start in range(0, len(order), lanes):
         batch = np.array(order[start : start + lanes])
-        simulator = recsim_envs.make_simulator("longrec/Games-v0", len(batch), world=world, split="test", **options)
+        simulator = recsim_envs.make_simulator(env_id, len(batch), split="test", **options)
         agent.reset(simulator.task, len(batch), 0)
         simulator.begin(np.arange(len(batch)), np.array([derive_seed("user", int(i)) for i in batch], np.uint64))
         keys = np.array([derive_seed("key", int(i)) for i in batch], np.uint64)
@@ -126,10 +129,10 @@ def play(agent: Any, world: World, order: Sequence[int], lanes: int, **options: 
             observations = {k: v[rows] for k, v in simulator.observe().items()}
             infos = {k: v[rows] for k, v in simulator.infos().items()}
             chosen = agent.act(observations, infos, recsim_envs.Sessions(rows, keys[rows], steps[rows]))
-            actions = np.zeros(len(batch), np.int64)
+            actions = np.zeros((len(batch), *chosen.shape[1:]), np.int64)
             actions[rows] = chosen
             simulator.step(actions)
-            for row, item in zip(rows, chosen, strict=True):
-                shown.setdefault(int(batch[row]), []).append(int(item))
+            for row, item in zip(rows, chosen.tolist(), strict=True):
+                shown.setdefault(int(batch[row]), []).append(item)
             steps[rows] += 1
     return shown

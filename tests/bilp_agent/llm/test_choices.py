@@ -116,6 +116,35 @@ def test_the_line_is_found_however_it_is_spelled(wanted: str, got: str) -> None:
     assert answer.split("\n")[-1].removeprefix("Item: ") in CHOICES
 
 
+@pytest.mark.parametrize(
+    ("wanted", "got"),
+    [
+        ('Reason: x\nItem: "The Game II"\nItem: The', 'Reason: x\nItem: "The Game II"\nItem: The\nItem: "The Game"'),
+        ('Item: The\nItem: The\nItem: "Ünder"', 'Item: The\nItem: "The Game'),
+        ("nothing", "nothing\nItem: "),
+    ],
+)
+def test_several_lines_hold_different_choices(wanted: str, got: str) -> None:
+    spelling = Spelling(CHOICES, "Item", spelled, 3)
+    answer = follow(Chooser(spelling, 120, unspelled), wanted)
+    assert answer.startswith(got)
+    lines = [line.removeprefix("Item: ") for line in answer.split("\n")[-3:]]
+    assert len(set(lines)) == 3
+    assert set(lines) <= set(CHOICES)
+    assert Chooser(spelling, 5, unspelled).text(spelled("Item: The")).count("Item: ") == 3  # cut short, and completed
+
+
+def test_a_real_model_writes_as_many_different_lines(model: HuggingFaceModel) -> None:
+    asked = [ask(choice_line="Item", choice_count=3, max_tokens=90, temperature=20.0, seed=seed) for seed in range(12)]
+    answers = model.generate(asked)
+    for answer in answers:
+        lines = [line.removeprefix("Item: ") for line in answer.text.split("\n")[-3:]]
+        assert len(set(lines)) == 3
+        assert set(lines) <= set(CHOICES)
+    assert len({answer.text for answer in answers}) > 3
+    assert answers[5] == model.generate([asked[5]])[0]
+
+
 def test_the_line_begins_before_the_tokens_run_out() -> None:
     spelling = Spelling(CHOICES, "Item", spelled)
     chooser = Chooser(spelling, spelling.needs + 10, unspelled)
