@@ -84,7 +84,8 @@ def chosen_suite(
         if episodes is not None or option:
             raise ConfigurationError("--episodes and --option belong to --env; a suite fixes both")
         suite = load_suite(name or "smoke-v1")
-        track, limit = choice.track or suite.track, choice.limit() or suite.limit
+        track = choice.track or suite.track
+        limit = choice.limit() or (suite.limit if track == suite.track else None)
         logs = [task.log for task in suite.tasks]
         if choice.track == "offline" and (choice.log is not None or suite.track != "offline"):
             logs = [choice.reference(task.env_id, task.options) for task in suite.tasks]
@@ -122,10 +123,15 @@ def of_training(
 
 
 def learned_parameters(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of what was learned in a folder, unless some are given: then these, which must be the same."""
-    from leaderboard.evaluate.learned import read_training
+    """The parameters of what was learned in a folder, unless some are given: then these, which must be the same.
 
-    return given or read_training(folder).agent.parameters
+    The device is not part of it: what was learned on one is played on any, by default the agent's own.
+    """
+    from leaderboard.evaluate.learned import read_training, without_device
+
+    chosen = without_device(given)
+    device = {key: value for key, value in given.items() if key not in chosen}
+    return (chosen or without_device(read_training(folder).agent.parameters)) | device
 
 
 def on_device(agent: str, parameters: dict[str, Any], device: str | None) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from leaderboard.evaluate.learn import TrainingRecord
 from leaderboard.files import read_model
@@ -38,7 +38,7 @@ def learned_of(
     name = (agent.name, agent.entry_point)
     for what, learned, here in (
         ("agent", (found.agent.name, found.agent.entry_point), name),
-        ("set of parameters", found.agent.parameters, agent.parameters),
+        ("set of parameters", without_device(found.agent.parameters), without_device(agent.parameters)),
         ("version of the agent's source code", found.agent.source_sha256[:12], agent.source_sha256[:12]),
         ("environment", [found.env_id], [task.env_id for task in suite.tasks]),
         ("set of options", [found.options], [task.options for task in suite.tasks]),
@@ -56,6 +56,11 @@ def learned_of(
         if limit is not None and used > limit:
             raise AgentError(f"{folder} took {used} {unit} of training; track {suite.track} allows {limit}")
     return Learned(sha256=folder_sha256(folder / "agent"), spent=found.spent)
+
+
+def without_device(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters but for where an agent computes, which says nothing of what it has learned."""
+    return {key: value for key, value in parameters.items() if key != "device"}
 
 
 def folder_sha256(folder: Path) -> str:

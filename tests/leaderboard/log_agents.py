@@ -132,3 +132,11 @@ class Counts(Agent):
 
     def load(self, path: Path) -> None:
         self.learned = int((path / "count.json").read_text())
+
+
+class CountsOnDevice(Counts):
+    """The same on some device."""
+
+    def __init__(self, *, by: int = 1, device: str = "cpu") -> None:
+        super().__init__(by=by)
+        self.device = device

@@ -64,6 +64,16 @@ def test_a_suite_on_another_track_is_another_suite():
     assert len({plain.name, online.name, offline.name, fewer.name}) == 4
 
 
+def test_a_suites_own_limit_goes_with_its_track(tmp_path):
+    plain = load_suite("smoke-v1").model_copy(update={"name": "mine", "limit": SpentBudget(episodes=7)})
+    (tmp_path / "mine.json").write_text(plain.model_dump_json())
+    file = str(tmp_path / "mine.json")
+    assert suite(name=file, env=None).budget == SpentBudget(episodes=7)
+    assert suite(Choice(episodes=5), name=file, env=None).budget == SpentBudget(episodes=5)
+    assert suite(Choice(track="online"), name=file, env=None).limit is None
+    assert suite(Choice(track="offline"), name=file, env=None).budget == SpentBudget(episodes=0, steps=0)
+
+
 @pytest.mark.parametrize(
     ("choice", "text"),
     [

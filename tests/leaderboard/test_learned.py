@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from leaderboard.cli import checks, runs
+from leaderboard.cli.tracks import learned_parameters
 from leaderboard.evaluate.batch import Job, evaluate
 from leaderboard.evaluate.build import make_plan, with_learned
 from leaderboard.evaluate.learn import train_and_save
@@ -107,6 +108,16 @@ def test_what_does_not_fit_is_refused(learned, world_path, tmp_path):
         (copy / "training.json").write_text(json.dumps(stored))
         with pytest.raises(AgentError, match=text):
             plan(folder=copy)
+
+
+def test_the_device_of_training_is_not_that_of_playing(learned, world_path, tmp_path):
+    agent, options = f"{HERE}:CountsOnDevice", {"world": str(world_path)}
+    out, far = tmp_path / "far", {"by": 2, "device": "cuda:7"}
+    train_and_save(agent, far, ENV, options, episodes=6, steps=None, seed=5, out=out)
+    assert learned_parameters(out, {}) == {"by": 2}
+    assert learned_parameters(out, {"device": "mps"}) == {"by": 2, "device": "mps"}
+    assert learned_parameters(out, {"by": 3}) == {"by": 3}  # refused by the plan
+    assert with_learned(make_plan(agent, {"by": 2}, suite_of(world_path)), out).learned.spent.episodes == 6
 
 
 def test_what_was_changed_afterwards_is_found_out(learned, world_path, tmp_path, monkeypatch):
