@@ -190,3 +190,16 @@ def test_executors_by_name():
         make_executor("rya")
     with pytest.raises(ConfigurationError, match="add --executor ray"):
         make_executor("local", address="auto")
+
+
+def test_suites_on_their_own_track_and_on_others(tmp_path, suite):
+    path = write(tmp_path, suite.model_dump(mode="json"), "tiny.json")
+    file = {"name": "study", "agents": ["random", f"{HERE}:Learner"], "suites": [str(path)]}
+    own = expand(SweepFile.model_validate(file), "file").runs
+    assert [(r.plan.suite, r.label) for r in own] == 2 * [(suite, "tiny-suite")]
+    limited = {"track": "scarce", "limit": {"episodes": 7}}
+    expanded = expand(SweepFile.model_validate(file | {"tracks": ["scarce", limited, "offline"]}), "file")
+    assert [r.plan.suite for r in expanded.runs[:2]] == [suite, suite]
+    assert [r.plan.suite.budget.episodes for r in expanded.runs] == [100, 100, 7, 7, 0]
+    assert {task.log.name for task in expanded.runs[-1].plan.suite.tasks} == {"longrec/games/mixed-v0"}
+    assert len({r.plan.suite.name for r in expanded.runs}) == 3  # as `longrec evaluate --track` names them
