@@ -49,6 +49,8 @@ def trained(name: str, protocol: str) -> Agent:
 
 def test_the_baselines_of_record_are_registered():
     assert {"random", "popular", "best-rated", "fixed-cycle", "greedy", "greedy-no-repeat", "oracle"} <= set(BASELINES)
+    assert {"round-robin", "mmr", "calibrated"} <= set(BASELINES)
+    assert {"linucb", "linear-thompson", "epsilon-greedy", "cluster-bandit"} <= set(BASELINES)
     assert {"dqn", "a2c", "ppo"} <= set(BASELINES)
     assert {"sqn", "crr", "cql", "bcq", "iql", "decision-transformer", "ips", "mopo", "dorl", "cirs"} <= set(BASELINES)
     assert {"mf", "sasrec"} <= set(BASELINES)
