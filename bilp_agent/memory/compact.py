@@ -41,8 +41,9 @@ def merge_records(first: Sequence[R], second: Sequence[R]) -> list[R]:
     Each example is one step of one session, so those of separate training runs add up, equal ones too. A reflection of
     both keeps the books of both added. Merge memories of separate runs only: a session that both tell of counts twice.
     """
-    merged = list(first)
+    merged: list[Any] = list(first)
     places = {r.id: place for place, r in enumerate(merged) if isinstance(r, Reflection)}
+    record: Any
     for record in second:
         place = places.get(record.id) if isinstance(record, Reflection) else None
         if place is None:

@@ -45,9 +45,18 @@ RATIOS = [
         for way, target in (("usual", 3.0), ("same_policy", None))
         for t in TRAINED
     ),
+    *(
+        (f"{name} on {d}, a second", f"test_gpu_{name}[{d}]", None, None)
+        for name in ("ppo", "dorl")
+        for d in ("cpu", "cuda")
+    ),
+    ("ppo, GPU / processor", "test_gpu_ppo[cuda]", "test_gpu_ppo[cpu]", None),
+    ("dorl, GPU / processor", "test_gpu_dorl[cuda]", "test_gpu_dorl[cpu]", None),
     ("creator market, rounds a second", "test_market[creator_market_v0]", None, 1e4),
     ("100 requests at once / ten by ten", "test_requests[100]", "test_requests[10]", None),
     ("100 users of billp-plus at once / billp ten by ten", "test_users[billp-plus-100]", "test_users[billp-10]", 8.0),
+    ("100 users of billp at once / ten by ten", "test_users[billp-100]", "test_users[billp-10]", None),
+    ("100 users of billp-plus at once / ten by ten", "test_users[billp-plus-100]", "test_users[billp-plus-10]", None),
     ("answers from a cache, a second", "test_answers_again[cache]", None, None),
     ("answers from a cache / bare digests", "test_answers_again[cache]", "test_bare_digests", None),
     ("answers from a cassette, a second", "test_answers_again[cassette]", None, None),
@@ -72,6 +81,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("decisions a second of processor time, 1,024 sessions at once")
         for name, value in sorted(decisions.items(), key=lambda item: -item[1]):
             terminalreporter.write_line(f"{name:40s} {value:>14,.0f}")
+    waits = {
+        b.name: b.extra_info["seconds of waiting"]
+        for b in (session.benchmarks if session else [])
+        if "seconds of waiting" in b.extra_info
+    }
     if not rates:
         return
     terminalreporter.section("ratios in this run")
@@ -80,4 +94,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             value = rates[numerator] / (rates[denominator] if denominator else 1.0)
             shown = f"{value:,.0f}" if denominator is None else f"{value:.2f}"
             wanted = "" if target is None else f"target {target:,.0f}" if denominator is None else f"target {target:g}"
+            if denominator in waits and numerator in waits:
+                wanted += f"; waiting alone allows {waits[denominator] / waits[numerator]:.2f}"
             terminalreporter.write_line(f"{name:52s} {shown:>12s}   {wanted}")

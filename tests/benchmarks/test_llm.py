@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import threading
-import time
-from collections.abc import Iterator
-from multiprocessing.connection import Connection
-from typing import Any
+import math
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -19,39 +15,17 @@ from bilp_agent.llm.openai_compatible import OpenAICompatibleModel
 from bilp_agent.llm.prefix import PrefixMeter
 from bilp_agent.llm.scripted import ScriptedModel
 from leaderboard.agents import build_agent
+from tests.benchmarks.paced_server import LATENCY, SLOTS, paced
 from tests.bilp_agent.fakes import kind_world, play
-from tests.bilp_agent.llm.servers import Reply, good, served
 
-LATENCY, SLOTS = 0.2, 64  # seconds an answer takes; answers that the server works on at once
 USERS, STEPS = 100, 5  # sessions, and how long each lasts at most
 ANSWERS, CHARACTERS = 2000, 4000  # of a cache: requests, and the length of each prompt
 
 
-def serve(pipe: Connection) -> None:
-    """The scripted writer behind a server in a process of its own, as any real one; it ends when the pipe is closed."""
-    slots, writer = threading.Semaphore(SLOTS), ScriptedModel()
-
-    def reply(body: dict[str, Any]) -> Reply:
-        messages = tuple(Message(m["role"], m["content"]) for m in body["messages"])
-        with slots:
-            time.sleep(LATENCY)
-        return good(writer.generate([Request(messages)])[0].text or "fine")
-
-    with served() as server:
-        server.replies = [reply]
-        pipe.send(server.url)
-        pipe.recv()
-
-
 @pytest.fixture(scope="module")
 def model() -> Iterator[OpenAICompatibleModel]:
-    spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
-    process = spawn.Process(target=serve, args=(there,))
-    process.start()
-    yield OpenAICompatibleModel("m", here.recv(), concurrency=SLOTS)
-    here.send(None)
-    process.join()
+    with paced() as url:
+        yield OpenAICompatibleModel("m", url, concurrency=SLOTS)
 
 
 @pytest.mark.parametrize("lanes", [USERS, 10])
@@ -68,14 +42,52 @@ def test_requests(benchmark, model, lanes):
     benchmark.pedantic(play, rounds=3)
 
 
-@pytest.mark.parametrize(("name", "lanes"), [("billp", 10), ("billp-plus", USERS)])
-def test_users(benchmark, model, name, lanes):
-    """A session of each user, `lanes` side by side in lock-step, nothing learned before: all that is waited for."""
-    world = kind_world(horizon=STEPS, r_min=0.0)
+class Rounds:
+    """A model that answers at once and notes the batches that it gets: what would have to be waited for."""
+
+    name = "rounds"
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        self.batches.append(len(requests))
+        return ScriptedModel().generate(requests)
+
+    @property
+    def seconds(self) -> float:
+        """A batch takes one latency for each `SLOTS` requests begun; nothing else takes time."""
+        return LATENCY * sum(math.ceil(size / SLOTS) for size in self.batches)
+
+
+PLAYED = [("billp", 10), ("billp-plus", 10), ("billp", USERS), ("billp-plus", USERS)]
+
+
+@pytest.mark.parametrize(("name", "lanes"), PLAYED)
+def test_users(benchmark, monkeypatch, model, name, lanes):
+    """Five steps with each user (nobody leaves), `lanes` side by side, nothing learned before: all that is waited for.
+
+    "Ten by ten": ten groups of ten users, each played to the end of its longest session before the next begins, and
+    in each step a role is asked for the whole group before the next role is: as the published code plays, with `billp`.
+
+    What can be had: a batch of n requests takes ceil(n / 64) rounds of 0.2 s. Ten groups of five steps with three roles
+    each are 150 rounds, 30 s. At once, a hundred users need two rounds a batch as long as more than 64 are there.
+    `billp` makes three batches a step: 30 rounds, 6 s, 5 times sooner at best. `billp-plus` asks its Planner at the first
+    step and at surprises, and Actor and Critic together: 15 rounds, 3 s, 10 times sooner at best. The summary prints the
+    bounds, computed from the batches that were made, beside what was measured.
+    """
+    world = kind_world(horizon=STEPS, r_min=0.0, threshold=0.0)
+    counted = Rounds()
+    monkeypatch.setattr("bilp_agent.agent.load_model", lambda *_, **__: counted)
+    play(build_agent(name, {}), world, range(USERS), lanes)  # compiles what is compiled at first use, and counts
+    monkeypatch.undo()
     agent = build_agent(name, {"model": model.name, "model_options": {"concurrency": SLOTS}})
     shown = benchmark.pedantic(play, (agent, world, range(USERS), lanes), rounds=1)
-    decisions = sum(map(len, shown.values()))
-    benchmark.extra_info |= {"steps": decisions, "calls a decision": agent.describe()["calls_per_decision"]}
+    benchmark.extra_info |= {
+        "steps": sum(map(len, shown.values())),
+        "calls a decision": agent.describe()["calls_per_decision"],
+        "seconds of waiting": counted.seconds,
+    }
 
 
 class Instant:
