@@ -39,6 +39,8 @@ def trained(name: str) -> Agent:
 @pytest.mark.benchmark(timer=time.process_time)
 def test_acting(benchmark: Any, name: str) -> None:
     """All lanes start anew in each round, and play their first steps; only `act` is timed."""
+    if not benchmark.enabled:
+        pytest.skip("a measurement and no test: with --benchmark-enable; what holds of agents is in tests/baselines")
     agent, lanes = trained(name), np.arange(LANES)
     simulator = make_simulator("longrec/Games-v0", LANES, split="test")
     spent = [0.0]

@@ -34,6 +34,7 @@ from baselines.online.sb3_vec import GymVecEnv, PolicyView
 from recsim_envs.spec import Budget, TaskSpec
 
 LANES, STEPS = 256, 4096
+SMALL = 8, 64  # where nothing is timed
 ENVS = ["longrec/LongTermSatisfaction-v0", "longrec/SingleItemBored-v0", "longrec/Games-v0"]
 CASES = [("ppo", env_id) for env_id in ENVS] + [("dqn", env_id) for env_id in ENVS[1:]]
 
@@ -73,13 +74,13 @@ class ReadStates(VecEnvWrapper):
         return self.view.read(observations, {}), rewards / np.float32(self._scale), dones, infos
 
 
-def native_env(env_id: str) -> GymVecEnv:
-    envs: VectorEnv = gym.make_vec(env_id, num_envs=LANES, split="train", autoreset_mode="SameStep")
+def native_env(env_id: str, agent: SB3Agent) -> GymVecEnv:
+    envs: VectorEnv = gym.make_vec(env_id, num_envs=agent.num_envs, split="train", autoreset_mode="SameStep")
     return GymVecEnv(envs, envs.unwrapped.task)
 
 
 def native(env_id: str, agent: SB3Agent) -> BaseAlgorithm:
-    env = native_env(env_id)
+    env = native_env(env_id, agent)
     return agent.algorithm(env, Door(env.task), 0)
 
 
@@ -88,29 +89,30 @@ def same_policy(env_id: str, agent: SB3Agent) -> BaseAlgorithm:
         return gym.make(env_id, split="train")
 
     task = make().unwrapped.task
-    env: Any = ReadStates(DummyVecEnv([make] * LANES), task)
+    env: Any = ReadStates(DummyVecEnv([make] * agent.num_envs), task)
     model = agent.algorithm(env, Door(task), 0)
     env.value_of_cut = None  # SB3 asks for the values of what was cut off itself
     return model
 
 
 def usual(env_id: str, agent: SB3Agent) -> BaseAlgorithm:
-    env = make_vec_env(env_id, n_envs=LANES, env_kwargs={"split": "train"})
+    env = make_vec_env(env_id, n_envs=agent.num_envs, env_kwargs={"split": "train"})
     ours = {"net_arch": [agent.hidden]}
     if isinstance(agent, PPOAgent):
-        return PPO("MultiInputPolicy", env, **agent.ppo_kwargs(native_env(env_id), 0) | {"policy_kwargs": ours})
-    return DQN("MultiInputPolicy", env, **agent.dqn_kwargs(native_env(env_id), 0) | {"policy_kwargs": ours})
+        return PPO("MultiInputPolicy", env, **agent.ppo_kwargs(native_env(env_id, agent), 0) | {"policy_kwargs": ours})
+    return DQN("MultiInputPolicy", env, **agent.dqn_kwargs(native_env(env_id, agent), 0) | {"policy_kwargs": ours})
 
 
 @pytest.mark.parametrize("way", [native, same_policy, usual])
 @pytest.mark.parametrize(("name", "env_id"), CASES)
 @pytest.mark.benchmark(timer=time.process_time)
 def test_training(benchmark: Any, name: str, env_id: str, way: Callable[[str, SB3Agent], BaseAlgorithm]) -> None:
-    agent = (PPOAgent if name == "ppo" else DQNAgent)(num_envs=LANES)
+    lanes, steps = (LANES, STEPS) if benchmark.enabled else SMALL
+    agent = (PPOAgent if name == "ppo" else DQNAgent)(num_envs=lanes)
     with own_torch():
         model = way(env_id, agent)
-        model.learn(LANES * 16, log_interval=None)
-        benchmark.extra_info["steps"] = STEPS
-        benchmark.pedantic(lambda: model.learn(STEPS, log_interval=None, reset_num_timesteps=False), rounds=3)
-    assert model.num_timesteps >= LANES * 16 + STEPS
+        model.learn(lanes * 16, log_interval=None)
+        benchmark.extra_info["steps"] = steps
+        benchmark.pedantic(lambda: model.learn(steps, log_interval=None, reset_num_timesteps=False), rounds=3)
+    assert model.num_timesteps >= lanes * 16 + steps
     assert all(torch.isfinite(p).all() for p in model.policy.parameters())
