@@ -14,7 +14,7 @@ from stable_baselines3.common.policies import BasePolicy
 from baselines.online.embedding_actions import EmbeddingVecEnv, ItemVectors
 from baselines.online.sb3_agent import SB3Agent
 from baselines.online.sb3_vec import GymVecEnv
-from baselines.online.sizes import batch_size_for
+from baselines.online.sizes import batch_size_for, gradient_steps_for
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Batch, Sessions, TaskSpec
 
@@ -25,8 +25,8 @@ class ContinuousAgent(SB3Agent):
 
     action_dim: columns of the vectors that stand for the items of a catalogue, at least 3; candidates have as many as
     are observed. buffer_size: transitions kept. learning_starts: random steps before the first update. batch_size:
-    transitions an update; None: by the number of sessions, see `baselines.online.sizes`. gradient_steps: updates after
-    every step of all sessions. polyak: how far target networks follow in each update.
+    transitions an update. gradient_steps: updates after every step of all sessions. None: both by the number of
+    sessions, see `baselines.online.sizes`. polyak: how far target networks follow in each update.
     """
 
     masks_in_states: ClassVar[bool] = False  # what is forbidden is passed over in finding the nearest
@@ -35,7 +35,7 @@ class ContinuousAgent(SB3Agent):
     buffer_size: int = 100_000
     learning_starts: int = 64
     batch_size: int | None = None
-    gradient_steps: int = 2
+    gradient_steps: int | None = None
     polyak: float = 0.005
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class ContinuousAgent(SB3Agent):
             "tau": self.polyak,
             "gamma": self.gamma,
             "train_freq": 1,
-            "gradient_steps": self.gradient_steps,
+            "gradient_steps": self.gradient_steps or gradient_steps_for(env.num_envs),
             "policy_kwargs": self.policy_kwargs(env.task),
             "seed": seed,
             "device": self.device,

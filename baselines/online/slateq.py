@@ -23,7 +23,7 @@ from baselines.online.choice import check_optimiser, slate_worth, surprise
 from baselines.online.replay import Replay
 from baselines.online.responses import ResponseReader
 from baselines.online.sb3_agent import SB3Agent, learning_curve, own_torch
-from baselines.online.sizes import batch_size_for, share_spent
+from baselines.online.sizes import batch_size_for, gradient_steps_for, share_spent
 from baselines.online.slateq_net import SlateQNet
 from baselines.online.slateq_play import SlatePlay
 from baselines.online.watch import check_device
@@ -42,16 +42,17 @@ class SlateQAgent(SB3Agent):
     """Item-wise Q-learning for slates, in plain torch; parameters, files and acting are those of the SB3 agents.
 
     buffer_size: transitions kept. learning_starts: random steps before the first update. batch_size: transitions an
-    update; None: by the number of sessions, see `baselines.online.sizes`. gradient_steps: updates after every step of
-    all sessions. polyak: how far the target network follows in each update. final_epsilon: chance of each slot to show
-    a random item once `exploration_share` of the budget is spent; it falls linearly from `initial_epsilon`.
+    update. gradient_steps: updates after every step of all sessions. None: both by the number of sessions, see
+    `baselines.online.sizes`. polyak: how far the target network follows in each update. final_epsilon: chance of each
+    slot to show a random item once `exploration_share` of the budget is spent; it falls linearly from
+    `initial_epsilon`.
     optimiser: how slates are found where users take one item or none, "exact", "greedy" or "top-k".
     """
 
     buffer_size: int = 100_000
     learning_starts: int = 64
     batch_size: int | None = None
-    gradient_steps: int = 2
+    gradient_steps: int | None = None
     polyak: float = 0.05
     initial_epsilon: float = 1.0
     final_epsilon: float = 0.05
@@ -119,6 +120,7 @@ class _Training:
             self.play.stand_at(observations, infos)
             self._restore(saved.tensors, saved.facts)
         self._batch = agent.batch_size or batch_size_for(self.play.num_envs)
+        self._repeats = agent.gradient_steps or gradient_steps_for(self.play.num_envs)
         self._log: Logger | None = None
         if envs.folder is not None:
             self._log = configure(str(envs.folder / "tensorboard"), ["tensorboard"])
@@ -143,7 +145,7 @@ class _Training:
         self._replay.add(came)
         self.rounds += 1
         if self.steps >= self.agent.learning_starts:
-            for _ in range(self.agent.gradient_steps):
+            for _ in range(self._repeats):
                 self._update(self._replay.sample(self.updates, self._batch))
         now = time.monotonic()
         if now - self._logged >= _LOG_SECONDS:
