@@ -59,7 +59,7 @@ def evaluate_all(
     suite: Suite,
     *,
     workers: int = 0,
-    executor: Executor | None = None,
+    executor: Executor[CellSpec] | None = None,
     num_lanes: int = DEFAULT_LANES,
     watch: Watch | None = None,
 ) -> dict[int, LongrecError]:
@@ -95,7 +95,7 @@ def open_run(job: Job, plan: Plan) -> Run:
 
 def run_all(
     runs: Sequence[Run],
-    executor: Executor,
+    executor: Executor[CellSpec],
     *,
     num_lanes: int = DEFAULT_LANES,
     watch: Watch | None = None,

@@ -62,8 +62,18 @@ class Work(Protocol):
     """What a worker can do: a cell of a run, a point of a learning curve."""
 
     @property
+    def path(self) -> Path:
+        """Its file. Work in one folder belongs together: what fails there ends the rest."""
+        ...
+
+    @property
     def label(self) -> str:
         """For messages."""
+        ...
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """Work with the same answer should take about as long."""
         ...
 
     def run(self, report: Report) -> None:

@@ -9,9 +9,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-from leaderboard.evaluate.cell import CellSpec
+from leaderboard.evaluate.cell import CellSpec, Work
 from leaderboard.words import suggestion
 from recsim_envs.errors import ConfigurationError, LongrecError
 
@@ -39,12 +39,14 @@ class Event(NamedTuple):
 
 
 Send = Callable[[Event], None]
+WorkT = TypeVar("WorkT", bound=Work, contravariant=True)
+SomeWork = TypeVar("SomeWork", bound=Work)
 
 
 class Queue:
     """Numbers of the cells that wait. Those of a run that has failed are passed over, unless `keep_going`."""
 
-    def __init__(self, specs: Sequence[CellSpec], keep_going: bool) -> None:
+    def __init__(self, specs: Sequence[Work], keep_going: bool) -> None:
         self._specs, self._keep_going = specs, keep_going
         self._waiting = deque(range(len(specs)))
         self._failed: set[Any] = set()
@@ -67,10 +69,10 @@ class Queue:
             self._failed.add(self._specs[cell].path.parent)
 
 
-class Executor(Protocol):
-    """A place where cells run."""
+class Executor(Protocol[WorkT]):
+    """A place where cells run, or other work."""
 
-    def run(self, specs: Sequence[CellSpec], queue: Queue, send: Send) -> Iterator[Event | None]:
+    def run(self, specs: Sequence[WorkT], queue: Queue, send: Send) -> Iterator[Event | None]:
         """Run the cells that `queue` gives, as many at a time as there is room for, until it gives none.
 
         Yields the end of each, "done" once its file is at its place or "failed", and now and then None. Everything
@@ -79,7 +81,7 @@ class Executor(Protocol):
         ...
 
 
-def make_executor(name: str, *, workers: int = 0, address: str | None = None) -> Executor:
+def make_executor(name: str, *, workers: int = 0, address: str | None = None) -> Executor[CellSpec]:
     """An executor by name, see `EXECUTORS`. Raises `ConfigurationError` for one that there is not, or not here."""
     if name not in EXECUTORS:
         raise ConfigurationError(f"executor {name!r} does not exist{suggestion(name, list(EXECUTORS))}")
@@ -95,7 +97,7 @@ def make_executor(name: str, *, workers: int = 0, address: str | None = None) ->
 
 
 def run_cells(
-    specs: Sequence[CellSpec], executor: Executor, on_event: Send, *, keep_going: bool = False
+    specs: Sequence[SomeWork], executor: Executor[SomeWork], on_event: Send, *, keep_going: bool = False
 ) -> dict[int, LongrecError]:
     """Run all cells; those of a run that has failed are skipped unless `keep_going`, other runs always go on.
 
@@ -119,7 +121,7 @@ def run_cells(
 class _Times:
     """Passes events on, and notes how long cells take, to tell of stragglers while they run."""
 
-    def __init__(self, specs: Sequence[CellSpec], on_event: Send) -> None:
+    def __init__(self, specs: Sequence[Work], on_event: Send) -> None:
         self._specs, self._on_event = specs, on_event
         self._begun: dict[int, tuple[float, str]] = {}
         self._finished: dict[Any, list[float]] = {}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from leaderboard.evaluate.cell import CellSpec, run_cell
+from leaderboard.evaluate.cell import Work, run_cell
 from leaderboard.evaluate.executor import INTERVAL, Event, Queue, Send, one_thread, throttled, usable_cores
 from recsim_envs.errors import LongrecError, WorkerLostError
 
@@ -26,13 +26,13 @@ class LocalExecutor:
 
     workers: int = 0
 
-    def run(self, specs: Sequence[CellSpec], queue: Queue, send: Send) -> Iterator[Event | None]:
+    def run(self, specs: Sequence[Work], queue: Queue, send: Send) -> Iterator[Event | None]:
         """As in `Executor.run`."""
         workers = self.workers or usable_cores()
         return _serial(specs, queue, send) if workers == 1 else _parallel(specs, workers, queue, send)
 
 
-def _serial(specs: Sequence[CellSpec], queue: Queue, send: Send) -> Iterator[Event | None]:
+def _serial(specs: Sequence[Work], queue: Queue, send: Send) -> Iterator[Event | None]:
     while (i := queue.take()) is not None:
         send(Event(i, "start"))
         try:
@@ -42,7 +42,7 @@ def _serial(specs: Sequence[CellSpec], queue: Queue, send: Send) -> Iterator[Eve
             yield Event(i, "failed", error=error)
 
 
-def _parallel(specs: Sequence[CellSpec], workers: int, queue: Queue, send: Send) -> Iterator[Event | None]:
+def _parallel(specs: Sequence[Work], workers: int, queue: Queue, send: Send) -> Iterator[Event | None]:
     idle: list[_Worker] = []
     busy: dict[Any, _Worker] = {}
     try:
@@ -81,7 +81,7 @@ class _Worker:
         theirs.close()  # so that its death is the end of the pipe
         self.alive, self._cell = True, -1
 
-    def start(self, cell: int, spec: CellSpec) -> None:
+    def start(self, cell: int, spec: Work) -> None:
         """Send it a cell; one that has died is noticed by `news`."""
         self._cell = cell
         try:
@@ -89,7 +89,7 @@ class _Worker:
         except OSError:
             self.alive = False
 
-    def news(self, specs: Sequence[CellSpec]) -> Event:
+    def news(self, specs: Sequence[Work]) -> Event:
         """The next event of its cell. Raises whatever was raised there that is no `LongrecError`."""
         try:
             event: Event | str = self.connection.recv()

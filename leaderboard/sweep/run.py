@@ -73,7 +73,7 @@ def open_runs(expanded: Expanded, out: Path, command: tuple[str, ...] = (), *, m
 
 
 def run_sweep(
-    expanded: Expanded, out: Path, executor: Executor, options: SweepOptions, watch: Watch | None = None
+    expanded: Expanded, out: Path, executor: Executor[CellSpec], options: SweepOptions, watch: Watch | None = None
 ) -> SweepRecord:
     """Run what is missing and write what was found. A cell that fails stops no other.
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from leaderboard.evaluate.batch import DEFAULT_LANES, Job, Watch, open_run, run_all
+from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.executor import Executor
 from leaderboard.files import write_json
 from leaderboard.schema import Finite, Json, Line, Seconds, SpentBudget, Stored
@@ -61,7 +62,7 @@ class TuneRecord(Stored):
 def tune(
     search: Search,
     out: Path,
-    executor: Executor,
+    executor: Executor[CellSpec],
     *,
     num_lanes: int = DEFAULT_LANES,
     together: int = 1,

@@ -14,16 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
 
 from pydantic import ValidationError
 
-from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.curve.picture import picture
 from leaderboard.evaluate.curve.plan import CurvePlan, LearningCurve
 from leaderboard.evaluate.curve.point import PointSpec
 from leaderboard.evaluate.curve.results import Found, found
-from leaderboard.evaluate.executor import Event, make_executor, run_cells
+from leaderboard.evaluate.executor import Event, run_cells
+from leaderboard.evaluate.executor_local import LocalExecutor
 from leaderboard.files import atomic_path, read_model, write_json
 from leaderboard.schema import Cell
 from leaderboard.traces import read_trace
@@ -45,8 +44,7 @@ def learning_curve(
     _open_folder(out, plan)
     specs = [PointSpec(plan, agent, seed, budget, out) for seed in plan.training_seeds for budget in plan.at]
     todo = [spec for spec in specs if not spec.path.exists()]
-    work = cast("list[CellSpec]", todo)  # local executors need no more of a cell than a point has
-    failures = run_cells(work, make_executor("local", workers=workers), _Watch(specs, todo, progress)) if todo else {}
+    failures = run_cells(todo, LocalExecutor(workers), _Watch(specs, todo, progress)) if todo else {}
     if failures:
         raise failures[min(failures)]
     curve = found(plan, load_points(out, plan))
