@@ -19,7 +19,7 @@ SMOOTHING = 0.01
 
 
 class CalibratedAgent(GreedyAgent):
-    """Greedy calibration (Steck, "Calibrated recommendations", RecSys 2018).
+    """Calibrated lists, which keep the user's mix of categories (Steck, RecSys 2018).
 
     Each slot takes the item that makes greatest
 

@@ -16,7 +16,7 @@ from recsim_envs.spec import Batch, Sessions, TaskSpec
 
 
 class MMRAgent(GreedyAgent):
-    """Slot by slot, the item of the highest marginal relevance (Carbonell and Goldstein, SIGIR 1998).
+    """Maximal marginal relevance, slot by slot (Carbonell and Goldstein, SIGIR 1998).
 
         weight * relevance - (1 - weight) * greatest likeness to what the slate holds and the session was shown last.
 

@@ -15,8 +15,9 @@ from recsim_envs.spec import Sessions
 
 
 class ClusterBanditAgent(LinearBandit):
-    """LinUCB with dynamic clusters (Nguyen and Lauw, "Dynamic clustering of contextual ... bandits", CIKM 2014).
+    """LinUCB with dynamic clusters: users who answer alike share a model.
 
+    After Nguyen and Lauw, "Dynamic clustering of contextual multi-armed bandits", CIKM 2014.
     Each session belongs to one of `clusters`, at first a random one; after each step it moves to the one whose model
     has erred least on the session's own feedback, and takes its evidence along. Cluster models are ridge regressions
     around the model of all. CLUB (Gentile, Li and Zappella, ICML 2014) instead cuts a graph of users whose own models

@@ -13,9 +13,9 @@ from recsim_envs.spec import Sessions
 
 
 class EpsilonGreedyAgent(LinearBandit):
-    """Shows train users random items with probability min(1, explore / decisions), otherwise the best by the model.
+    """Epsilon-greedy: train users are shown the best by the model, or sometimes, ever less often, anything.
 
-    The decaying epsilon is that of Auer, Cesa-Bianchi and Fischer (Machine Learning 47, 2002, section 3), with the
+    Random has probability min(1, explore / decisions), the decaying epsilon of Auer, Cesa-Bianchi and Fischer (Machine Learning 47, 2002, section 3), with the
     constants in one number; every shown slate is a decision, and a random slate is random throughout.
 
     explore: about how many decisions are random at first. Others: see `LinearBandit`.

@@ -14,7 +14,9 @@ from recsim_envs.spec import Sessions
 
 
 class LinUCBAgent(LinearBandit):
-    """Shows train users what could earn most: theta . x + alpha sqrt(x' A^-1 x) (Li et al., WWW 2010, equation 5).
+    """LinUCB: train users are shown what could earn most.
+
+    The score is theta . x + alpha sqrt(x' A^-1 x) (Li et al., WWW 2010, equation 5).
 
     alpha: how many standard deviations of optimism. Others: see `LinearBandit`.
     """

@@ -13,7 +13,9 @@ from recsim_envs.spec import Sessions
 
 
 class LinearThompsonAgent(LinearBandit):
-    """Shows train users what is best by a draw from N(theta, scale^2 A^-1) (Agrawal and Goyal, ICML 2013, section 2.2).
+    """Linear Thompson sampling: train users are shown what is best by a model drawn from the posterior.
+
+    Draws are from N(theta, scale^2 A^-1) (Agrawal and Goyal, ICML 2013, section 2.2).
 
     scale: the paper's v, which its theorem wants to grow with the dimension and practice smaller. Others: see
     `LinearBandit`. After training it acts by the mean.
