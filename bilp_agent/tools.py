@@ -213,16 +213,24 @@ class Tools:
             return (total + self._expected_anew(session, item)) / (count + 1)
         return self._expected_anew(session, item) if known is None else known
 
-    def _expected_anew(self, session: Session, item: int) -> float:
-        """What can be expected of an item that the user has not met."""
-        taste = [self._taste(session, category) for category in self.categories(item)]
+    def _expected_anew(self, session: Session, item: int, tastes: dict[int, float] | None = None) -> float:
+        """What can be expected of an item that the user has not met. tastes: those known already, added to."""
+        known = {} if tastes is None else tastes
+        for category in self.categories(item):
+            if category not in known:
+                known[category] = self._taste(session, category)
+        taste = [known[category] for category in self.categories(item)]
         low, high = self._bounds
         expected = float(self.catalogue.mean_reward[item]) + session.mean_gap_to_rating + sum(taste) / len(taste)
         return min(max(expected, low), high)
 
     def _mean_scores(self, session: Session) -> dict[int, float]:
         """What can be expected of all items that the user has met."""
-        return {item: self.expected_reward(session, item) for item in session.known}
+        tastes, found = dict[int, float](), dict[int, float]()
+        for item in session.known:
+            total, count = session.scores[item]
+            found[item] = (total + self._expected_anew(session, item, tastes)) / (count + 1)
+        return found
 
     @staticmethod
     def _taste(session: Session, category: int) -> float:
