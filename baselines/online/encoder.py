@@ -45,22 +45,17 @@ class StateEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
             self.candidates = nn.Linear(reader.candidate_width, dim)
         else:
             self.items = _item_table(task, dim)
-        self.vectors = sum(pool.vectors for _, pool in pools)
         self._forbidden: torch.Tensor | None = None
         self._slots: torch.Tensor | None = None
-        self.met: torch.Tensor | None = None
 
     def forward(self, observations: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Features (b, width). Keeps this batch's candidates, what it forbids, and `met`: see `scores`, `ItemHead`."""
+        """Features (b, width). Keeps this batch's candidates, and what it forbids, for `scores`: see there."""
         dtype = next(self.parameters()).dtype
         self._forbidden = self._unpacked(observations.get(FORBIDDEN))
         parts = [
             self._pooled(history, pool, observations, dtype)
             for history, pool in zip(self._histories, self.pools, strict=True)
         ]
-        if self.vectors:
-            heads = [part[:, : pool.vectors * self.dim] for part, pool in zip(parts, self.pools, strict=True)]
-            self.met = torch.cat(heads, dim=1).view(len(parts[0]), self.vectors, self.dim)
         if CONTEXT in observations:
             parts.append(observations[CONTEXT].to(dtype))
         if self.candidates is not None:
@@ -109,44 +104,29 @@ class StateEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
 class ItemHead(nn.Module):
     """Scores all items by their embeddings in the encoder, or the candidates by theirs.
 
-    An item's score is the product of its embedding with a query. The query is a linear image of the latent vector, plus
-    the vectors that the encoder has pooled from the histories (`met`), each times a number that the latent vector
-    decides. So "more of what was liked" and "none of what was shown lately" are one number each to learn.
-    Its own parameters are (dim + number of vectors) x (latent + 1), and a bias for each item of a catalogue. With
-    `several`, it gives m scores an item, (b, m * n), from m queries.
+    Its own parameters are dim x (latent + 1), and a bias for each item of a catalogue. With `several`, it gives m
+    scores an item, (b, m * n), which costs m times that but for the bias.
     """
 
     def __init__(self, latent_dim: int, encoder: StateEncoder, several: int = 1) -> None:
         super().__init__()
         self.query = nn.Linear(latent_dim, several * encoder.dim)
-        self.gates: nn.Linear | None = None
-        if encoder.vectors:
-            self.gates = nn.Linear(latent_dim, encoder.vectors)
-            for weight in self.gates.parameters():
-                nn.init.zeros_(weight)  # nothing is known of them; PPO's own start is as good as 0
         self.bias = nn.Parameter(torch.zeros(encoder.items.num_embeddings - 1)) if encoder.items is not None else None
         self._several = several
         self._encoder = (encoder,)  # in a tuple: its parameters are listed and saved once, as the encoder's
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """Scores (b, n), or (b, several * n), from latent vectors (b, latent_dim)."""
-        queries = self._queries(latent)
+        queries, encoder = self.query(latent), self._encoder[0]
         if self._several == 1:
-            return self._encoder[0].scores(queries[:, 0], self.bias)
-        return self._encoder[0].scores(queries, self.bias).flatten(1)
+            return encoder.scores(queries, self.bias)
+        return encoder.scores(queries.view(len(latent), self._several, encoder.dim), self.bias).flatten(1)
 
     def mean(self, latent: torch.Tensor) -> torch.Tensor:
         """The mean of the several scores of each item, (b, n): the score of the mean query."""
-        return self._encoder[0].scores(self._queries(latent).mean(dim=1), self.bias)
-
-    def _queries(self, latent: torch.Tensor) -> torch.Tensor:
-        """Queries (b, several, dim)."""
         encoder = self._encoder[0]
-        queries = self.query(latent).view(len(latent), self._several, encoder.dim)
-        if self.gates is None:
-            return queries
-        # Embeddings are about sqrt(dim) long: over dim, a number of 1 adds about 1 to the score of the item itself.
-        return queries + self.gates(latent).unsqueeze(1) @ encoder.met / encoder.dim
+        queries = self.query(latent).view(len(latent), self._several, encoder.dim).mean(dim=1)
+        return encoder.scores(queries, self.bias)
 
 
 def check_encoder(kind: str) -> None:

@@ -1,7 +1,4 @@
-"""From a list of items, and what came of each, to one vector: three ways to read a history.
-
-The first `vectors` x dim numbers of what a pool gives are vectors in the space of the item embeddings.
-"""
+"""From a list of items, and what came of each, to one vector: three ways to read a history."""
 
 from __future__ import annotations
 
@@ -23,8 +20,7 @@ class MeanPool(nn.Module):
 
     def __init__(self, dim: int, signals: int) -> None:
         super().__init__()
-        self.vectors = 2 + signals
-        self.width = dim * self.vectors + 2 * signals
+        self.width = dim * (2 + signals) + 2 * signals
 
     def forward(self, vectors: torch.Tensor, signals: torch.Tensor, met: torch.Tensor) -> torch.Tensor:
         """Vectors (b, width) of items (b, l, dim), oldest first, signals (b, l, s) and which are items, bool (b, l)."""
@@ -50,7 +46,7 @@ class GRUPool(nn.Module):
 
     def __init__(self, dim: int, signals: int) -> None:
         super().__init__()
-        self.vectors, self.width = 1, dim
+        self.width = dim
         self.unit = nn.GRU(dim + signals + 1, dim, batch_first=True)
 
     def forward(self, vectors: torch.Tensor, signals: torch.Tensor, met: torch.Tensor) -> torch.Tensor:
@@ -68,7 +64,7 @@ class AttentionPool(nn.Module):
 
     def __init__(self, dim: int, signals: int, length: int) -> None:
         super().__init__()
-        self.vectors, self.width = 2, 2 * dim
+        self.width = 2 * dim
         self.signals = nn.Linear(signals, dim, bias=False) if signals else None
         self.places = nn.Parameter(torch.zeros(length, dim))
         self.query, self.keys_values = nn.Linear(dim, dim), nn.Linear(dim, 2 * dim)
