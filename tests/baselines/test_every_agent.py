@@ -51,7 +51,7 @@ def test_the_baselines_of_record_are_registered():
     assert {"random", "popular", "best-rated", "fixed-cycle", "greedy", "greedy-no-repeat", "oracle"} <= set(BASELINES)
     assert {"round-robin", "mmr", "calibrated"} <= set(BASELINES)
     assert {"linucb", "linear-thompson", "epsilon-greedy", "cluster-bandit"} <= set(BASELINES)
-    assert {"dqn", "a2c", "ppo"} <= set(BASELINES)
+    assert {"dqn", "a2c", "ppo", "slateq", "sac", "td3"} <= set(BASELINES)
     assert {"sqn", "crr", "cql", "bcq", "iql", "decision-transformer", "ips", "mopo", "dorl", "cirs"} <= set(BASELINES)
     assert {"mf", "sasrec"} <= set(BASELINES)
     assert {"exact-no-repeat", "act-only", "react", "reflexion"} <= set(BASELINES)
