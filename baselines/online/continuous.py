@@ -78,14 +78,13 @@ class ContinuousAgent(SB3Agent):
         self._vectors = ItemVectors(task, self.action_dim)
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
-        """The items nearest to the actor's mean action, int64 (b,), or the k nearest, (b, k)."""
+        """The items nearest to the actor's vectors, int64 (b,), or the k nearest, (b, k)."""
         states = self._view.read(observations, infos)
         with torch.no_grad():
-            actor = self._policy.actor
-            vectors = actor({key: torch.tensor(value) for key, value in states.items()}, **self.acting_kwargs())
+            vectors = self.vectors({key: torch.tensor(value) for key, value in states.items()}, sessions)
         found = self._vectors.find(vectors.float().numpy(), states, infos)
         return found[:, 0] if self._slate is None else found
 
-    def acting_kwargs(self) -> dict[str, Any]:
-        """Arguments of the actor when it does not explore."""
-        return {}
+    def vectors(self, states: dict[str, torch.Tensor], sessions: Sessions) -> torch.Tensor:
+        """Vectors to act by, float64 (b, dim)."""
+        raise NotImplementedError

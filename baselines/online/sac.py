@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
+import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.sac.policies import MultiInputPolicy
 
 from baselines.online.continuous import ContinuousAgent
 from baselines.online.sb3_vec import GymVecEnv
-from recsim_envs.spec import TrainingEnvs
+from recsim_envs import rng
+from recsim_envs.spec import Sessions, TrainingEnvs
 
 
 @dataclass(kw_only=True, eq=False)
@@ -39,6 +41,9 @@ class SACAgent(ContinuousAgent):
         """SB3's policy of SAC."""
         return MultiInputPolicy
 
-    def acting_kwargs(self) -> dict[str, Any]:
-        """The mean, not a draw."""
-        return {"deterministic": True}
+    def vectors(self, states: dict[str, torch.Tensor], sessions: Sessions) -> torch.Tensor:
+        """Draws from the policy, a function of the session's key and step. Its mean shows the same items for ever."""
+        mean, log_std, _ = self._policy.actor.get_action_dist_params(states)
+        columns = np.arange(mean.shape[1])
+        noise = rng.normal_array(sessions.keys[:, None], sessions.steps[:, None], rng.AGENT, columns)
+        return torch.tanh(mean + log_std.exp() * torch.from_numpy(noise))

@@ -17,7 +17,7 @@ from baselines.online.td3 import TD3Agent
 from baselines.states import CANDIDATES
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.families import make_family
-from recsim_envs.spec import Budget
+from recsim_envs.spec import Budget, Sessions
 from tests.baselines.online.test_resume import KillError, door, killed_after
 from tests.baselines.online.test_slateq import fake_door
 from tests.baselines.test_families import played
@@ -83,7 +83,7 @@ def test_plays_every_kind_alike_whatever_the_lanes(kind: type[ContinuousAgent], 
 
 @pytest.mark.parametrize("kind", AGENTS)
 def test_what_acts_is_what_was_trained(kind: type[ContinuousAgent]):
-    """The items of `act` are those that the environment finds for the actor's own action."""
+    """The items of `act` are those that the environment finds for the actor's own action, or lie about its mean."""
     fake, agent = fake_door("InterestEvolution-v0", Budget(steps=400)), kind(**SMALL)
     agent.train(fake, 0)
     agent.reset(fake.task, 16, 0)
@@ -92,8 +92,15 @@ def test_what_acts_is_what_was_trained(kind: type[ContinuousAgent]):
     with torch.no_grad():
         vectors = agent._policy._predict(states, deterministic=True).numpy()
     assert (np.abs(vectors) <= 1).all()
-    expected = agent._vectors.find(vectors, {k: v.numpy() for k, v in states.items()}, infos)
-    np.testing.assert_array_equal(agent.act(observations, infos, None), expected)  # type: ignore[arg-type]
+    many = [Sessions(np.arange(16), np.arange(16, dtype=np.uint64), np.full(16, step)) for step in range(400)]
+    acting = np.stack([agent.vectors(states, at).detach().numpy() for at in many])
+    if kind is TD3Agent:
+        np.testing.assert_allclose(acting[0], vectors, atol=1e-6)
+    else:
+        np.testing.assert_allclose(np.median(acting, axis=0), vectors, atol=0.25)
+        assert (acting.std(axis=0) > 0.05).all()
+    expected = agent._vectors.find(acting[7], {k: v.numpy() for k, v in states.items()}, infos)
+    np.testing.assert_array_equal(agent.act(observations, infos, many[7]), expected)
 
 
 def test_training_shows_what_the_protocol_allows():
