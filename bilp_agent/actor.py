@@ -82,10 +82,9 @@ class Actor:
         tools = self._context.tools
         without = set(plan.avoid) | tools.resting(session, plan.rest)
         middle = sum(self._context.task.reward_range) / 2.0
-        liked = tools.liked(
-            session, allowed, LIKED_SHOWN, without, None if plan.prefer == "any" else middle, plan.prefer == "shown"
-        )
-        known = tools.liked(session, allowed, LIKED_SHOWN, without, -math.inf)
+        least, rest = None if plan.prefer == "any" else middle, plan.repeat_after
+        liked = tools.liked(session, allowed, LIKED_SHOWN, without, least, plan.prefer == "shown", rest)
+        known = tools.liked(session, allowed, LIKED_SHOWN, without, -math.inf, rest=rest)
         less = [item for item in known if item not in liked][: LIKED_SHOWN - len(liked)]
         focus = [c for c in plan.focus if c not in without]
         fresh = Allowed(allowed.blocked | session.known.keys(), allowed.mask)

@@ -166,12 +166,16 @@ class Tools:
         without: Iterable[int] = (),
         at_least: float | None = None,
         shown_first: bool = False,
+        rest: int | None = None,
     ) -> list[int]:
         """Up to `count` allowed items whose reward from this user is known and at least so large, best first.
 
         at_least: None is the user's own mean reward. Ties go in the order in which the user met them first, so that
         who takes the first one goes round as few items as may be: whatever else is shown has to get along with those
         before it. With `shown_first` those of this session come before the others, in the order they were shown in.
+
+        rest: steps that an item is held to need before it may come back, 0 where that is not known. Of ties those that
+        have not rested so long come last, shown longest ago first; where it is not known, all that were shown.
         """
         if not session.known:
             return []
@@ -186,7 +190,8 @@ class Tools:
         last = session.last_step
         if shown_first:
             return sorted(fit, key=lambda i: (0, last[i]) if i in last else (1, -known[i]))[:count]
-        return sorted(fit, key=lambda i: -known[i])[:count]
+        tired = {i: n for i, n in last.items() if not rest or session.step - n < rest} if rest is not None else {}
+        return sorted(fit, key=lambda i: (-known[i], tired.get(i, 0)))[:count]
 
     def rating_gap(self, session: Session) -> tuple[float, float]:
         """Mean and standard deviation of this user's rewards less the ratings of the same items.

@@ -62,6 +62,23 @@ def test_liked_items_are_known_and_the_first_met_first() -> None:
     assert TOOLS.liked(session(), Allowed(), 5) == []
 
 
+def test_of_equals_what_has_not_rested_comes_last() -> None:
+    visit = session([(6, 5), (0, 5), (3, 5)], [(0, 5), (3, 5), (4, 2)])  # 6 three steps ago, then 0, then 3
+    assert TOOLS.liked(visit, Allowed(), 5) == [0, 3, 6]
+    assert TOOLS.liked(visit, Allowed(), 5, rest=0) == [6, 0, 3]  # not known: longest ago first
+    assert TOOLS.liked(visit, Allowed(), 5, rest=1) == [0, 6, 3]
+    assert TOOLS.liked(visit, Allowed(), 5, rest=2) == [6, 0, 3]
+    assert TOOLS.liked(visit, Allowed(frozenset({0, 3})), 5, rest=2) == [6]
+
+
+def test_nothing_is_shown_twice_running_where_nothing_is_known_of_rest() -> None:
+    entries: list[tuple[int, float]] = []
+    for _ in range(9):
+        first = TOOLS.liked(session(entries, [(0, 5), (3, 5), (6, 5)]), Allowed(), 1, rest=0)[0]
+        entries.append((first, 5))
+    assert [item for item, _ in entries] == [0, 3, 6] * 3
+
+
 def test_how_far_ratings_are_off_is_told_with_its_spread() -> None:
     visit = session([(0, 5), (4, 1)], [(3, 4)])  # rated 4.5, 2.0 and 4.8
     mean, spread = TOOLS.rating_gap(visit)
