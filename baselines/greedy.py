@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from baselines.selection import allowed_items, best_slates
@@ -40,10 +41,9 @@ class TasteEstimate:
         residuals = np.where(seen, rewards - self._item_means[items], 0.0)
         offsets = residuals.sum(axis=1) / (seen.sum(axis=1) + self._user_prior)
         affinities = self._affinities(items, seen, residuals - offsets[:, None])
-        total = np.zeros((len(items), len(self._item_means)))
-        for k in range(self._categories.shape[1]):
-            total += affinities[:, self._categories[:, k]]
-        return self._item_means + offsets[:, None] + total * self._weights
+        out = np.empty((len(items), len(self._item_means)))
+        _predictions(self._item_means, offsets, affinities, self._categories, self._weights, out)
+        return out
 
     def _affinities(
         self, items: NDArray[Any], seen: NDArray[np.bool_], residuals: NDArray[np.float64]
@@ -58,6 +58,20 @@ class TasteEstimate:
         affinities = (sums / (counts + self._category_prior)).reshape(len(items), width)
         affinities[:, -1] = 0.0
         return affinities
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _predictions(means: Any, offsets: Any, affinities: Any, categories: Any, weights: Any, out: Any) -> None:
+    """Fill `out` (b, n): `means` (n,) + `offsets` (b,) + `weights` (n,) * sum of `affinities` (b, c) of `categories`.
+
+    `categories` (n, most that an item has) is padded with one whose affinity is 0.
+    """
+    for b in range(len(out)):
+        for i in range(out.shape[1]):
+            total = 0.0
+            for category in categories[i]:
+                total += affinities[b, category]
+            out[b, i] = means[i] + offsets[b] + total * weights[i]
 
 
 class GreedyAgent(Agent):

@@ -22,26 +22,26 @@ PRIORS: Final = (5.0, 3.0)  # of the estimate of a user's taste, as the defaults
 
 
 class View(NamedTuple):
-    """Features of all items at a moment: `static` float64 (n, p), and `moving` float32 (b, n, q) after them."""
+    """Features of all items at a moment: `static` float64 (p, n), and `moving` float32 (b, q, n) after them."""
 
     static: NDArray[np.float64]
     moving: NDArray[np.float32]
 
     def means(self, thetas: NDArray[np.float64]) -> NDArray[np.float64]:
         """What items should earn by a model for each row (b, d): (b, n)."""
-        out = np.empty(self.moving.shape[:2])
+        out = np.empty((len(self.moving), self.moving.shape[2]))
         kernels.means(*self, thetas, out)
         return out
 
     def spreads(self, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
         """The standard deviation of the same, by the covariance of a model (d, d): (b, n)."""
-        out = np.empty(self.moving.shape[:2])
+        out = np.empty((len(self.moving), self.moving.shape[2]))
         kernels.spreads(*self, covariance, out)
         return out
 
     def of(self, slates: NDArray[np.int64]) -> NDArray[np.float64]:
         """Features of what is shown, (b, k, d)."""
-        out = np.empty((*slates.shape, self.static.shape[1] + self.moving.shape[2]))
+        out = np.empty((*slates.shape, len(self.static) + self.moving.shape[1]))
         kernels.gather(*self, slates, out)
         return out
 
@@ -64,8 +64,8 @@ class CatalogueContexts:
         member = catalogue.category_matrix().astype(np.float64)
         self._shares = member / member.sum(axis=1, keepdims=True)
         self._matched = _numbers_for_each(boxes, len(catalogue.category_names))
-        ones = np.ones((catalogue.num_items, 1))
-        self._static = np.concatenate([ones, item_features(catalogue, dim + 2).astype(np.float64)], axis=1)
+        self._static = np.ones((dim + 3, catalogue.num_items))
+        self._static[1:] = item_features(catalogue, dim + 2).T
         self.names = (
             "one", "rating", "popularity", *(f"direction {n}" for n in range(dim)), "taste", "alike", "most alike",
             "repeat", *(f"own {key}" for key in self._matched),
@@ -74,12 +74,12 @@ class CatalogueContexts:
     def read(self, observations: Batch, sessions: Sessions) -> View:
         """The features of a step; once before each."""
         taste = self._taste.predict(*self._told.read(observations, sessions)) - self._ratings
-        moving = np.empty((*taste.shape, 4 + len(self._matched)), np.float32)
-        moving[:, :, 0] = taste / self._told.most
-        kernels.alike(*self._sets, self._recent.items(sessions), moving[:, :, 1:4])
+        moving = np.empty((len(taste), 4 + len(self._matched), taste.shape[1]), np.float32)
+        moving[:, 0] = taste / self._told.most
+        kernels.alike(*self._sets, self._recent.items(sessions), moving[:, 1:4])
         for place, key in enumerate(self._matched):
             for row, values in enumerate(np.asarray(observations[key], np.float64)):
-                moving[row, :, 4 + place] = np.einsum("nc,c->n", self._shares, values)
+                moving[row, 4 + place] = np.einsum("nc,c->n", self._shares, values)
         return View(self._static, moving)
 
     def add(self, sessions: Sessions, slates: NDArray[np.int64]) -> None:
@@ -107,7 +107,7 @@ class CandidateContexts:
     def __init__(self, agent: Agent, task: TaskSpec, num_lanes: int, dim: int) -> None:
         self._boxes, count = _boxes(task), task.catalogue.num_items
         self._keys = feature_keys(self._boxes, count)
-        self._static = np.ones((count, 1))
+        self._static = np.ones((1, count))
         self._most = float(task.reward_range[1]) if np.isfinite(task.reward_range[1]) else 1.0
         clicks = [k for k, box in self._boxes.items() if k.endswith("clicks") and box.shape == (task.slate_size,)]
         self._clicks = clicks[0] if clicks else None
@@ -136,7 +136,8 @@ class CandidateContexts:
             for part in self._matched[key]:
                 values = np.asarray(observations[part], np.float32)[:, None, :]
                 parts.append((told * values).sum(axis=2, keepdims=True))
-        return View(self._static, np.concatenate(parts, axis=2, dtype=np.float32))
+        whole = np.concatenate(parts, axis=2, dtype=np.float32)
+        return View(self._static, np.ascontiguousarray(whole.transpose(0, 2, 1)))
 
     def add(self, sessions: Sessions, slates: NDArray[np.int64]) -> None:
         """Nothing is remembered: what was shown does not come again."""

@@ -1,6 +1,7 @@
 """Compiled sums over items and features. Each row is summed in an order of its own: the batch does not matter.
 
-An item's features x are `static` (n, p), the same for everybody, followed by `moving` (b, n, q), those of the moment.
+An item's features x are `static` (p, n), the same for everybody, followed by `moving` (b, q, n), those of the moment.
+Items are the inner loop, so that several are summed by one instruction, each in the order of its features.
 """
 
 from __future__ import annotations
@@ -12,15 +13,13 @@ from numba import njit
 @njit(cache=True)
 def means(static, moving, theta, out):
     """Fill `out` (b, n) with theta . x, from `theta` (b, p + q)."""
-    p = static.shape[1]
-    for b in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            total = 0.0
-            for j in range(p):
-                total += theta[b, j] * static[i, j]
-            for j in range(moving.shape[2]):
-                total += theta[b, p + j] * moving[b, i, j]
-            out[b, i] = total
+    p = len(static)
+    for b in range(len(out)):
+        out[b] = 0.0
+        for j in range(p):
+            _add(theta[b, j], static[j], out[b])
+        for j in range(moving.shape[1]):
+            _add(theta[b, p + j], moving[b, j], out[b])
 
 
 @njit(cache=True)
@@ -29,43 +28,56 @@ def spreads(static, moving, covariance, out):
 
     What static features add is the same in every row, and summed once.
     """
-    p, q = static.shape[1], moving.shape[2]
-    fixed, cross = np.empty(len(static)), np.empty((len(static), q))
-    for i in range(len(static)):
-        fixed[i] = _form(covariance, static[i], 0, p)
+    p, q, n = len(static), moving.shape[1], static.shape[1]
+    fixed, cross, part = np.empty(n), np.zeros((q, n)), np.empty(n)
+    _form(covariance, static, 0, part, fixed)
+    for j in range(q):
+        for k in range(p):
+            _add(2.0 * covariance[p + j, k], static[k], cross[j])
+    for b in range(len(out)):
+        _form(covariance, moving[b], p, part, out[b])
+        for i in range(n):
+            out[b, i] += fixed[i]
         for j in range(q):
-            cross[i, j] = 0.0
-            for k in range(p):
-                cross[i, j] += 2.0 * covariance[p + j, k] * static[i, k]
-    for b in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            total = fixed[i] + _form(covariance, moving[b, i], p, q)
-            for j in range(q):
-                total += cross[i, j] * moving[b, i, j]
-            out[b, i] = np.sqrt(max(total, 0.0))
+            for i in range(n):
+                out[b, i] += cross[j, i] * moving[b, j, i]
+        for i in range(n):
+            out[b, i] = np.sqrt(max(out[b, i], 0.0))
 
 
 @njit(cache=True)
-def _form(matrix, x, start, size):
-    """X' M x for the square of a symmetric matrix that begins at `start`."""
-    total = 0.0
-    for j in range(size):
-        part = 0.5 * matrix[start + j, start + j] * x[j]
+def _add(weight, x, total):
+    """Add weight * x (n,) to `total` (n,)."""
+    for i in range(len(total)):
+        total[i] += weight * x[i]
+
+
+@njit(cache=True)
+def _form(matrix, x, start, part, total):
+    """Fill `total` (n,) with x' M x for `x` (d, n) and the d rows and columns of a symmetric matrix from `start` on.
+
+    `part` (n,) is written over.
+    """
+    total[:] = 0.0
+    for j in range(len(x)):
+        part[:] = 0.0
+        _add(0.5 * matrix[start + j, start + j], x[j], part)
         for k in range(j):
-            part += matrix[start + j, start + k] * x[k]
-        total += 2.0 * part * x[j]
-    return total
+            _add(matrix[start + j, start + k], x[k], part)
+        for i in range(len(total)):
+            total[i] += 2.0 * part[i] * x[j, i]
 
 
 @njit(cache=True)
 def gather(static, moving, slates, out):
     """Fill `out` (b, k, p + q) with the features of the items of `slates` (b, k)."""
-    p = static.shape[1]
+    p = len(static)
     for b in range(slates.shape[0]):
         for slot in range(slates.shape[1]):
-            out[b, slot, :p] = static[slates[b, slot]]
-            for j in range(moving.shape[2]):
-                out[b, slot, p + j] = moving[b, slates[b, slot], j]
+            for j in range(p):
+                out[b, slot, j] = static[j, slates[b, slot]]
+            for j in range(moving.shape[1]):
+                out[b, slot, p + j] = moving[b, j, slates[b, slot]]
 
 
 @njit(cache=True)
@@ -113,7 +125,7 @@ def errors(thetas, grams, moments, squares, out):
 
 @njit(cache=True)
 def alike(group, indptr, ids, recent, out):
-    """Fill `out` (b, n, 3): an item's mean and greatest likeness to `recent` (b, r), and whether it is one of them.
+    """Fill `out` (b, 3, n): an item's mean and greatest likeness to `recent` (b, r), and whether it is one of them.
 
     Likeness is the cosine of two sets of categories. Items of the same set are of one `group` (n,), whose categories
     are `ids[indptr[g]:indptr[g + 1]]`. `recent` is -1 where there is no item.
@@ -135,8 +147,8 @@ def alike(group, indptr, ids, recent, out):
                         likeness = shared / np.sqrt(len(own) * (indptr[g + 1] - indptr[g]))
                         total[g] += likeness
                         most[g] = max(most[g], likeness)
-        for i in range(out.shape[1]):
-            out[b, i, 0], out[b, i, 1], out[b, i, 2] = total[group[i]] / max(count, 1), most[group[i]], 0.0
+        for i in range(out.shape[2]):
+            out[b, 0, i], out[b, 1, i], out[b, 2, i] = total[group[i]] / max(count, 1), most[group[i]], 0.0
         for item in recent[b]:
             if item >= 0:
-                out[b, item, 2] = 1.0
+                out[b, 2, item] = 1.0

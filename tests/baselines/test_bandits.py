@@ -34,8 +34,9 @@ KINDS = [LinUCBAgent, LinearThompsonAgent, EpsilonGreedyAgent, ClusterBanditAgen
 def features(seed: int, rows: int = 3, items: int = 7, p: int = 3, q: int = 2) -> tuple[View, np.ndarray]:
     """A view, and the same features as one array (b, n, d)."""
     generator = np.random.default_rng(seed)
-    view = View(generator.normal(size=(items, p)), generator.normal(size=(rows, items, q)).astype(np.float32))
-    return view, np.concatenate([np.broadcast_to(view.static, (rows, items, p)), view.moving], axis=2)
+    view = View(generator.normal(size=(p, items)), generator.normal(size=(rows, q, items)).astype(np.float32))
+    x = np.concatenate([np.broadcast_to(view.static, (rows, p, items)), view.moving], axis=1)
+    return view, x.transpose(0, 2, 1)
 
 
 @given(st.integers(0, 10_000))
@@ -84,14 +85,14 @@ def test_models_are_ridge_regressions_around_their_prior(seed: int, strength: fl
 def test_likeness_is_that_of_the_items(seed: int):
     c = catalogue(CATEGORIES, [1.0] * 8)
     recent = np.random.default_rng(seed).integers(-1, 8, (4, 3))
-    out = np.empty((4, 8, 3), np.float32)
+    out = np.empty((4, 3, 8), np.float32)
     kernels.alike(*category_sets(c), recent, out)
     for row, shown in enumerate(recent.tolist()):
         shown = [i for i in shown if i >= 0]
         for i in range(8):
             found = [likeness(c, i, j) for j in shown]
             expected = [float(np.mean(found)) if found else 0.0, max(found, default=0.0), float(i in shown)]
-            np.testing.assert_allclose(out[row, i], expected, atol=1e-6)
+            np.testing.assert_allclose(out[row, :, i], expected, atol=1e-6)
 
 
 def explorer(agent: Any, seed: int = 0) -> tuple[Any, View, np.ndarray]:
