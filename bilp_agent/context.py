@@ -83,10 +83,12 @@ class Context:
         beginning of the next, which a prefix cache can use.
         """
         block = max(self.window // 2, 1)
-        first = max(session.step // block - 1, 0) * block
+        first = session.step - (block if self.view.name else self.window)
+        if self.brief:
+            first = max(session.step // block - 1, 0) * block
+        shown = self.toolbox.shown(session, first)
         if self.view.name:
-            return self.slates(session.since(first if self.brief else session.step - block))
-        shown = session.shown[first:] if self.brief else self.tools.recently_shown(session, self.window)
+            return self.slates(shown)
         if not bare:
             return self.lines(shown)
         return [f'step {e.step}: "{self.text.title(e.item)}" | reward {e.reward:g}' for e in shown]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from bilp_agent.session import Session, ToolCall
+from bilp_agent.session import Session, Shown, ToolCall
 from bilp_agent.tools import CategoryFact, Tools
 from recsim_envs.text.catalogue import CatalogueText
 from recsim_envs.text.grounding import Allowed, normalise
@@ -85,6 +85,10 @@ class Toolbox:
         size = self.tools.catalogue.num_items
         item = next((i for i in range(size) if normalise(self.text.title(i)) == goal), None)
         return [] if item is None else self.tools.neighbours(item, allowed, count)
+
+    def shown(self, session: Session, after: int) -> list[Shown]:
+        """What was shown in this session after a step, oldest first, and what it earned."""
+        return self._note(session, "what was shown", f"after={after}", session.since(after))
 
     def fatigue(self, session: Session) -> Fatigue:
         """How the last recommendations repeat themselves, and where their rewards go."""

@@ -153,11 +153,6 @@ class Tools:
         met = session.before.counts.keys() | session.during.counts.keys()
         return [c for c in np.argsort(-sizes, kind="stable").tolist() if c not in met and sizes[c]][:count]
 
-    @staticmethod
-    def recently_shown(session: Session, count: int) -> list[Shown]:
-        """The last recommendations of the session, oldest first."""
-        return session.shown[-count:]
-
     def liked(
         self,
         session: Session,

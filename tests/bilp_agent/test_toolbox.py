@@ -35,6 +35,14 @@ def test_every_call_is_on_record() -> None:
     assert again.calls[0] == visit.calls[0]
 
 
+def test_what_was_shown_is_told_from_a_step_on() -> None:
+    box, visit = toolbox(), session([(0, 5), (1, 3), (4, 2)], [(6, 4)])
+    assert [(e.step, e.item, e.reward) for e in box.shown(visit, 1)] == [(2, 1, 3), (3, 4, 2)]
+    assert len(box.shown(visit, -7)) == 3
+    assert box.shown(visit, 3) == []
+    assert [(c.tool, c.arguments) for c in visit.calls][:1] == [("what was shown", "after=1")]
+
+
 def test_titles_are_found_by_their_words() -> None:
     box, visit = toolbox(), session()
     assert box.find(visit, "return GAMMA", Allowed(), 3) == [2]
