@@ -14,7 +14,7 @@ export PYTHONUNBUFFERED ?= 1
 help: ## what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-demo: $(INSTALLED) ## install, evaluate every agent on the small suite, verify, build the board
+demo: $(INSTALLED) ## install, evaluate agents of every kind on the small suite, verify, build the board
 	$(BIN)/longrec quickstart --out runs/quickstart
 
 test: $(INSTALLED) ## install and run the tests

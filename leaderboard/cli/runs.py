@@ -33,9 +33,12 @@ Params = Annotated[
 def quickstart(
     out: Annotated[Path, typer.Option(help="Folder for runs, submissions and the board.")] = Path("runs/quickstart"),
     workers: Workers = 0,
+    every: Annotated[
+        bool, typer.Option("--every", help="All registered agents that take no log, instead of some of every kind.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Evaluate every registered agent on the suite smoke-v1, verify by replay, build the board. A few minutes.
+    """Evaluate agents of every kind on the suite smoke-v1, verify by replay, build the board. A minute or two.
 
     Given again, it goes on where it stopped.
 
@@ -43,7 +46,7 @@ def quickstart(
     """
     from leaderboard.cli.quickstart import run
 
-    pages, rows, failures = run(out, workers, quiet=json)
+    pages, rows, failures = run(out, workers, every=every, quiet=json)
     if json:
         print_json({"board": pages, "rows": rows, "failures": {name: str(e) for name, e in failures.items()}})
     else:

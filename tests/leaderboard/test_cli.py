@@ -12,8 +12,10 @@ from typing import NamedTuple
 import pytest
 import typer
 
+from leaderboard.agents import registered_agents
 from leaderboard.cli import main
 from leaderboard.cli.app import app
+from leaderboard.cli.quickstart import KINDS
 from leaderboard.traces import read_trace, write_trace
 from recsim_envs import registered_ids
 from tests.leaderboard.conftest import ENV, HERE
@@ -190,11 +192,15 @@ def test_lists(longrec, arguments):
     json.loads(longrec(*arguments, "--json").stdout)
 
 
+def test_quickstart_knows_its_agents_by_the_names_they_have():
+    assert set(KINDS) <= set(registered_agents())
+
+
 def test_quickstart_leaves_out_who_learns_from_logs(longrec, one_task, monkeypatch):
     learner = "tests.leaderboard.log_agents:LogLearner"
     monkeypatch.setattr("leaderboard.cli.quickstart.registered_agents", lambda: {learner: "", "random": ""})
     monkeypatch.setattr("leaderboard.cli.quickstart.load_suite", lambda name: one_task)
-    done = longrec("quickstart", "--out", "q", "--workers", 1)
+    done = longrec("quickstart", "--every", "--out", "q", "--workers", 1)
     assert done.returncode == 0, done.stderr
     assert f"left out, as they learn from logs: {learner}; evaluate them with --track offline" in done.stderr
     assert (Path("q") / "submissions" / "random").is_dir()
@@ -209,7 +215,7 @@ def test_quickstart_leaves_out_what_is_not_installed(longrec, one_task, monkeypa
     monkeypatch.setitem(sys.modules, "stable_baselines3", None)
     for module in [m for m in sys.modules if m.startswith("baselines.online")]:
         monkeypatch.delitem(sys.modules, module)
-    done = longrec("quickstart", "--out", "q", "--workers", 1, "--json")
+    done = longrec("quickstart", "--every", "--out", "q", "--workers", 1, "--json")
     assert done.returncode == 0, done.stderr
     assert [row["agent"] for row in json.loads(done.stdout)["rows"]] == ["random"]
     assert "left out: agent 'a2c' needs the module 'stable_baselines3" in done.stderr
