@@ -25,8 +25,9 @@ KINDS: Final = (
 def run(out: Path, workers: int, *, every: bool, quiet: bool) -> tuple[Path, list[Row], dict[str, LongrecError]]:
     """Returns the board's folder, its rows, and what made agents fail, by their names.
 
-    The agents are `KINDS`, or with `every` all that are registered. Agents whose requirements are not installed are left out, which is said even where `quiet`: no figure shows it. So
-    are those that learn from logs, which the suite's track does not give.
+    The agents are `KINDS`, or with `every` all that are registered. Agents whose requirements are not installed are
+    left out, which is said even where `quiet`: no figure shows it. So are those that learn from logs, which the suite's
+    track does not give.
     A run that other code or other worlds left in `out` is replaced; one of the same goes on.
     """
     suite, names = load_suite(SUITE), [n for n in registered_agents() if every or n in KINDS]
