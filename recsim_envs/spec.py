@@ -191,6 +191,9 @@ class TrainingLog(Protocol):
         the log. `masks` and `next_masks` are None where everything may be shown.
         """
 
+    def progress(self, done: int, total: int) -> None:
+        """Say that `done` of `total` updates are made, for a progress bar. Nothing depends on it being called."""
+
 
 class Agent:
     """A batched policy. Subclass it, override `act`, and whatever else the agent needs.

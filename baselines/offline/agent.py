@@ -5,47 +5,34 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import nn
 
-from baselines.files import read_bytes, read_json, write_atomic, write_json
+from baselines.networks import NetworkAgent, check_device, own_torch
 from baselines.offline.network import Network, State
 from baselines.offline.replay import Replay, Steps
 from baselines.offline.training import Course, fit
 from baselines.online.encoder import check_encoder
-from baselines.online.sb3_agent import own_torch
-from baselines.online.watch import check_device
 from baselines.selection import allowed_items, best_slates
 from baselines.states import StateReader
 from recsim_envs import rng
-from recsim_envs.errors import AgentError, ConfigurationError
-from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec, TrainingLog
+from recsim_envs.errors import ConfigurationError
+from recsim_envs.spec import Batch, Sessions, TaskSpec, TrainingLog
 
 Facts = Mapping[str, Any]
 
 
 @dataclass(kw_only=True, eq=False)
-class LogAgent(Agent):
+class LogAgent(NetworkAgent):
     """Base of all of them. device: where torch computes while learning; acting is on the CPU."""
 
-    trains = True
     learns_from_log = True
 
     device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        self._weights: dict[str, torch.Tensor] | None = None
-        self._facts: dict[str, Any] = {}
-
-    def check(self, task: TaskSpec) -> None:
-        """Raise `AgentError` for a task that the agent cannot play. Any family's is read unless a subclass says no."""
 
     def network(self, task: TaskSpec) -> nn.Module:
         """An untrained network."""
@@ -55,8 +42,8 @@ class LogAgent(Agent):
         """The network that has learned from the log, and facts for `describe`."""
         raise NotImplementedError
 
-    def scores(self, network: nn.Module, state: State) -> torch.Tensor:
-        """Score of every item, (b, n); the agent shows the best."""
+    def scores(self, network: nn.Module, state: State, allowed: torch.Tensor | None) -> torch.Tensor:
+        """Score of every item, (b, n), of which the agent shows the best that are `allowed`, bool (b, n) or None."""
         raise NotImplementedError
 
     def learn(self, log: TrainingLog, seed: int) -> None:
@@ -70,29 +57,13 @@ class LogAgent(Agent):
         with own_torch():
             torch.manual_seed(rng.derive_seed("offline", seed) % 2**63)
             network, facts = self.fitted(log, Replay(log, torch.device(self.device)), seed)
-        self._weights = {name: value.cpu().contiguous().clone() for name, value in network.state_dict().items()}
         read = {"log": log.name, "log_sessions": log.num_sessions, "log_steps": log.num_steps}
-        self._facts = {"trained_on": log.task.env_id} | read | dict(facts)
+        self._learned(network, {"trained_on": log.task.env_id} | read | dict(facts))
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
-        """Build the network around the learned weights, in float64 on the CPU.
-
-        The order in which a matrix product is summed depends on the batch size. In float64 that moves a score by
-        about 1e-16, far less than two items' scores differ by, so that the choice does not depend on it.
-        """
-        if self._weights is None:
-            raise AgentError(f"{type(self).__name__} has learned nothing yet; train it or load what was learned")
-        self.check(task)
-        with own_torch():
-            network = self.network(task)
-        try:
-            network.load_state_dict(self._weights)
-        except RuntimeError as error:
-            raise AgentError(
-                f"the learned weights (trained on {self._facts.get('trained_on')}) do not fit {task.env_id} and these "
-                f"parameters: {str(error).splitlines()[1].strip()}; train again"
-            ) from error
-        self._network, self._reader, self._slate = network.double().eval(), StateReader(task), task.slate_size
+        """Build the network around the learned weights. Raises `AgentError` as `NetworkAgent._filled` does."""
+        self._network = self._filled(task, self.network)
+        self._reader, self._slate = StateReader(task), task.slate_size
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
         """The allowed items of the highest scores.
@@ -101,29 +72,11 @@ class LogAgent(Agent):
         product, which depends on the batch, and must not be told apart by it.
         """
         state = {key: torch.from_numpy(array) for key, array in self._reader.read(observations).items()}
+        allowed = allowed_items(infos)
         with torch.no_grad():
-            scores = self.scores(self._network, state).float().numpy()
-        return best_slates(scores, self._slate, allowed_items(infos))
-
-    def describe(self) -> Mapping[str, Any]:
-        """What was learned from, and how."""
-        return self._facts
-
-    def save(self, path: Path) -> None:
-        """Write `policy.safetensors` and `agent.json`."""
-        if self._weights is None:
-            raise AgentError(f"{type(self).__name__} has learned nothing yet; there is nothing to save")
-        write_atomic(path / "policy.safetensors", save_tensors(self._weights))
-        write_json(path / "agent.json", self._facts)
-
-    def load(self, path: Path) -> None:
-        """Read what `save` wrote."""
-        self._facts = read_json(path / "agent.json", "trained_on", "log")
-        data = read_bytes(path / "policy.safetensors")
-        try:
-            self._weights = load_tensors(data)
-        except Exception as error:  # safetensors has its own error type, and json's and struct's come through
-            raise AgentError(f"{path / 'policy.safetensors'} is damaged ({error}); train the agent again") from error
+            told = None if allowed is None else torch.from_numpy(allowed)
+            scores = self.scores(self._network, state, told).float().numpy()
+        return best_slates(scores, self._slate, allowed)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -143,7 +96,6 @@ class GradientAgent(LogAgent):
     embedding_dim: int = 32
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.updates < 1 or self.batch_size < 1 or self.embedding_dim < 3:
             raise ConfigurationError(
                 f"updates {self.updates}, batch_size {self.batch_size} and embedding_dim {self.embedding_dim} must be "
@@ -172,11 +124,19 @@ class GradientAgent(LogAgent):
         )
         return network, {"updates": self.updates, "loss_curve": curve}
 
-    def course(self, name: str, updates: int, log: TrainingLog, seed: int) -> Course:
-        """How the part `name` of the agent is fitted to the log."""
-        known = {f.name: getattr(self, f.name) for f in fields(self)} | {"agent": type(self).__name__}
-        known |= {"env": log.task.env_id, "log": log.name, "sessions": log.num_sessions, "steps": log.num_steps}
-        return Course(name, updates, self.learning_rate, seed, log.folder, known)
+    def all_updates(self) -> int:
+        """Of every part of the agent."""
+        return self.updates
+
+    def course(self, name: str, updates: int, log: TrainingLog, seed: int, before: int = 0) -> Course:
+        """How the part `name` of the agent is fitted to the log, after so many updates of other parts."""
+        known: dict[str, Any] = {"agent": type(self).__name__, "environment": log.task.env_id, "log": log.name}
+        known |= {"log sessions": log.num_sessions, "log steps": log.num_steps}
+        known |= {f.name: getattr(self, f.name) for f in fields(self)}
+        total = self.all_updates()
+        return Course(
+            name, updates, self.learning_rate, seed, log.folder, known, lambda done: log.progress(before + done, total)
+        )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -208,7 +168,7 @@ class HeadAgent(GradientAgent):
         """An untrained `Network`."""
         return Network(task, self.embedding_dim, self.hidden, self.encoder, self.heads, self.values)
 
-    def scores(self, network: nn.Module, state: State) -> torch.Tensor:
+    def scores(self, network: nn.Module, state: State, allowed: torch.Tensor | None) -> torch.Tensor:
         """Those of the head that is followed."""
         return network(state)[self.acts_by]  # type: ignore[no-any-return]
 

@@ -10,11 +10,11 @@ from torch import nn
 from torch.nn.functional import smooth_l1_loss
 
 from baselines.offline.agent import HeadAgent
-from baselines.offline.choices import log_probability, worth
 from baselines.offline.network import State
 from baselines.offline.replay import Steps
 from baselines.offline.td import q_target
-from baselines.online.encoder import NEVER
+from baselines.scores import NEVER, log_probability, worth
+from recsim_envs.errors import ConfigurationError
 
 
 @dataclass(kw_only=True, eq=False)
@@ -33,6 +33,11 @@ class BCQAgent(HeadAgent):
     imitation: float = 1.0
     shrink: float = 0.01
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.threshold <= 1:
+            raise ConfigurationError(f"threshold must be in 0 to 1, got {self.threshold}")
+
     def loss(self, network: nn.Module, target: nn.Module, steps: Steps) -> torch.Tensor:
         """Huber loss of the TD error, cross-entropy of the imitation and its squared logits."""
         now = network(steps.state, steps.allowed)
@@ -46,17 +51,18 @@ class BCQAgent(HeadAgent):
         size = size.mean() if steps.allowed is None else size[steps.allowed].mean()
         return td + self.imitation * likeness + self.shrink * size
 
-    def scores(self, network: nn.Module, state: State) -> torch.Tensor:
-        """Q-values; of unlikely items their imitated log-probability, far below, so that slates can be filled."""
-        found = network(state)
+    def scores(self, network: nn.Module, state: State, allowed: torch.Tensor | None) -> torch.Tensor:
+        """Q-values; unlikely items are below all likely ones, so that slates can be filled."""
+        found = network(state, allowed)
         return only_likely(found["q"], found["imitation"], self.threshold)
 
 
 def only_likely(q: torch.Tensor, logits: torch.Tensor, threshold: float) -> torch.Tensor:
-    """`q` (b, n) where exp(logits) is at least `threshold` times the row's largest; elsewhere far below all of them.
+    """`q` (b, n) where exp(logits) is at least `threshold` times the row's largest; elsewhere below the least of them.
 
     Among the unlikely the likelier scores more.
     """
     below = logits - logits.max(dim=1, keepdim=True).values
     unlikely = below < torch.log(torch.tensor(threshold, dtype=logits.dtype))
-    return torch.where(unlikely, NEVER / 2 + below.clamp(min=NEVER / 4), q)
+    least = q.masked_fill(unlikely, torch.inf).min(dim=1, keepdim=True).values
+    return torch.where(unlikely, least + below, q)

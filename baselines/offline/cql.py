@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from baselines.offline.agent import HeadAgent
-from baselines.offline.choices import worth
 from baselines.offline.replay import Steps
 from baselines.offline.td import q_target
+from baselines.scores import worth
 
 
 @dataclass(kw_only=True, eq=False)

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from baselines.offline.agent import HeadAgent
-from baselines.offline.choices import log_probability, worth
 from baselines.offline.replay import Steps
+from baselines.scores import log_probability, worth
 from recsim_envs.errors import ConfigurationError
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from baselines.offline.agent import GradientAgent
-from baselines.offline.choices import log_probability, only_allowed
 from baselines.offline.network import ItemHead, State, item_vectors, state_encoder
 from baselines.offline.replay import Replay, Steps
 from baselines.online.encoder import check_encoder
+from baselines.scores import log_probability, only_allowed
 from baselines.selection import allowed_items, best_slates, require_items
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Batch, Feedback, Sessions, TaskSpec

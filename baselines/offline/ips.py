@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from baselines.offline.agent import HeadAgent
-from baselines.offline.choices import log_probability
 from baselines.offline.replay import Replay, Steps
+from baselines.scores import log_probability
 from recsim_envs.errors import ConfigurationError
 
 

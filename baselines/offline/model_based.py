@@ -19,7 +19,7 @@ from baselines.offline.network import Network
 from baselines.offline.replay import Replay, Steps
 from baselines.offline.training import fit
 from baselines.offline.user_model import Satiation, UserModel
-from baselines.online.encoder import NEVER
+from baselines.scores import NEVER
 from baselines.selection import RATINGS, require_single_items
 from baselines.states import CONTEXT, ITEMS, SIGNALS
 from recsim_envs.errors import AgentError, ConfigurationError
@@ -74,6 +74,10 @@ class ModelBasedAgent(HeadAgent):
         """
         raise NotImplementedError
 
+    def all_updates(self) -> int:
+        """Of the user model, and of actor and critic."""
+        return self.model_updates + self.updates
+
     def fitted(self, log: TrainingLog, replay: Replay, seed: int) -> tuple[nn.Module, Facts]:
         """First the user model, then the policy in it."""
         self.prepare(replay)
@@ -91,7 +95,7 @@ class ModelBasedAgent(HeadAgent):
         curve = fit(
             network,
             lambda update: self.actor_critic_loss(network, world, replay.draw(self.batch_size)),
-            self.course("policy", self.updates, log, seed),
+            self.course("policy", self.updates, log, seed, before=self.model_updates),
         )
         return network, {"updates": self.updates, "loss_curve": curve, "user_model_loss_curve": learned}
 

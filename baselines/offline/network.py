@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from baselines.offline.choices import only_allowed
 from baselines.online.encoder import StateEncoder
+from baselines.scores import only_allowed
 from baselines.states import CANDIDATES, StateReader
 from recsim_envs.spec import TaskSpec
 

@@ -6,8 +6,8 @@ import math
 
 import torch
 
-from baselines.offline.choices import best, worth
 from baselines.offline.replay import Steps
+from baselines.scores import best, worth
 
 
 def q_target(chooser: torch.Tensor, judge: torch.Tensor, steps: Steps, gamma: float) -> torch.Tensor:

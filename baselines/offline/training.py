@@ -6,28 +6,25 @@ the update's number. So nothing has to be kept of it, and a run that was killed 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as save_tensors
 from torch import nn
 
-from baselines.files import write_atomic
+from baselines.checkpoint import Tensors, flatten, read_state, unflatten, write_state
 from recsim_envs import rng
 from recsim_envs.errors import AgentError
 
 _EVERY: Final = 500  # updates between checkpoints
+_TICK: Final = 10  # updates between two words on progress
 _TOLD: Final = 50  # updates between points of the event files
 _POINTS: Final = 20  # of the curve that is kept
 _LONGEST: Final = 10.0  # norm of a gradient
-_MODULE, _ADAM = "module/", "adam/"
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,7 @@ class Course:
 
     name: of its files in `folder`, which keeps the checkpoint and the event files (None: nothing is kept). updates,
     rate: of Adam. seed: of all draws. identity: what else decides the result; a checkpoint of another one is refused.
+    progress: is told now and then how many updates are done.
     """
 
     name: str
@@ -44,11 +42,12 @@ class Course:
     seed: int
     folder: Path | None
     identity: Mapping[str, Any]
+    progress: Callable[[int], None] = lambda done: None
 
-    def digest(self) -> str:
-        """A hash of everything that decides the result."""
-        known = [self.name, self.updates, self.rate, self.seed, dict(self.identity), torch.__version__]
-        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+    def decides(self) -> dict[str, Any]:
+        """Everything that decides the result."""
+        told = {"part": self.name, "updates": self.updates, "learning_rate": self.rate, "seed": self.seed}
+        return {**self.identity, **told, "versions": [version("torch"), version("longrec")]}
 
 
 def fit(
@@ -80,6 +79,8 @@ def fit(
             optimiser.step()
             after()
             curve[update * _POINTS // course.updates].append(number)
+            if (update + 1) % _TICK == 0 or update + 1 == course.updates:
+                course.progress(update + 1)
             if (update + 1) % _TOLD == 0:
                 tell("loss", number, update + 1)
             if (update + 1) % _EVERY == 0 or update + 1 == course.updates:
@@ -115,48 +116,27 @@ class _Checkpoint:
 
     def __init__(self, course: Course, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         self._path = None if course.folder is None else course.folder / f"{course.name}.safetensors"
-        self._digest, self._module, self._optimiser = course.digest(), module, optimiser
-        self._last = 0
+        self._identity, self._last = course.decides(), 0
+        self._parts: dict[str, nn.Module | torch.optim.Optimizer] = {"module": module, "adam": optimiser}
 
     def save(self, done: int, curve: list[list[float]]) -> None:
         self._last = done
         if self._path is None:
             return
-        tensors = {_MODULE + name: value.contiguous().clone() for name, value in self._module.state_dict().items()}
-        for number, moments in self._optimiser.state_dict()["state"].items():
-            tensors |= {f"{_ADAM}{number}/{name}": value.contiguous().clone() for name, value in moments.items()}
-        header = {"digest": self._digest, "done": done, "curve": curve}
-        write_atomic(self._path, save_tensors(tensors, {"training": json.dumps(header)}))
+        tensors: Tensors = {}
+        trees = {name: flatten(name, part.state_dict(), tensors) for name, part in self._parts.items()}
+        write_state(self._path, tensors, {"identity": self._identity, "trees": trees, "done": done, "curve": curve})
 
     def restored(self) -> tuple[int, list[list[float]]]:
         """Updates done and losses of the very same training; 0 and none if there is no checkpoint."""
-        if self._path is None or not self._path.is_file():
+        found = None if self._path is None else read_state(self._path, self._identity)
+        if found is None:
             return 0, [[] for _ in range(_POINTS)]
-        try:
-            with safe_open(self._path, "pt") as file:
-                header = json.loads((file.metadata() or {})["training"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            digest, done, curve = header["digest"], int(header["done"]), header["curve"]
-        except (OSError, SafetensorError, ValueError, LookupError, TypeError) as error:
-            raise AgentError(f"checkpoint {self._path} is damaged ({error}); remove it to train anew") from error
-        if digest != self._digest:
-            raise AgentError(
-                f"checkpoint {self._path} is of another agent, task, log, seed or version; choose another folder, or "
-                "remove it to train anew"
-            )
-        self._load(tensors)
-        self._last = done
-        return done, curve
-
-    def _load(self, tensors: dict[str, torch.Tensor]) -> None:
-        self._module.load_state_dict({n.removeprefix(_MODULE): v for n, v in tensors.items() if n.startswith(_MODULE)})
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith(_ADAM):
-                _, number, key = name.split("/")
-                moments.setdefault(int(number), {})[key] = value
-        groups = self._optimiser.state_dict()["param_groups"]
-        self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        tensors, facts = found
+        for name, part in self._parts.items():
+            part.load_state_dict(unflatten(facts["trees"][name], tensors))
+        self._last = int(facts["done"])
+        return self._last, facts["curve"]
 
     def stopped(self, update: int, loss: float) -> str:
         """What to say where training cannot go on."""

@@ -1,4 +1,4 @@
-"""Checkpoints of training with SB3, from which it goes on to the same bits: one safetensors file, replaced as a whole.
+"""Checkpoints of training with SB3, from which it goes on to the same bits.
 
 Between two rollouts, everything that decides what comes next is: weights and optimizers, the replay buffer, random
 states, a few counters, the memory of recurrent policies, and where the environments stand, which the door knows.
@@ -6,21 +6,17 @@ states, a few counters, the memory of recurrent policies, and where the environm
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as save_tensors
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.save_util import recursive_getattr
 
-from baselines.files import read_bytes, write_atomic
+from baselines.checkpoint import Tensors, flatten, read_state, unflatten, write_state
 from baselines.online.sb3_vec import GymVecEnv
-from recsim_envs.errors import AgentError
 from recsim_envs.spec import TrainingEnvs
 
 FILE = "checkpoint.safetensors"
@@ -28,8 +24,6 @@ _COUNTERS = (
     "num_timesteps", "_n_updates", "_n_calls", "_episode_num", "exploration_rate", "_current_progress_remaining"
 )  # fmt: skip
 _REPLAY = ("actions", "rewards", "dones", "timeouts")
-
-Tensors = dict[str, torch.Tensor]
 
 
 class Checkpoint:
@@ -81,7 +75,7 @@ class Checkpoint:
 def write_checkpoint(
     folder: Path, model: BaseAlgorithm, env: GymVecEnv, envs: TrainingEnvs, identity: Mapping[str, Any]
 ) -> None:
-    """Write the state between two rollouts. Raises `AgentError`, and keeps the last file, if weights are no numbers."""
+    """Write the state between two rollouts."""
     tensors: Tensors = {
         "returns": torch.tensor(env.returns, dtype=torch.float64),
         "lengths": torch.tensor(env.lengths, dtype=torch.int64),
@@ -109,59 +103,13 @@ def write_checkpoint(
         "draws": {"numpy": [legacy[0], legacy[1].tolist(), *legacy[2:]]}
         | {name: generator.bit_generator.state for name, generator in _generators(model).items()},
     }
-    write_state(folder, tensors, facts)
-
-
-def write_state(folder: Path, tensors: Tensors, facts: Mapping[str, Any]) -> None:
-    """Write tensors, and facts that hold "identity" and "mark", for `read_checkpoint` to find."""
-    ready = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}  # some are shared
-    write_atomic(folder / FILE, save_tensors(ready, {"facts": json.dumps(facts)}))
+    write_state(folder / FILE, tensors, facts)
 
 
 def read_checkpoint(folder: Path, identity: Mapping[str, Any]) -> Checkpoint | None:
-    """The checkpoint in `folder`, None if there is none yet.
-
-    Raises `AgentError` if it is damaged, or of another agent, environment, seed, budget or version.
-    """
-    path = folder / FILE
-    if not path.exists():
-        return None
-    read_bytes(path)  # names a file that cannot be read
-    try:
-        with safe_open(str(path), "pt") as file:
-            facts = json.loads(file.metadata()["facts"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise AgentError(f"{path} is damaged ({error}); delete the folder to start anew") from error
-    other = json.loads(json.dumps(dict(identity)))
-    for name, value in facts["identity"].items():
-        if other.get(name) != value:
-            raise AgentError(
-                f"{path} is of a training with {name} {value}, not {other.get(name)}; give that run again, or choose "
-                "another folder"
-            )
-    return Checkpoint(tensors, facts)
-
-
-def flatten(prefix: str, value: Any, tensors: Tensors) -> Any:
-    """A state dict as JSON in which tensors are replaced by their names; the tensors are put into `tensors`."""
-    if isinstance(value, torch.Tensor):
-        tensors[prefix] = value
-        return {"tensor": prefix}
-    if isinstance(value, Mapping):
-        return {"items": [[key, flatten(f"{prefix}/{key}", item, tensors)] for key, item in value.items()]}
-    if isinstance(value, list | tuple):
-        return {"list": [flatten(f"{prefix}/{n}", item, tensors) for n, item in enumerate(value)]}
-    return {"value": value}
-
-
-def unflatten(tree: Any, tensors: Tensors) -> Any:
-    """The state dict that `flatten` made a tree of."""
-    if "tensor" in tree:
-        return tensors[tree["tensor"]]
-    if "items" in tree:
-        return {key: unflatten(item, tensors) for key, item in tree["items"]}
-    return [unflatten(item, tensors) for item in tree["list"]] if "list" in tree else tree["value"]
+    """The checkpoint in `folder`, None if there is none yet. Raises `AgentError` as `read_state` does."""
+    found = read_state(folder / FILE, identity)
+    return None if found is None else Checkpoint(*found)
 
 
 def _generators(model: BaseAlgorithm) -> dict[str, np.random.Generator]:

@@ -13,13 +13,12 @@ from torch import nn
 from baselines.items import item_features
 from baselines.online.pools import AttentionPool, GRUPool, MeanPool
 from baselines.online.sb3_vec import FORBIDDEN
+from baselines.scores import NEVER
 from baselines.states import CANDIDATES, CONTEXT, ITEMS, SIGNALS, History, StateReader
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import TaskSpec
 
 ENCODERS: Final = ("mean", "gru", "attention")
-NEVER: Final = -1e8
-"""Score of a forbidden item: finite, so that entropies and maxima over all items stay finite too."""
 _NOISE: Final = 0.1  # lets items of the same categories grow apart
 
 

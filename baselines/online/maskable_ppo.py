@@ -15,11 +15,11 @@ from stable_baselines3.common.policies import BasePolicy
 from torch import nn
 
 from baselines.online.actor_critic import value_cuts_in_batches
-from baselines.online.encoder import NEVER, ItemHead, StateEncoder
+from baselines.online.encoder import ItemHead, StateEncoder
 from baselines.online.ppo import PPOAgent
-from baselines.online.sb3_agent import best_of, require_no_slates
+from baselines.online.sb3_agent import require_no_slates
 from baselines.online.sb3_vec import GymVecEnv
-from baselines.selection import allowed_items
+from baselines.selection import allowed_items, best_allowed
 from recsim_envs.spec import Batch, Sessions, TaskSpec, TrainingEnvs
 
 
@@ -52,9 +52,8 @@ class MaskablePPOAgent(PPOAgent):
         """The allowed item of the highest score, int64 (b,)."""
         states = {key: torch.tensor(value) for key, value in self._view.read(observations, infos).items()}
         with torch.no_grad():
-            scores = self.scores(self._policy, states)
-        allowed = allowed_items(infos)
-        return best_of(scores if allowed is None else scores.masked_fill(~torch.from_numpy(allowed), NEVER), None)
+            scores = self.scores(self._policy, states).float().numpy()
+        return best_allowed(scores, allowed_items(infos))
 
 
 class _MaskablePPO(MaskablePPO):  # type: ignore[misc]

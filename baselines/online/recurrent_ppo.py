@@ -13,9 +13,9 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3.common.policies import BasePolicy
 
 from baselines.online.ppo import PPOAgent
-from baselines.online.sb3_agent import best_of
 from baselines.online.sb3_vec import GymVecEnv
 from baselines.online.slates import item_distribution
+from baselines.selection import best_slates
 from recsim_envs.spec import Batch, Sessions, TaskSpec, TrainingEnvs
 
 
@@ -60,7 +60,7 @@ class RecurrentPPOAgent(PPOAgent):
             latent, (hidden, cell) = policy._process_sequence(features, memory, begins, policy.lstm_actor)
             self._hidden[:, lanes], self._cell[:, lanes] = hidden, cell
             scores = policy.action_net(policy.mlp_extractor.forward_actor(latent))
-        return best_of(scores, self._slate)
+        return best_slates(scores.float().numpy(), self._slate, None)
 
 
 class ItemRecurrentPolicy(RecurrentActorCriticPolicy):  # type: ignore[misc]

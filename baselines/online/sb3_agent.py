@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
-from baselines.files import read_bytes, read_json, write_atomic, write_json
+from baselines.networks import NetworkAgent, check_device, own_torch
 from baselines.online.checkpoints import read_checkpoint
 from baselines.online.encoder import StateEncoder, check_encoder
 from baselines.online.sb3_vec import GymVecEnv, PolicyView
 from baselines.online.sizes import lanes_for, step_limit
-from baselines.online.watch import Watch, check_device, keep_events, stop_at_nan
+from baselines.online.watch import Watch, keep_events, optimizers_of, stop_at_nan
+from baselines.selection import best_slates
 from recsim_envs import rng
 from recsim_envs.errors import AgentError, BudgetExceededError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec, TrainingEnvs
@@ -33,7 +29,7 @@ _CURVE_POINTS = 20
 
 
 @dataclass(kw_only=True, eq=False)
-class SB3Agent(Agent):
+class SB3Agent(NetworkAgent):
     """Base of the agents that SB3 trains.
 
     num_envs: sessions side by side in training; None: by the budget, see `baselines.online.sizes`.
@@ -43,7 +39,6 @@ class SB3Agent(Agent):
     are kept.
     """
 
-    trains = True
     masks_in_states: ClassVar[bool] = True
     """Whether forbidden items are told to the network as part of the state, see `PolicyView`."""
 
@@ -63,8 +58,6 @@ class SB3Agent(Agent):
                 "least 1, 3 and 1"
             )
         check_encoder(self.encoder)
-        self._weights: dict[str, torch.Tensor] | None = None
-        self._facts: dict[str, Any] = {}
 
     def algorithm(self, env: GymVecEnv, envs: TrainingEnvs, seed: int) -> BaseAlgorithm:
         """The SB3 algorithm, ready to learn on `env`."""
@@ -79,7 +72,7 @@ class SB3Agent(Agent):
         raise NotImplementedError
 
     def check(self, task: TaskSpec) -> None:
-        """Raise `AgentError` for a task that the agent cannot play. This one can whatever `StateReader` reads."""
+        """As in `NetworkAgent`. This one can play whatever `StateReader` reads."""
         PolicyView(task)
 
     def policy_space(self, task: TaskSpec) -> Any:
@@ -110,15 +103,10 @@ class SB3Agent(Agent):
                 model.learn(max(limit - model.num_timesteps, 0), watch, log_interval=None, reset_num_timesteps=anew)
             watch.write()
             env.close()  # the door accounts for the sessions that this cuts off
-        self._weights = {name: tensor.cpu().contiguous().clone() for name, tensor in model.policy.state_dict().items()}
-        self._facts = {
-            "trained_on": envs.task.env_id,
-            "train_steps": model.num_timesteps,
-            "gradient_updates": model._n_updates,
-            "num_envs": env.num_envs,
-            "train_episodes": len(env.returns),
-            "learning_curve": learning_curve(env),
-        }
+        facts = {"trained_on": envs.task.env_id, "train_steps": model.num_timesteps}
+        facts |= {"gradient_updates": model._n_updates, "num_envs": env.num_envs}
+        facts |= {"train_episodes": len(env.returns), "learning_curve": learning_curve(env)}
+        self._learned(model.policy, facts)
 
     def _set_up(self, envs: TrainingEnvs, seed: int) -> tuple[BaseAlgorithm, GymVecEnv, Watch]:
         """Algorithm and environment at the start of training, or where the checkpoint in the door's folder left off."""
@@ -134,7 +122,7 @@ class SB3Agent(Agent):
             saved.restore(model, env)
             model._last_obs = env.go_on_from(observations, infos)
         keep_events(model, envs)
-        stop_at_nan(model)
+        stop_at_nan(optimizers_of(model), lambda: f"{model.num_timesteps} steps and {model._n_updates} updates")
         return model, env, Watch(env, envs, identity, self.checkpoint_seconds, saved)
 
     def adapted(self, envs: VectorEnv[Any, Any, Any], task: TaskSpec) -> GymVecEnv:
@@ -158,69 +146,20 @@ class SB3Agent(Agent):
         }
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
-        """Build the policy around the learned weights, in float64.
-
-        The order in which a matrix product is summed depends on the batch size. In float64 that moves a score by
-        about 1e-16, far less than two items' scores differ by, so that the choice does not depend on it.
-        """
-        if self._weights is None:
-            raise AgentError(f"{type(self).__name__} has learned nothing yet; train it or load what was learned")
-        self.check(task)
-        with own_torch():
-            policy = self.policy(task)
-        try:
-            policy.load_state_dict(self._weights)
-        except RuntimeError as error:
-            raise AgentError(
-                f"the learned weights (trained on {self._facts.get('trained_on')}) do not fit {task.env_id} and these "
-                f"parameters: {str(error).splitlines()[1].strip()}; train again"
-            ) from error
-        policy.set_training_mode(False)
-        self._policy, self._view, self._slate = (
-            policy.double(),
-            PolicyView(task, masks=self.masks_in_states),
-            task.slate_size,
-        )
+        """Build the policy around the learned weights. Raises `AgentError` as `NetworkAgent._filled` does."""
+        self._policy = self._filled(task, self.policy)
+        self._view, self._slate = PolicyView(task, masks=self.masks_in_states), task.slate_size
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
-        """The allowed item of the highest score, int64 (b,), or the k of the highest, best first, (b, k)."""
+        """The allowed item of the highest score, int64 (b,), or the k of the highest, best first, (b, k).
+
+        Scores are rounded to float32 first: candidates alike in every feature differ by the rounding of a matrix
+        product, which depends on the batch, and must not be told apart by it.
+        """
         states = {key: torch.tensor(value) for key, value in self._view.read(observations, infos).items()}
         with torch.no_grad():
-            scores = self.scores(self._policy, states)
-        return best_of(scores, self._slate)
-
-    def describe(self) -> Mapping[str, Any]:
-        """How much was learned from, and the learning curve."""
-        return self._facts
-
-    def save(self, path: Path) -> None:
-        """Write `policy.safetensors` and `agent.json`."""
-        if self._weights is None:
-            raise AgentError(f"{type(self).__name__} has learned nothing yet; there is nothing to save")
-        write_atomic(path / "policy.safetensors", save_tensors(self._weights))
-        write_json(path / "agent.json", self._facts)
-
-    def load(self, path: Path) -> None:
-        """Read what `save` wrote."""
-        self._facts = read_json(path / "agent.json", "trained_on")
-        try:
-            self._weights = load_tensors(read_bytes(path / "policy.safetensors"))
-        except Exception as error:  # safetensors has its own error type, and json's and struct's come through
-            if isinstance(error, AgentError):
-                raise
-            raise AgentError(f"{path / 'policy.safetensors'} is damaged ({error}); train the agent again") from error
-
-
-def best_of(scores: torch.Tensor, slate_size: int | None) -> NDArray[np.int64]:
-    """The column of the highest score, int64 (b,), or the k highest, best first, (b, k); the lowest of equal ones.
-
-    float64 scores are rounded to float32 first: candidates alike in every feature differ by the rounding of a matrix
-    product, which depends on the batch, and must not be told apart by it.
-    """
-    rounded = scores.float().numpy()
-    if slate_size is None:
-        return rounded.argmax(axis=1).astype(np.int64)
-    return (-rounded).argsort(axis=1, kind="stable")[:, :slate_size].astype(np.int64)
+            scores = self.scores(self._policy, states).float().numpy()
+        return best_slates(scores, self._slate, None)
 
 
 def require_no_slates(agent: Agent, task: TaskSpec, others: str) -> None:
@@ -230,20 +169,6 @@ def require_no_slates(agent: Agent, task: TaskSpec, others: str) -> None:
             f"{type(agent).__name__} shows one item a step, and {task.env_id or 'this environment'} shows slates of "
             f"{task.slate_size}; use {others}"
         )
-
-
-@contextmanager
-def own_torch() -> Iterator[None]:
-    """One torch thread, for the same sums on any machine, and SB3's global seeding undone afterwards."""
-    threads, python, legacy = torch.get_num_threads(), random.getstate(), np.random.get_state()  # noqa: NPY002
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
 
 
 def learning_curve(env: GymVecEnv) -> list[dict[str, float]]:

@@ -110,13 +110,20 @@ class GymVecEnv(VecEnv):  # type: ignore[misc]
         """
         observations, rewards, terminated, truncated, self._infos = self.envs.step(self._actions)
         dones = terminated | truncated
-        self.running_return += rewards
-        self.running_length += 1
+        self.count(rewards, dones)
         scaled = (rewards / self._scale).astype(np.float32)
         infos: list[dict[str, Any]] = [{}] * self.num_envs
         if dones.any():
             self._end(np.flatnonzero(dones), truncated & ~terminated, scaled, infos)
         return self.view.read(observations, self._infos), scaled, dones, infos
+
+    def count(self, rewards: NDArray[np.float64], ended: NDArray[np.bool_]) -> None:
+        """Take in a step's rewards, and record the sessions that ended with it."""
+        self.running_return += rewards
+        self.running_length += 1
+        self.returns += self.running_return[ended].tolist()
+        self.lengths += self.running_length[ended].tolist()
+        self.running_return[ended], self.running_length[ended] = 0.0, 0
 
     def _end(
         self,
@@ -125,12 +132,9 @@ class GymVecEnv(VecEnv):  # type: ignore[misc]
         rewards: NDArray[np.float32],
         infos: list[dict[str, Any]],
     ) -> None:
-        """Record ended sessions, and fill in their infos or the values of what was cut off."""
+        """Fill in the infos of ended sessions, or the values of what was cut off."""
         masks = {key: mask[lanes] for key, mask in self._infos.get("final_info", {}).items() if key == "action_mask"}
         last = self.view.read({key: value[lanes] for key, value in self._infos["final_obs"].items()}, masks)
-        self.returns += self.running_return[lanes].tolist()
-        self.lengths += self.running_length[lanes].tolist()
-        self.running_return[lanes], self.running_length[lanes] = 0.0, 0
         cut = cut[lanes]
         if self.value_of_cut is None:
             for row, lane in enumerate(lanes):

@@ -18,23 +18,20 @@ from numpy.typing import NDArray
 from stable_baselines3.common.logger import Logger, configure
 from torch.nn.functional import mse_loss
 
-from baselines.online.checkpoints import Tensors, flatten, read_checkpoint, unflatten, write_state
+from baselines.checkpoint import Tensors, flatten, unflatten, write_state
+from baselines.networks import check_device, own_torch
+from baselines.online.checkpoints import FILE, read_checkpoint
 from baselines.online.choice import check_optimiser, slate_worth, surprise
 from baselines.online.replay import Replay
 from baselines.online.responses import ResponseReader
-from baselines.online.sb3_agent import SB3Agent, learning_curve, own_torch
+from baselines.online.sb3_agent import SB3Agent, learning_curve
 from baselines.online.sizes import batch_size_for, gradient_steps_for, share_spent
 from baselines.online.slateq_net import SlateQNet
 from baselines.online.slateq_play import SlatePlay
-from baselines.online.watch import check_device
+from baselines.online.watch import LOG_SECONDS, record_sessions, stop_at_nan
 from baselines.simple import RandomAgent
 from recsim_envs import rng
-from recsim_envs.errors import AgentError
 from recsim_envs.spec import Batch, Sessions, TaskSpec, TrainingEnvs
-
-_LOG_SECONDS = 2.0
-_RECENT = 100
-_HUGE = 1e9  # loss beyond which numbers are as good as broken
 
 
 @dataclass(kw_only=True, eq=False)
@@ -83,8 +80,7 @@ class SlateQAgent(SB3Agent):
                 training.step()
             training.write()
             training.play.close()
-        self._weights = {name: tensor.cpu().clone() for name, tensor in training.net.state_dict().items()}
-        self._facts = training.facts()
+        self._learned(training.net, training.facts())
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
         """The slate of most worth, int64 (b, k), or (b,) where one item is shown."""
@@ -105,6 +101,7 @@ class _Training:
         self.net = agent.policy(envs.task).to(agent.device)
         self._target = copy.deepcopy(self.net.value)
         self._optimizer = torch.optim.Adam(self.net.parameters(), lr=agent.learning_rate)
+        stop_at_nan([self._optimizer], lambda: f"{self.steps} steps and {self.updates} updates")
         self._replay = Replay(agent.buffer_size, self._seed)
         self.rounds = self.updates = 0
         self._several = False  # whether a user was seen to take more than one item of a slate
@@ -148,7 +145,7 @@ class _Training:
             for _ in range(self._repeats):
                 self._update(self._replay.sample(self.updates, self._batch))
         now = time.monotonic()
-        if now - self._logged >= _LOG_SECONDS:
+        if now - self._logged >= LOG_SECONDS:
             self.log()
             self._logged = now
         if now - self._written >= self.agent.checkpoint_seconds:
@@ -182,11 +179,6 @@ class _Training:
         if self.form != "sure":
             appeal = self.net.appeal(now).gather(1, shown)
             loss = loss + surprise(self.form, appeal, self.net.attention(), taken).mean()
-        if not loss.item() < _HUGE:
-            raise AgentError(
-                f"the loss is {loss.item():.3g} after {self.steps} steps and {self.updates} updates; the last "
-                "checkpoint, if one is kept, is from before; train with a smaller learning_rate"
-            )
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
@@ -225,10 +217,7 @@ class _Training:
         """Write return, length and loss of late into the event file, if one is kept."""
         if self._log is None or not self._losses:
             return
-        if self.play.returns:
-            self._log.record("rollout/return", float(np.mean(self.play.returns[-_RECENT:])))
-            self._log.record("rollout/length", float(np.mean(self.play.lengths[-_RECENT:])))
-        self._log.record("rollout/sessions", len(self.play.returns))
+        record_sessions(self._log, self.play)
         self._log.record("train/loss", float(np.mean(self._losses)))
         self._losses.clear()
         self._log.dump(self.steps)
@@ -247,7 +236,7 @@ class _Training:
         tensors["running_length"] = torch.from_numpy(play.running_length)
         counters = {"rounds": self.rounds, "updates": self.updates, "several": self._several}
         facts = {"identity": self._identity, "mark": self.envs.mark(), "trees": trees, "added": self._replay.added}
-        write_state(self.envs.folder, tensors, facts | {"counters": counters})
+        write_state(self.envs.folder / FILE, tensors, facts | {"counters": counters})
 
     def _parts(self) -> dict[str, Any]:
         return {"net": self.net, "target": self._target, "adam": self._optimizer}

@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from baselines.online.choice import best_slates
-from baselines.online.encoder import NEVER, ItemHead, StateEncoder
+from baselines.online.encoder import ItemHead, StateEncoder
+from baselines.scores import NEVER
 
 States = Mapping[str, torch.Tensor]
 
@@ -65,7 +66,3 @@ class SlateQNet(nn.Module):
         if rounded:
             worth, appeal = worth.float().double(), appeal.float().double()
         return best_slates(form, appeal, worth, self._size, allowed=worth > NEVER, optimiser=optimiser)
-
-    def set_training_mode(self, mode: bool) -> None:
-        """As SB3's policies have it."""
-        self.train(mode)

@@ -42,7 +42,7 @@ class SlatePlay(GymVecEnv):
         if not self._checked:
             self._responses.require_shown(last, slates)
             self._checked = True
-        self._count(rewards, terminated | truncated)
+        self.count(rewards, terminated | truncated)
         self.stand_at(observations, infos)
         after = self.view.read(last, last_infos) if last is not observations else self.states
         return (
@@ -55,13 +55,6 @@ class SlatePlay(GymVecEnv):
                 "terminated": terminated,
             }
         )
-
-    def _count(self, rewards: NDArray[np.float64], ended: NDArray[np.bool_]) -> None:
-        self.running_return += rewards
-        self.running_length += 1
-        self.returns += self.running_return[ended].tolist()
-        self.lengths += self.running_length[ended].tolist()
-        self.running_return[ended], self.running_length[ended] = 0.0, 0
 
 
 def _last(observations: Batch, infos: Batch, ended: NDArray[np.bool_]) -> tuple[Batch, Batch]:

@@ -7,7 +7,8 @@ from gymnasium import spaces
 from stable_baselines3.common.distributions import MultiCategoricalDistribution
 from torch import nn
 
-from baselines.online.encoder import NEVER, ItemHead, StateEncoder
+from baselines.online.encoder import ItemHead, StateEncoder
+from baselines.scores import log_probability
 
 
 class PlackettLuce(MultiCategoricalDistribution):  # type: ignore[misc]
@@ -37,14 +38,8 @@ class PlackettLuce(MultiCategoricalDistribution):  # type: ignore[misc]
         return self
 
     def log_prob(self, actions: torch.Tensor) -> torch.Tensor:
-        """Of items (b,) or ordered slates (b, k): the sum over slots of the log-softmax among what is left."""
-        slates = actions.long().view(len(self.scores), -1)
-        shown = self.scores.gather(1, slates)
-        if self._size == 1:
-            return shown[:, 0] - self.scores.logsumexp(dim=1)
-        rest = self.scores.scatter(1, slates, NEVER).logsumexp(dim=1, keepdim=True)
-        left = torch.cat([shown, rest], dim=1).flip(1).logcumsumexp(dim=1).flip(1)[:, :-1]
-        return (shown - left).sum(dim=1)
+        """Of items (b,) or ordered slates (b, k)."""
+        return log_probability(self.scores, actions.long().view(len(self.scores), -1))
 
     def entropy(self) -> torch.Tensor | None:
         """That of the first slot times k, (b,)."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger, configure
 from stable_baselines3.common.save_util import recursive_getattr
 
 from baselines.online.checkpoints import Checkpoint, write_checkpoint
@@ -18,7 +18,7 @@ from baselines.online.sb3_vec import GymVecEnv
 from recsim_envs.errors import AgentError
 from recsim_envs.spec import TrainingEnvs
 
-_LOG_SECONDS = 2.0
+LOG_SECONDS = 2.0
 _RECENT = 100
 
 
@@ -47,7 +47,7 @@ class Watch(BaseCallback):  # type: ignore[misc]
         now = time.monotonic()
         if self._envs.folder is None:
             return
-        if now - self._logged >= _LOG_SECONDS:
+        if now - self._logged >= LOG_SECONDS:
             self._logged = now
             self.log()
         if now - self._written >= self._every:
@@ -60,12 +60,17 @@ class Watch(BaseCallback):  # type: ignore[misc]
             write_checkpoint(self._envs.folder, self.model, self._env, self._envs, self._identity)
 
     def log(self) -> None:
-        """Mean return and length of the last 100 sessions, beside the losses that SB3 has recorded."""
-        if self._env.returns:
-            self.logger.record("rollout/return", float(np.mean(self._env.returns[-_RECENT:])))
-            self.logger.record("rollout/length", float(np.mean(self._env.lengths[-_RECENT:])))
-        self.logger.record("rollout/sessions", len(self._env.returns))
+        """How sessions went of late, beside the losses that SB3 has recorded."""
+        record_sessions(self.logger, self._env)
         self.logger.dump(self.model.num_timesteps)
+
+
+def record_sessions(logger: Logger, env: GymVecEnv) -> None:
+    """Mean return and length of the last 100 training sessions, and how many there were."""
+    if env.returns:
+        logger.record("rollout/return", float(np.mean(env.returns[-_RECENT:])))
+        logger.record("rollout/length", float(np.mean(env.lengths[-_RECENT:])))
+    logger.record("rollout/sessions", len(env.returns))
 
 
 def keep_events(model: BaseAlgorithm, envs: TrainingEnvs) -> None:
@@ -74,29 +79,25 @@ def keep_events(model: BaseAlgorithm, envs: TrainingEnvs) -> None:
         model.set_logger(configure(str(envs.folder / "tensorboard"), ["tensorboard"]))
 
 
-def stop_at_nan(model: BaseAlgorithm) -> None:
-    """Raise `AgentError` before an update whose gradients are no finite numbers: weights and checkpoint stay good."""
+def stop_at_nan(optimizers: Iterable[torch.optim.Optimizer], done: Callable[[], str]) -> None:
+    """Raise `AgentError` before an update whose gradients are no finite numbers: weights and checkpoint stay good.
+
+    `done` says how far training is.
+    """
 
     def check(optimizer: torch.optim.Optimizer, *_: Any) -> None:
         sums = [p.grad.sum() for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         if sums and not bool(torch.isfinite(torch.stack(sums)).all()):
             raise AgentError(
-                f"the loss is no finite number after {model.num_timesteps} steps and {model._n_updates} updates; the "
-                "last checkpoint, if one is kept, is from before; train with a smaller learning_rate"
+                f"the loss is no finite number after {done()}; the last checkpoint, if one is kept, is from before; "
+                "train with a smaller learning_rate"
             )
 
-    for name in model._get_torch_save_params()[0]:
-        found = recursive_getattr(model, name)
-        if isinstance(found, torch.optim.Optimizer):
-            found.register_step_pre_hook(check)
+    for optimizer in optimizers:
+        optimizer.register_step_pre_hook(check)
 
 
-def check_device(device: str) -> None:
-    """Raise `AgentError` unless torch can compute on `device`: "cpu", "cuda", "cuda:1", "mps"."""
-    try:
-        torch.zeros(1, device=device).sum().item()
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise AgentError(
-            f"there is no device {device!r} here ({reason}); use 'cpu', or a torch built for it"
-        ) from error
+def optimizers_of(model: BaseAlgorithm) -> list[torch.optim.Optimizer]:
+    """Those that an algorithm of SB3 has."""
+    found = [recursive_getattr(model, name) for name in model._get_torch_save_params()[0]]
+    return [part for part in found if isinstance(part, torch.optim.Optimizer)]

@@ -31,7 +31,6 @@ class MFAgent(LogAgent):
     sweeps: int = 10
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.factors < 1 or self.sweeps < 1 or self.ridge <= 0:
             raise ConfigurationError(
                 f"factors {self.factors} and sweeps {self.sweeps} must be at least 1 and ridge {self.ridge} above 0"
@@ -60,16 +59,17 @@ class MFAgent(LogAgent):
         network.items[:, 1:] = 0.1 * torch.randn(network.items[:, 1:].shape, dtype=torch.float64)
         centred = ratings - network.mean
         errors = []
-        for _ in range(self.sweeps):
+        for sweep in range(self.sweeps):
             people = network.solved(users, _known(network.items, items), centred - network.items[items, 0], len(last))
             network.items.copy_(
                 network.solved(items, _known(people, users), centred - people[users, 0], len(network.items))
             )
             told = people[users, 0] + network.items[items, 0] + (people[users, 1:] * network.items[items, 1:]).sum(1)
             errors.append(float((centred - told).square().mean().sqrt()))
+            log.progress(sweep + 1, self.sweeps)
         return network, {"ratings": len(ratings), "rmse_curve": errors}
 
-    def scores(self, network: nn.Module, state: State) -> torch.Tensor:
+    def scores(self, network: nn.Module, state: State, allowed: torch.Tensor | None) -> torch.Tensor:
         """Estimated ratings."""
         return network(state)  # type: ignore[no-any-return]
 

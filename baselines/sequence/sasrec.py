@@ -71,7 +71,7 @@ class SASRecAgent(GradientAgent):
         losses = losses + (real * binary_cross_entropy_with_logits(no, torch.zeros_like(no), reduction="none")).sum()
         return losses / max(1, len(wanted))
 
-    def scores(self, network: nn.Module, state: State) -> torch.Tensor:
+    def scores(self, network: nn.Module, state: State, allowed: torch.Tensor | None) -> torch.Tensor:
         """Products of the sequence's last output and the items' embeddings."""
         return network(state)  # type: ignore[no-any-return]
 

@@ -103,6 +103,7 @@ def _train(
             progress=lambda done, earned, length: stages(
                 "training sessions", done, episodes or 0, recent(earned, length)
             ),
+            updates=lambda done, total: stages("updates", done, total),
         )  # fmt: skip
     if json:
         print_json(record)

@@ -23,7 +23,8 @@ from recsim_envs.errors import AgentError, BudgetExceededError, EpisodeError, In
 from recsim_envs.spec import Agent, TaskSpec
 
 Report = Callable[[str, int, int], None]
-"""(phase "test", or "train" and how it goes; episodes done, or steps where these are the budget; of how many, or 0)."""
+"""(phase "test", or "train" and how it goes; done: episodes, steps where these are the budget, or updates; of how many,
+or 0)."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,13 @@ def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> Spen
     seed = seeds.agent_seed(plan.seed_name, task.env_id, spec.training_seed)
     spec.folder.mkdir(parents=True, exist_ok=True)
     if plan.agent.learns_from_log:
-        log = training_log(plan.suite.tasks[spec.task], plan.logs[spec.task], folder=spec.folder)
-        report("train", 0, 0)
+        log = training_log(
+            plan.suite.tasks[spec.task],
+            plan.logs[spec.task],
+            folder=spec.folder,
+            progress=lambda done, total: report("train, updates", done, total),
+        )
+        report("train, updates", 0, 0)
         guarded(agent, "learn", lambda: agent.learn(log, seed))
         return nothing
     allowed = plan.suite.budget

@@ -32,7 +32,7 @@ from leaderboard.schema import (
 )
 from recsim_envs import make_simulator
 from recsim_envs.errors import AgentError, ConfigurationError
-from recsim_envs.offline import LogView
+from recsim_envs.offline import LogView, UpdateProgress
 from recsim_envs.spec import Agent
 from recsim_envs.worlds.storage import atomic_folder
 
@@ -68,6 +68,7 @@ def train_and_save(
     out: Path,
     log: LogRef | None = None,
     progress: TrainingProgress | None = None,
+    updates: UpdateProgress | None = None,
 ) -> TrainingRecord:
     """Train within a budget on the train users, or from `log`, and write the folder `out` atomically.
 
@@ -83,7 +84,7 @@ def train_and_save(
     task, built = Task(env_id=env_id, options=dict(options), episodes=1, log=log), build_agent(agent, parameters)
     plan = json_hash([record.model_dump(mode="json"), task.model_dump(mode="json"), seed, allowed.model_dump()])
     folder = out.parent / f".{out.name}-{plan[:16]}.training"  # of this training and no other
-    training = train_agent(built, record, task, allowed, seed, progress, folder=folder)
+    training = train_agent(built, record, task, allowed, seed, progress, folder=folder, updates=updates)
     with atomic_folder(out) as scratch:
         (scratch / "agent").mkdir()
         guarded(built, "save", lambda: built.save(scratch / "agent"))
@@ -115,10 +116,12 @@ def train_agent(
     *,
     folder: Path | None = None,
     sessions: int | None = None,
+    updates: UpdateProgress | None = None,
 ) -> TrainingRecord:
     """Train a fresh agent within a budget on the train users, metered; the same seed meets the same users.
 
-    Where the task names a log, the agent learns from its first `sessions`, else all, and does not interact.
+    Where the task names a log, the agent learns from its first `sessions`, else all, and does not interact. `progress`
+    is told how interaction goes, `updates` how learning from a log does.
     """
     env_id, options, nothing = task.env_id, task.options, SpentBudget(episodes=0, steps=0)
     simulator = make_simulator(env_id, 1, split="train", **options)
@@ -128,7 +131,7 @@ def train_agent(
         folder.mkdir(parents=True, exist_ok=True)
     if task.log is not None:
         log = find_log(task)
-        view = LogView(log, sessions, folder=folder)
+        view = LogView(log, sessions, folder=folder, progress=updates)
         guarded(agent, "learn", lambda: agent.learn(view, agent_seed))
         record_of_log = record_of(log.first(view.num_sessions))
         if view.num_sessions < len(log):  # a named log begins with the shorter ones; a file's beginning has no name

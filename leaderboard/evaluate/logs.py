@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from leaderboard.schema import LogRecord, LogRef, Task, canonical_json
 from recsim_envs.errors import ConfigurationError, LogError
-from recsim_envs.offline import DatasetSpec, LogView, OfflineLog, dataset_id, spec_of
+from recsim_envs.offline import DatasetSpec, LogView, OfflineLog, UpdateProgress, dataset_id, spec_of
 from recsim_envs.offline.spec import POLICIES, SESSIONS
 from recsim_envs.offline.store import keep, kept, made
 
@@ -63,8 +63,10 @@ def record_of(log: OfflineLog) -> LogRecord:
     return LogRecord(name=str(log.facts["id"]), sha256=log.sha256(), sessions=len(log), steps=len(log.rewards))
 
 
-def training_log(task: Task, record: LogRecord, sessions: int | None = None, folder: Path | None = None) -> LogView:
-    """The log of a task as its agents see it, or its first `sessions`.
+def training_log(
+    task: Task, record: LogRecord, *, folder: Path | None = None, progress: UpdateProgress | None = None
+) -> LogView:
+    """The log of a task as its agents see it.
 
     Raises `LogError` where it is not the one that was recorded.
     """
@@ -74,4 +76,4 @@ def training_log(task: Task, record: LogRecord, sessions: int | None = None, fol
             f"log {record.name} of {task.env_id} is another here: {found.sessions} sessions, {found.sha256[:12]}, and "
             f"the plan names {record.sessions}, {record.sha256[:12]}; are the versions of longrec and numpy the same?"
         )
-    return LogView(log, sessions, folder=folder)
+    return LogView(log, folder=folder, progress=progress)

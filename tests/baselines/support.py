@@ -72,6 +72,9 @@ class FakeLog:
     def transitions(self, sessions: int = 1024) -> Iterator[Transitions]:
         yield self._told
 
+    def progress(self, done: int, total: int) -> None:
+        self.told = done, total
+
 
 def _logged_step(sim: Simulator, step: int) -> dict[str, Any] | None:
     """One step of all sessions that are not over: the fields of `Transitions`."""

@@ -27,9 +27,10 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
+from baselines.networks import own_torch
 from baselines.online.dqn import DQNAgent
 from baselines.online.ppo import PPOAgent
-from baselines.online.sb3_agent import SB3Agent, own_torch
+from baselines.online.sb3_agent import SB3Agent
 from baselines.online.sb3_vec import GymVecEnv, PolicyView
 from recsim_envs.spec import Budget, TaskSpec
 

@@ -119,6 +119,7 @@ class PointSpec:
                 f"train, {recent(earned, length)}", done, amount if plan.unit == "episodes" else 0
             ),
             folder=self._folder, sessions=amount if plan.unit == "sessions" else None,
+            updates=lambda done, total: report("train, updates", done, total),
         )  # fmt: skip
         if self.training_seed == plan.training_seeds[0] and amount == plan.at[-1]:
             with atomic_folder(self.out / "agent") as scratch:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from baselines.offline import training
 from baselines.offline.agent import GradientAgent
@@ -96,8 +97,13 @@ def kill(kind: type[GradientAgent], world, folder: Path, monkeypatch, part: str)
 
 def test_a_checkpoint_of_something_else_or_damaged_is_refused(world, tmp_path):
     small(CQLAgent).learn(FakeLog(world, folder=tmp_path), seed=1)
-    for agent, seed in ((small(CQLAgent, alpha=0.5), 1), (small(CQLAgent), 2), (small(IQLAgent), 1)):
-        with pytest.raises(AgentError, match="another agent, task, log, seed or version"):
+    others = (
+        (small(CQLAgent, alpha=0.5), 1, "alpha 1.0, not 0.5"),
+        (small(CQLAgent), 2, "seed 1, not 2"),
+        (small(IQLAgent), 1, "agent CQLAgent, not IQLAgent"),
+    )
+    for agent, seed, fault in others:
+        with pytest.raises(AgentError, match=f"policy.safetensors is of a training with {fault}"):
             agent.learn(FakeLog(world, folder=tmp_path), seed=seed)
     file = tmp_path / "policy.safetensors"
     file.write_bytes(file.read_bytes()[:100])
@@ -116,10 +122,19 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(world, tmp
 
     with pytest.raises(AgentError, match=r"loss is nan in update 6.*after update 4 is in .*policy\.safetensors"):
         small(Broken).learn(FakeLog(world, folder=tmp_path), seed=1)
-    with training.safe_open(tmp_path / "policy.safetensors", "pt") as file:
+    with safe_open(tmp_path / "policy.safetensors", "pt") as file:
         assert all(torch.isfinite(file.get_tensor(name)).all() for name in file.keys())  # noqa: SIM118
     with pytest.raises(AgentError, match="no checkpoint was kept"):
         small(CQLAgent, learning_rate=1e30).learn(FakeLog(world), seed=1)
+
+
+@pytest.mark.parametrize("kind", [CQLAgent, DORLAgent, MFAgent])
+def test_progress_is_told_to_the_end(kind, world):
+    log = FakeLog(world)
+    agent = MFAgent(sweeps=3) if kind is MFAgent else small(kind)
+    agent.learn(log, seed=1)
+    total = 3 if kind is MFAgent else agent.all_updates()
+    assert log.told == (total, total)
 
 
 def test_propensities_are_asked_for_by_name(world):

@@ -16,7 +16,6 @@ from torchrl.modules import QValueActor
 from torchrl.objectives import DiscreteCQLLoss, DiscreteIQLLoss
 
 from baselines.offline.bcq import BCQAgent, only_likely
-from baselines.offline.choices import best, log_probability, worth
 from baselines.offline.cql import CQLAgent, conservative_term
 from baselines.offline.crr import CRRAgent, expected
 from baselines.offline.dorl import context_entropy
@@ -25,6 +24,7 @@ from baselines.offline.iql import IQLAgent, expectile_loss, imitation_loss
 from baselines.offline.replay import Steps
 from baselines.offline.sqn import SQNAgent
 from baselines.offline.td import q_target
+from baselines.scores import best, log_probability, worth
 from tests.baselines.offline.support import Fixed, steps, table
 
 GAMMA = 0.9
@@ -176,6 +176,12 @@ def test_bcq_looks_at_likely_items_only():
     assert found[0, 1:3].tolist() == [1.0, 2.0]
     assert best(found, 1).item() == 2
     assert set(best(found, 3)[0].tolist()[:2]) == {1, 2}
+    apart = torch.tensor([[0.05, 0.6, 0.08, 0.27]]).log()  # one likely item, and three that fill up a slate
+    assert best(only_likely(q, apart, 0.5).float(), 4).tolist() == [[1, 3, 2, 0]]
+    allowed = torch.tensor([[True, False, True, True]])
+    agent, net = BCQAgent(threshold=0.3), Fixed(q=q, imitation=apart)
+    assert best(agent.scores(net, {"row": torch.tensor([0])}, allowed), 1).item() == 3  # the likeliest of the allowed
+    assert best(agent.scores(net, {"row": torch.tensor([0])}, allowed), 3).tolist() == [[3, 2, 0]]
     told, other, slow = steps(), table(seed=2), table(seed=3)
     agent = BCQAgent(gamma=GAMMA, threshold=0.3, imitation=1.0, shrink=0.01)
     ours = agent.loss(Fixed(q=table(), imitation=other), Fixed(q=slow, imitation=other), told)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.online.encoder import ENCODERS, NEVER, ItemHead, StateEncoder
+from baselines.online.encoder import ENCODERS, ItemHead, StateEncoder
 from baselines.online.pools import AttentionPool, GRUPool, MeanPool
 from baselines.online.sb3_vec import FORBIDDEN, PolicyView
+from baselines.scores import NEVER
 from recsim_envs import make_simulator
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Budget, TaskSpec

@@ -131,7 +131,7 @@ def test_devices_that_are_not_there_are_refused_before_training(device: str):
 def test_event_files_tell_return_and_length(tmp_path: Path, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    monkeypatch.setattr("baselines.online.watch._LOG_SECONDS", 0.0)
+    monkeypatch.setattr("baselines.online.watch.LOG_SECONDS", 0.0)
     PPOAgent(num_envs=16).train(door("longrec/SlateRerankBored-v0", 1024, tmp_path), 0)
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()

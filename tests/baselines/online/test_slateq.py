@@ -174,7 +174,7 @@ def test_a_loss_that_is_no_number_stops_training_and_keeps_the_last_checkpoint(t
     monkeypatch.setattr(
         SlatePlay, "play", lambda self, slates: play(self, slates) | {"rewards": np.full(16, np.nan, np.float32)}
     )
-    with pytest.raises(AgentError, match=r"the loss is nan after \d+ steps and \d+ updates"):
+    with pytest.raises(AgentError, match=r"the loss is no finite number after \d+ steps and \d+ updates"):
         SlateQAgent(num_envs=16, checkpoint_seconds=1e9).train(door(EVOLUTION, tmp_path), 0)
     assert (tmp_path / FILE).read_bytes() == good
 

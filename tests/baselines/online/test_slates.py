@@ -9,9 +9,9 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from baselines.online.encoder import NEVER
-from baselines.online.sb3_agent import best_of
 from baselines.online.slates import PlackettLuce
+from baselines.scores import NEVER
+from baselines.selection import best_slates
 
 SCORES = torch.tensor([0.3, -1.0, 2.0, 0.0, 1.2], dtype=torch.float64)
 
@@ -66,6 +66,6 @@ def test_entropy_is_that_of_the_first_slot_times_the_slots():
 
 
 def test_the_best_of_equal_scores_is_the_lowest_whatever_a_sum_was_rounded_to():
-    scores = torch.tensor([[1.0, 2.0, 2.0 + 1e-14, 0.5]], dtype=torch.float64)
-    assert best_of(scores, None).tolist() == [1]
-    assert best_of(scores, 3).tolist() == [[1, 2, 0]]
+    scores = torch.tensor([[1.0, 2.0, 2.0 + 1e-14, 0.5]], dtype=torch.float64).float().numpy()
+    assert best_slates(scores, None, None).tolist() == [1]
+    assert best_slates(scores, 3, None).tolist() == [[1, 2, 0]]

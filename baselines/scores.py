@@ -8,9 +8,12 @@ AAMAS 2018). With k = 1 both are what they are for single items.
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 
-from baselines.online.encoder import NEVER
+NEVER: Final = -1e8
+"""Score of a forbidden item: finite, so that entropies and maxima over all items stay finite too."""
 
 
 def only_allowed(scores: torch.Tensor, allowed: torch.Tensor | None) -> torch.Tensor:
@@ -19,7 +22,10 @@ def only_allowed(scores: torch.Tensor, allowed: torch.Tensor | None) -> torch.Te
 
 
 def log_probability(logits: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-    """Log-probability (b,) of ordered slates `actions` (b, k) of different items, from `logits` (b, n)."""
+    """Log-probability (b,) of ordered slates `actions` (b, k) of different items, from `logits` (b, n).
+
+    The sum over slots of the log-softmax among what is left.
+    """
     chosen = logits.gather(1, actions)
     if actions.shape[1] == 1:
         return chosen.squeeze(1) - logits.logsumexp(dim=1)
