@@ -41,6 +41,7 @@ install: $(INSTALLED) ## make the virtual environment
 $(INSTALLED): pyproject.toml constraints.txt
 	command -v $(PYTHON) >/dev/null && $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	rm -rf longrec.egg-info # pip does not refresh one that is there, and a stale one hides new entry points
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,test]'
 	touch $@
 
