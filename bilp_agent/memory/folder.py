@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bilp_agent.memory.compact import Caps, kept_records
-from bilp_agent.memory.files import UNREADABLE, Stored, read_records, write_records
+from bilp_agent.memory.files import UNREADABLE, Stored, read_records, write_atomically, write_records
 from bilp_agent.memory.records import ActorExample, CriticExample, R, Reflection
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.encoders import load_encoder
@@ -18,11 +18,13 @@ from recsim_envs.worlds.storage import atomic_folder
 
 FILES = {"planner": "planner.jsonl", "actor": "actor.jsonl", "critic": "critic.jsonl"}
 TRAINING = "training.json"
+TOLD = ("agent", "env_id", "options", "world", "training_seed", "budget", "spent")  # kept of a training's record
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What a folder holds. training: `training.json` of the agent. record: what `longrec train` wrote about it, or {}.
+    """What a folder holds. training: `training.json` of the agent. record: what `longrec train` wrote about it, or {};
+    of a compacted or rescued agent the part of it that was kept.
 
     path: where the three files lie. others: files beside them, which only the agent that wrote them can read.
     """
@@ -57,14 +59,15 @@ def read_folder(folder: Path, lost: list[str] | None = None) -> Kept:
     missing = [name for name in FILES.values() if not (path / name).is_file()]
     if missing:
         raise AgentError(f"{path}: {', '.join(missing)} is missing; copy the folder again or train the agent again")
-    about = path.parent / TRAINING if path.name == "agent" else None
+    training, about = _json(path / TRAINING), path.parent / TRAINING
+    told = _json(about) if path.name == "agent" and about.is_file() else training.get("record")
     return Kept(
         path,
         read_records(path / FILES["planner"], Reflection, lost),
         read_records(path / FILES["actor"], ActorExample, lost),
         read_records(path / FILES["critic"], CriticExample, lost),
-        _json(path / TRAINING),
-        _json(about) if about is not None and about.is_file() else {},
+        training,
+        told if isinstance(told, dict) else {},
         tuple(sorted(p.name for p in path.iterdir() if p.name not in (*FILES.values(), TRAINING))),
     )
 
@@ -108,16 +111,23 @@ def compact_folder(folder: Path, out: Path, caps: Caps) -> Kept:
 
 
 def _rewrite(kept: Kept, out: Path, choose: Callable[[Stored[Any]], list[Any]]) -> Kept:
-    """A saved agent with the chosen records of each memory; the other files are copied as they are."""
+    """A saved agent with the chosen records of each memory, and where it comes from; other files are copied."""
     if out.exists():
         raise ConfigurationError(f"{out} exists; choose a new folder")
     with atomic_folder(out) as scratch:
         for role, name in FILES.items():
             stored = getattr(kept, role)
             write_records(scratch / name, stored.kind, choose(stored), stored.encoder, width_of(stored))
-        for name in (TRAINING, *kept.others):
+        for name in kept.others:
             shutil.copy2(kept.path / name, scratch / name)
+        origin = {"record": told_of(kept.record)} if kept.record else {}
+        write_atomically(scratch / TRAINING, json.dumps({**kept.training, **origin}, indent=1) + "\n")
     return read_folder(out)
+
+
+def told_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the record of a training, what says which training it was."""
+    return {key: record[key] for key in TOLD if key in record}
 
 
 def width_of(stored: Stored[R]) -> int:

@@ -15,14 +15,17 @@ class Principle:
     """One principle and all reflections that state it.
 
     sessions: how many finished sessions taught it. causes: why those ended, with counts, the most frequent first.
-    mean_steps: how long those lasted on average, of `horizon`. used: how often it was given to a session since;
-    mean_outcome: what came of that, None if it was not. score: see `scoring.score`, against all outcomes.
+    told: how many of them are kept with how they went; the others were merged into these. mean_steps, mean_earned: how
+    long those lasted on average, of `horizon`, and what they earned, None where only steps were noted.
+    used: how often it was given to a session since; mean_outcome: what came of that, None if it was not. score: see `scoring.score`, against all outcomes.
     """
 
     text: str
     sessions: int
     causes: tuple[tuple[str, int], ...]
+    told: int
     mean_steps: float
+    mean_earned: float | None
     horizon: int
     used: int
     mean_outcome: float | None
@@ -75,7 +78,9 @@ def _principle(text: str, stated: Sequence[Reflection], overall: Outcomes) -> Pr
         text,
         1 + together.merged,
         tuple(causes.most_common()),
+        len(stated),
         sum(r.steps for r in stated) / len(stated),
+        sum(r.earned for r in stated) / len(stated) if any(r.earned for r in stated) else None,
         max(r.horizon for r in stated),
         together.used,
         together.outcomes / together.used if together.used else None,

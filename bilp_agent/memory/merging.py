@@ -11,14 +11,13 @@ from typing import Any
 
 from bilp_agent.memory.compact import merge_records
 from bilp_agent.memory.files import Stored, write_atomically, write_records
-from bilp_agent.memory.folder import FILES, TRAINING, Kept, read_folder, width_of
+from bilp_agent.memory.folder import FILES, TRAINING, Kept, read_folder, told_of, width_of
 from bilp_agent.memory.records import R
 from bilp_agent.plus.learned import Learned
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.worlds.storage import atomic_folder
 
 DECISIVE = ("gamma", "window")  # parameters that decide what a record means
-TOLD = ("agent", "env_id", "options", "world", "training_seed", "budget", "spent")  # kept of a training's record
 
 
 def merge_folders(first: Path, second: Path, out: Path) -> Kept:
@@ -35,13 +34,9 @@ def merge_folders(first: Path, second: Path, out: Path) -> Kept:
     a, b = read_folder(first), read_folder(second)
     _check_trainings(a, b)
     learned = _learned(a, b)
-    sources = [*_sources(a), *_sources(b)]
-    twice = {s["digest"] for s in _sources(a)} & {s["digest"] for s in _sources(b)}
-    if twice:
-        named = ", ".join(str(s["folder"]) for s in sources if s["digest"] in twice)
-        raise AgentError(f"both hold the same training ({named}), which would count twice; merge separate trainings")
+    _check_twice(a, b)
     merged = {FILES[role]: _merged(a.path, b.path, getattr(a, role), getattr(b, role)) for role in FILES}
-    training: dict[str, Any] = {"merged": sources}
+    training: dict[str, Any] = {"merged": [*_sources(a), *_sources(b)]}
     with atomic_folder(out) as scratch:
         for name, (stored, dim) in merged.items():
             write_records(scratch / name, stored.kind, stored.records, stored.encoder, dim)
@@ -64,7 +59,23 @@ def _check_trainings(a: Kept, b: Kept) -> None:
             for what, (here, there) in _differences(one, other).items():
                 raise AgentError(
                     f"{a.path} was trained with {what} {here}, {b.path} with {there}; records mean other things then, "
-                    f"so train both with one {what}"
+                    f"so merge two with the same {what}"
+                )
+
+
+def _check_twice(a: Kept, b: Kept) -> None:
+    """Raise `AgentError` where one training is in both, be it whole, compacted or rescued.
+
+    Trainings are deterministic: the same agent, environment, seed and budget are the same training.
+    """
+    for one in _sources(a):
+        for other in _sources(b):
+            record = one.get("record") or {}
+            known = record == other.get("record") and "training_seed" in record
+            if known or one["digest"] == other["digest"]:
+                named = ", ".join(dict.fromkeys((str(one["folder"]), str(other["folder"]))))
+                raise AgentError(
+                    f"both hold the same training ({named}), which would count twice; merge separate trainings"
                 )
 
 
@@ -73,7 +84,7 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, 
     agents = [record.get("agent") or {} for record in (one, other)]
     names = tuple(agent.get("name") for agent in agents)
     if names[0] != names[1]:
-        return {"the agent": (names[0], names[1])}
+        return {"agent": (names[0], names[1])}
     values = {key: tuple((a.get("parameters") or {}).get(key, "by default") for a in agents) for key in DECISIVE}
     return {key: (pair[0], pair[1]) for key, pair in values.items() if pair[0] != pair[1]}
 
@@ -89,9 +100,10 @@ def _learned(a: Kept, b: Kept) -> Learned | None:
             )
     if a.others != b.others:
         more, less = (a, b) if len(a.others) > len(b.others) else (b, a)
+        lacks = ", ".join(name for name in more.others if name not in less.others)
         raise AgentError(
-            f"{more.path} holds {', '.join(more.others)}, which {less.path} lacks: they are of different agents; merge "
-            "two of billp or two of billp-plus"
+            f"{more.path} holds {lacks}, which {less.path} lacks: it is of another agent, or was not copied whole; "
+            "merge two of billp or two of billp-plus"
         )
     if not a.others:
         return None
@@ -108,8 +120,7 @@ def _sources(kept: Kept) -> list[dict[str, Any]]:
     digest = hashlib.sha256()
     for name in (*FILES.values(), *kept.others):
         digest.update(hashlib.sha256((kept.path / name).read_bytes()).digest())
-    record = {key: kept.record[key] for key in TOLD if key in kept.record}
-    training = dict(kept.training)
+    record, training = told_of(kept.record), {key: kept.training[key] for key in kept.training if key != "record"}
     return [{"folder": str(kept.path), "digest": digest.hexdigest()[:16], "record": record, "training": training}]
 
 

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from bilp_agent.memory.folder import Kept
     from bilp_agent.memory.inspect import Principle, Situation, Worth
 
+GRADED = "; expected score "
+GRADES = (
+    "Of one item of a slate: its expected score in eighths of the largest, how full its main category is in fifths of "
+    "the limit, and as crowd how often one of its categories occurs in the last slates, 4 for more."
+)
+
 LONGEST = 400  # signs shown of one text
 ITEMS = 4  # named of each kind
 
@@ -64,6 +70,7 @@ def beliefs(kept: Kept) -> Iterator[str]:
     for belief in kept.training.get("beliefs") or ():
         if belief.get("kind") in BELIEVED:
             what, left, stayed = BELIEVED[belief["kind"]].format(**belief), belief["left"], belief["stayed"]
+            what = what.replace("within 1 steps", "within 1 step")
             others = f"{belief['other_left']:,} of {belief['other_left'] + belief['other_stayed']:,}"
             yield f"  -  {what}: users left at {left:,} of {left + stayed:,} such steps, and at {others} others"
 
@@ -72,6 +79,8 @@ def section(role: str, rows: Sequence[Any], limit: int, title: Title) -> Iterato
     """The first rows of one memory, numbered, and how many more there are."""
     if not rows:
         yield "Nothing yet."
+    if any(GRADED in getattr(row, "state", "") for row in rows):
+        yield GRADES
     for number, row in enumerate(rows[:limit], 1):
         first, *rest = TOLD[role](row, title)
         yield f"{number:>3}. {first}"
@@ -82,7 +91,11 @@ def section(role: str, rows: Sequence[Any], limit: int, title: Title) -> Iterato
 
 def _tell_principle(row: Principle, _: Title) -> list[str]:
     causes = ", ".join(f"{_plain(cause)} {count}" for cause, count in row.causes)
-    taught = f"Taught by {_count(row.sessions, 'session')} of {row.mean_steps:.1f} steps on average ({causes})."
+    went = f"{row.mean_steps:.1f} steps" + ("" if row.mean_earned is None else f" that earned {row.mean_earned:.1f}")
+    if row.told == row.sessions:
+        taught = f"Taught by {_count(row.sessions, 'session')} of {went} on average ({causes})."
+    else:
+        taught = f"Taught by {_count(row.sessions, 'session')} ({causes}), kept as {row.told} of {went} on average."
     if row.mean_outcome is None:
         return [_plain(row.text), f"{taught} Not used yet."]
     used = f"Given to {_count(row.used, 'session')} since, with an outcome of {row.mean_outcome:.1f} on average"

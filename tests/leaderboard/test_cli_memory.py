@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from typer.testing import CliRunner
@@ -70,6 +70,17 @@ def test_use_and_what_came_of_it_is_told(tmp_path):
     assert "Not used yet." in told
     record = json.loads(run("show", tmp_path / "agent", "--json").stdout)["planner"][0]
     assert (record["used"], record["mean_outcome"], record["causes"]) == (3, 11.0, [["repeat", 1], ["too alike", 1]])
+
+
+def test_sessions_of_slates_are_told_by_what_they_earned(tmp_path):
+    folder = save_agent(tmp_path / "agent", [replace(LEARNT[0], earned=12.5, merged=2), replace(LEARNT[3], earned=7.5)])
+    state = "new; expected score 3; full 0; not shown; crowd 4"
+    Memory(CriticExample, HashingEncoder(), [CriticExample(state, 2.0)]).save(folder / "critic.jsonl")
+    told = " ".join(run("show", folder).output.split())
+    assert f"kept as 1 of {LEARNT[0].steps:.1f} steps that earned 12.5 on average." in told
+    assert f"Taught by 1 session of {LEARNT[3].steps:.1f} steps that earned 7.5 on average" in told
+    assert "its expected score in eighths of the largest" in told
+    assert "earned" not in run("show", save_agent(tmp_path / "other", LEARNT)).output
 
 
 def test_what_is_believed_of_leaving_is_told(tmp_path):

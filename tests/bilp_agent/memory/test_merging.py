@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.hypotheses import Circumstances
 from bilp_agent.memory import ActorExample, CriticExample, Memory
+from bilp_agent.memory.compact import Caps
+from bilp_agent.memory.folder import compact_folder, read_folder, rescue_folder
 from bilp_agent.memory.merging import merge_folders
 from bilp_agent.memory.records import Reflection
 from bilp_agent.plus.agent import BiLLPPlusAgent
@@ -124,6 +126,26 @@ def test_a_training_does_not_count_twice(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_a_training_does_not_count_twice_when_one_copy_was_compacted_or_rescued(tmp_path: Path) -> None:
+    one, other = save_plus(tmp_path / "one", 0), save_plus(tmp_path / "other", 1)
+    compact_folder(one, tmp_path / "small", Caps(records=1, per_state=1))
+    critic = one / "agent" / "critic.jsonl"
+    critic.write_bytes(critic.read_bytes()[:-9])
+    _, lost = rescue_folder(one, tmp_path / "rescued")
+    assert lost
+    for copy in (tmp_path / "small", tmp_path / "rescued"):
+        assert [origin["training_seed"] for origin in read_folder(copy).origins] == [0]
+        with pytest.raises(AgentError, match="both hold the same training"):
+            merge_folders(tmp_path / "small", copy, tmp_path / "new")
+    both = merge_folders(tmp_path / "rescued", other, tmp_path / "both")
+    assert [origin["training_seed"] for origin in both.origins] == [0, 1]
+    with pytest.raises(AgentError, match="both hold the same training"):
+        merge_folders(both.path, tmp_path / "small", tmp_path / "new")
+    elsewhere = save_plus(tmp_path / "elsewhere", 2, world={"sha256": "b"})
+    with pytest.raises(AgentError, match="or another world"):
+        merge_folders(tmp_path / "small", elsewhere, tmp_path / "new")
+
+
 @pytest.mark.parametrize(
     ("record", "told"),
     [
@@ -133,7 +155,7 @@ def test_a_training_does_not_count_twice(tmp_path: Path) -> None:
         ),
         ({"agent": {"name": "billp-plus", "parameters": {"gamma": 0.5}}}, "gamma by default, .* with 0.5"),
         ({"agent": {"name": "billp-plus", "parameters": {"window": 3}}}, "window by default, .* with 3"),
-        ({"agent": {"name": "billp"}}, "the agent billp-plus, .* with billp"),
+        ({"agent": {"name": "billp"}}, "agent billp-plus, .* with billp; .*same agent"),
     ],
 )
 def test_trainings_whose_records_mean_other_things_are_refused(tmp_path: Path, record: Any, told: str) -> None:
@@ -152,6 +174,10 @@ def test_other_encoders_files_and_agents_are_refused(tmp_path: Path) -> None:
     plus = save_plus(tmp_path / "plus", 0)
     with pytest.raises(AgentError, match=r"company.json, hypotheses.json, which .*one lacks"):
         merge_folders(one, plus, tmp_path / "new")
+    cut = save_plus(tmp_path / "cut", 1)
+    (cut / "agent" / "company.json").unlink()
+    with pytest.raises(AgentError, match=r"holds company\.json, which .*cut/agent lacks: .*not copied whole"):
+        merge_folders(plus, cut, tmp_path / "new")
     (one / "notes.txt").write_text("")
     with pytest.raises(AgentError, match=r"one holds notes\.txt besides its memories"):
         merge_folders(one, plus, tmp_path / "new")
