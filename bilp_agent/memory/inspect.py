@@ -17,7 +17,8 @@ class Principle:
     sessions: how many finished sessions taught it. causes: why those ended, with counts, the most frequent first.
     told: how many of them are kept with how they went; the others were merged into these. mean_steps, mean_earned: how
     long those lasted on average, of `horizon`, and what they earned, None where only steps were noted.
-    used: how often it was given to a session since; mean_outcome: what came of that, None if it was not. score: see `scoring.score`, against all outcomes.
+    used: how often it was given to a session since; mean_outcome: what came of that, None if it was not. score: see
+    `scoring.score`, against all outcomes.
     """
 
     text: str
