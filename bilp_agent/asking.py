@@ -18,11 +18,13 @@ LEAST_IMPORTANT = (  # headings of prompts; what is not named here is never left
     "Categories that the user has not met",
     "Fatigue",
     "Mean distance of this user's rewards from the ratings",
+    "Mean distance of this user's scores from the ratings",
     "Experience",
     "Examples",
     "Before this session",
     "Mean reward by category in this session",
     "Mean score by category in this session",
+    "This session",
 )
 
 LINE_TOKENS = 32  # that an answer may have more for each line beside the first that it has to hold

@@ -70,8 +70,9 @@ class Critic:
 
     def prompt(self, state: str, mean_reward: float, examples: Sequence[Match[CriticExample]]) -> str:
         """The user message: like states and what they were worth, then the state to value."""
+        each = self._context.coarse  # then a state is of an item, and of no one session whose mean could be told
         lines = [f"{m.state} -> {_mean([m]):.2f} ({len(m.records)} times)" for m in examples]
-        return self._context.user("critic", examples=lines, state=state, mean_reward=f"{mean_reward:.2f}")
+        return self._context.user("critic", examples=lines, state=state, mean_reward=f"{mean_reward:.2f}", each=each)
 
     def parse(self, answer: str) -> float:
         """The number in the line "Value: ...", within the bound; raises `UnreadableAnswerError` if there is none."""

@@ -15,7 +15,8 @@ from bilp_agent.slates import VAIN_SHOWN, Contrast, slate_facts
 from bilp_agent.text import field
 
 CAUSES = ("repeat", "too alike", "low reward", "unknown", "stayed")
-SLATE_CAUSES = ("too full", "too alike", "clicked in vain", "repeat", "low score", "unknown", "stayed")
+SLATE_CAUSES = ("too alike", "repeat", "low score", "unknown", "stayed")
+SEEN_CAUSES = {"clicks": "too full", "behaviours": "clicked in vain", "visits": "clicked in vain"}  # by family
 LINES_SHOWN = 20  # a longer session is shown by its end, and by facts about all of it
 SLATES_SHOWN = 10
 
@@ -42,7 +43,8 @@ class Reflector:
 
     def __init__(self, context: Context, asker: Asker) -> None:
         self._context, self._asker = context, asker
-        self._causes = SLATE_CAUSES if context.view.name else CAUSES
+        name = context.view.name
+        self._causes = (SEEN_CAUSES[name], *SLATE_CAUSES) if name else CAUSES
         self._system = context.system("reflector", causes=self._causes)
 
     def reflect(self, ended: Sequence[Ended], seeds: Sequence[int]) -> list[Answer[Reflection | None]]:

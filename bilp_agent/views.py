@@ -171,6 +171,11 @@ class VisitsView(View):
     keys = ("slate_items", "slate_clicks", "slate_views", "day", "days_away", "visit", "visit_step")
     name = "visits"
 
+    def __init__(self, task: TaskSpec) -> None:
+        super().__init__(task)
+        # Where the end of a visit costs, as in KuaiSim, there is no last day.
+        self._of = f" of {_number(task.observation_space['day'].high)}" if task.reward_range[0] >= 0 else ""
+
     def before(self, observations: Batch, row: int) -> list[Answered]:
         """See `View.before`."""
         return []
@@ -193,9 +198,8 @@ class VisitsView(View):
         )
         begins = step == 0 and visit > 1
         came = f" after {away} days away" if visit > 1 else ""
-        return Signs(
-            {}, f"Day {day + 1}, visit {visit}{came}, slate {step + 1} of this visit", away if begins else None
-        )
+        clock = f"Day {day + 1}{self._of}, visit {visit}{came}, slate {step + 1} of this visit"
+        return Signs({}, clock, away if begins else None)
 
 
 VIEWS: Final[tuple[type[View], ...]] = (RewardsView, ClicksView, BehavioursView, VisitsView)

@@ -260,6 +260,7 @@ def test_sections_that_may_go_are_named_least_important_first() -> None:
         "## Fatigue",
         "## Before this session, oldest first",
         "## Mean reward by category in this session",
+        "## This session, oldest first",
     ]
     rest = model.requests[0].shortened(4)[1].content
     assert "Do not repeat." in rest

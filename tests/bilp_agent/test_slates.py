@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.asking import Asker, UnreadableAnswerError
 from bilp_agent.context import Context
-from bilp_agent.llm.base import Request
+from bilp_agent.critic import Critic, Returns
+from bilp_agent.llm.base import Message, Request
 from bilp_agent.llm.scripted import ScriptedModel
 from bilp_agent.llm.scripted_reading import read_line
 from bilp_agent.llm.scripted_slates import read_lessons
@@ -256,3 +257,42 @@ def test_titles_stay_data_in_slate_lines() -> None:
     assert "\n" not in told[0]
     assert told[0].count("|") == 1
     assert read_line(told[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("env_id", "options", "earns", "last_day"),
+    [
+        (RETENTION, {"days": 7}, "a visit earns 1, the first of a day 2.", " of 7, visit"),
+        ("longrec/RetentionDays-v0", {}, "a visit earns 1, or only the first of a day does.", " of 30, visit"),
+        (RETENTION, {"reference": True}, "costs a tenth of the days until the user is back.", ", visit"),
+    ],
+)
+def test_prompts_tell_what_coming_back_earns(env_id: str, options: dict[str, Any], earns: str, last_day: str) -> None:
+    simulator = make_simulator(env_id, 1, **options)
+    context = Context.of(simulator.task, 10)
+    told = context.system("planner")
+    assert earns in told
+    assert ("none after the last day" in told) == (last_day != ", visit")
+    simulator.begin(np.arange(1), np.array([3], np.uint64))
+    assert f"Day 1{last_day} 1, slate 1" in context.view.signs(simulator.observe(), 0).clock
+
+
+@pytest.mark.parametrize(
+    ("env_id", "seen", "unseen"), [(TOPK, "too full", "clicked in vain"), (SESSION, "clicked in vain", "too full")]
+)
+def test_causes_are_those_that_can_be_seen(env_id: str, seen: str, unseen: str) -> None:
+    reflector = Reflector(Context.of(make_simulator(env_id, 1).task, 10), Asker(Says("")))
+    ended = Ended(Session(TASK.catalogue, ()), left=False, episode=0)
+    assert reflector.parse(f"Cause: {seen}\nReflection: x", ended).cause == seen
+    with pytest.raises(UnreadableAnswerError, match="Cause"):
+        reflector.parse(f"Cause: {unseen}\nReflection: x", ended)
+
+
+def test_the_critic_is_told_what_grades_mean_where_states_have_them() -> None:
+    for coarse in (False, True):
+        critic = Critic(Context.of(TASK, 10, coarse=coarse), Asker(Says("")), Returns(0.9, 1.0))
+        prompt = critic.question("new; expected score 3", 0.5, [], 0).prompt
+        assert ("in eighths of the largest" in prompt.system) == coarse
+        assert ("here the middle of what is possible" in prompt.user) == coarse
+        asked = Request((Message("system", prompt.system), Message("user", prompt.user)))
+        assert ScriptedModel().generate([asked])[0].text == "Value: 5.000"

@@ -89,7 +89,7 @@ def test_visits_are_read_with_the_days_between_them() -> None:
         visit, day, gap = (int(seen[key][0, 0]) for key in ("visit", "day", "days_away"))
         if seen["visit_step"][0, 0] == 0 and visit > 1:
             away.append(gap)
-        assert session.signs.clock.startswith(f"Day {day + 1}, visit {visit}")
+        assert session.signs.clock.startswith(f"Day {day + 1} of 30, visit {visit}")
         actions = rng.integers(0, 1000, (1, 5))
         simulator.step(actions)
         shown += actions[0].tolist()
