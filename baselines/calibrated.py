@@ -9,13 +9,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from baselines.greedy import GreedyAgent
+from baselines.items import category_shares
 from baselines.recent import Recent
 from baselines.selection import allowed_items, category_rows, rescaled
 from recsim_envs.errors import ConfigurationError
-from recsim_envs.spec import Batch, Catalogue, Sessions, TaskSpec
+from recsim_envs.spec import Batch, Sessions, TaskSpec
 
 SMOOTHING = 0.01
-"""Share of the user's mix in the list's, so that no category is missing in it (Steck 2018, equation 4)."""
+"""Share of the user's mix in the list's, so that no category is missing in it (alpha of Steck 2018)."""
 
 
 class CalibratedAgent(GreedyAgent):
@@ -55,7 +56,7 @@ class CalibratedAgent(GreedyAgent):
         catalogue = task.catalogue
         self._recent = Recent(num_lanes, max(self.length - (task.slate_size or 1), 0))
         self._categories = category_rows(catalogue)
-        self._spread = spread(catalogue)
+        self._spread = category_shares(catalogue)
         logged = catalogue.popularity @ self._spread
         self._mix = logged / logged.sum() if logged.any() else self._spread.mean(axis=0)
         self._average = float(np.abs(catalogue.mean_reward).mean()) or 1.0
@@ -73,13 +74,6 @@ class CalibratedAgent(GreedyAgent):
         calibrate(relevance, *self._categories, wanted, recent, allowed, self.weight, slates)
         self._recent.add(sessions, slates)
         return slates[:, 0] if self._slate is None else slates
-
-
-def spread(catalogue: Catalogue) -> NDArray[np.float64]:
-    """How an item spreads over the categories, p(g|i): float64 (n_items, n_categories), rows of sum 1."""
-    member = catalogue.category_matrix().astype(np.float64)
-    shares: NDArray[np.float64] = member / member.sum(axis=1, keepdims=True)
-    return shares
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

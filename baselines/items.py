@@ -8,6 +8,13 @@ from numpy.typing import NDArray
 from recsim_envs.spec import Catalogue
 
 
+def category_shares(catalogue: Catalogue) -> NDArray[np.float64]:
+    """How an item spreads evenly over its categories, p(g|i): float64 (n_items, n_categories), rows of sum 1."""
+    member = catalogue.category_matrix().astype(np.float64)
+    shares: NDArray[np.float64] = member / member.sum(axis=1, keepdims=True)
+    return shares
+
+
 def item_features(catalogue: Catalogue, dim: int) -> NDArray[np.float32]:
     """What is public about the items in `dim` columns, float32 (n_items, dim): the start of their embeddings.
 

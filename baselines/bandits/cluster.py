@@ -22,7 +22,8 @@ class ClusterBanditAgent(LinearBandit):
     has erred least on the session's own feedback, and takes its evidence along. Cluster models are ridge regressions
     around the model of all. CLUB (Gentile, Li and Zappella, ICML 2014) instead cuts a graph of users whose own models
     differ; it needs users who come back, and here agents never learn who is there. The paper compares models by their
-    distance; errors on what was shown are that distance where there is evidence for it, and sessions have little.
+    distance; errors on what was shown are that distance where there is evidence for it, and sessions have little. Its
+    optimism is each cluster's own; here it is that of all evidence, as a cluster has little either.
 
     After training a session starts with the model of all, and with its first feedback joins the cluster that errs
     least. clusters: how many. alpha: as of linucb. Others: see `LinearBandit`.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from baselines.bandits import kernels
 from baselines.greedy import TasteEstimate
-from baselines.items import item_features
+from baselines.items import category_shares, item_features
 from baselines.recent import Recent
 from baselines.selection import category_sets
 from baselines.told import Told
@@ -61,8 +61,7 @@ class CatalogueContexts:
         self._ratings = catalogue.mean_reward.astype(np.float64)
         self._recent = Recent(num_lanes, STEPS * (task.slate_size or 1))
         self._sets = category_sets(catalogue)
-        member = catalogue.category_matrix().astype(np.float64)
-        self._shares = member / member.sum(axis=1, keepdims=True)
+        self._shares = category_shares(catalogue)
         self._matched = _numbers_for_each(boxes, len(catalogue.category_names))
         self._static = np.ones((dim + 3, catalogue.num_items))
         self._static[1:] = item_features(catalogue, dim + 2).T

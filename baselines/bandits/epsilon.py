@@ -16,7 +16,7 @@ class EpsilonGreedyAgent(LinearBandit):
     """Epsilon-greedy: train users are shown the best by the model, or sometimes, ever less often, anything.
 
     Random has probability min(1, explore / decisions), the decaying epsilon of Auer, Cesa-Bianchi and Fischer (Machine
-    Learning 47, 2002, section 3) with the constants in one number; every shown slate is a decision, and a random slate
+    Learning 47, 2002, figure 3) with the constants in one number; every shown slate is a decision, and a random slate
     is random throughout.
 
     explore: about how many decisions are random at first. Others: see `LinearBandit`.

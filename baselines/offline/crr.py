@@ -36,7 +36,7 @@ class CRRAgent(HeadAgent):
             raise ConfigurationError(f"weight must be 'exp' or 'binary', got {self.weight!r}")
 
     def loss(self, network: nn.Module, target: nn.Module, steps: Steps) -> torch.Tensor:
-        """Half the squared TD error, and the weighted cross-entropy (equations 1 and 2)."""
+        """Half the squared TD error, and the weighted cross-entropy."""
         now = network(steps.state, steps.allowed)
         with torch.no_grad():
             later = target(steps.next_state, steps.next_allowed)

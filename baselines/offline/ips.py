@@ -18,8 +18,8 @@ from recsim_envs.errors import ConfigurationError
 class IPSAgent(HeadAgent):
     """Policy gradient on the discounted returns of the log, each step weighted by pi(a | s) / beta(a | s).
 
-    cap: largest weight (section 4.4.1). top_k: K of the correction K (1 - pi)^(K - 1) for a policy from which K items
-    are drawn (equation 6); 1 is none. Slates are weighted as a whole, by the probability of their order.
+    cap: largest weight (section 4.4). top_k: K of the correction K (1 - pi)^(K - 1) for a policy from which K items
+    are drawn (section 4.3); 1 is none. Slates are weighted as a whole, by the probability of their order.
     beta is the log's own propensity, not an estimate as in the paper. Raises `AgentError` for a log without them.
     """
 
@@ -41,7 +41,7 @@ class IPSAgent(HeadAgent):
         self._returns = torch.from_numpy(returns).float().to(log.device)
 
     def loss(self, network: nn.Module, target: nn.Module, steps: Steps) -> torch.Tensor:
-        """Minus the mean of weight times return times log-probability (equations 3 and 6)."""
+        """Minus the mean of weight times return times log-probability; weights have no gradient."""
         log_chance = log_probability(network(steps.state, steps.allowed)["policy"], steps.actions)
         weight = self.weights(log_chance.detach(), self._log_beta[steps.rows])
         return -(weight * self._returns[steps.rows] * log_chance).mean()

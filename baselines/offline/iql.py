@@ -30,7 +30,7 @@ class IQLAgent(HeadAgent):
     temperature: float = 3.0
 
     def loss(self, network: nn.Module, target: nn.Module, steps: Steps) -> torch.Tensor:
-        """Squared TD error, expectile loss of the value, and weighted cross-entropy (equations 5, 6 and 7)."""
+        """Squared TD error, expectile loss of the value, and weighted cross-entropy (equations 6, 5 and 7)."""
         now = network(steps.state, steps.allowed)
         with torch.no_grad():
             later = network(steps.next_state, steps.next_allowed)["v"]

@@ -11,9 +11,10 @@ from baselines.offline.model_based import ModelBasedAgent
 
 @dataclass(kw_only=True, eq=False)
 class MOPOAgent(ModelBasedAgent):
-    """The model's reward less a penalty where it is unsure (equation 7 of the paper).
+    """The model's reward less a penalty where it is unsure.
 
-    uncertainty: weight of the largest variance that a member tells; 0.05 as in the code of DORL.
+    uncertainty: weight of the largest variance that a member tells; 0.05 as in the code of DORL. (The paper's is the
+    largest norm of a member's covariance, which for one number is that.)
     """
 
     uncertainty: float = 0.05

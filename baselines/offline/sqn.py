@@ -29,7 +29,7 @@ class SQNAgent(HeadAgent):
     q_weight: float = 1.0
 
     def loss(self, network: nn.Module, target: nn.Module, steps: Steps) -> torch.Tensor:
-        """Cross-entropy of the next item plus the squared error of double Q-learning (equation 6)."""
+        """Cross-entropy of the next item plus the squared error of double Q-learning."""
         now = network(steps.state, steps.allowed)
         with torch.no_grad():
             online = network(steps.next_state, steps.next_allowed)["q"]

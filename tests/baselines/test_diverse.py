@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.calibrated import SMOOTHING, CalibratedAgent, calibrate, spread, user_mix
+from baselines.calibrated import SMOOTHING, CalibratedAgent, calibrate, user_mix
+from baselines.items import category_shares
 from baselines.mmr import MMRAgent, marginal
 from baselines.recent import Recent
 from recsim_envs.errors import ConfigurationError
@@ -56,7 +57,7 @@ def test_marginal_relevance_is_that_of_the_paper(seed: int, weight: float):
 
 
 def divergence(c: Catalogue, wanted: np.ndarray, listed: list[int]) -> float:
-    mix = spread(c)[listed].mean(axis=0)
+    mix = category_shares(c)[listed].mean(axis=0)
     smooth = (1 - SMOOTHING) * mix + SMOOTHING * wanted
     return float((wanted * np.log(wanted / smooth)).sum())
 
@@ -84,7 +85,7 @@ def test_calibration_minimises_the_divergence_of_the_paper(seed: int, weight: fl
 def test_the_users_mix_weighs_items_by_what_they_earned():
     c, out = catalogue(CATEGORIES, [1.0] * 8), np.empty((2, 4))
     items, weights = np.array([[1, 3, -1], [-1, -1, -1]]), np.array([[2.0, 1.0, 9.0], [0.0, 0.0, 0.0]])
-    user_mix(items, weights, spread(c), np.array([0.4, 0.3, 0.2, 0.1]), out)
+    user_mix(items, weights, category_shares(c), np.array([0.4, 0.3, 0.2, 0.1]), out)
     np.testing.assert_allclose(out[0], np.array([1.4, 1.3, 1.2, 0.1]) / 4)
     np.testing.assert_allclose(out[1], [0.4, 0.3, 0.2, 0.1])
 
