@@ -58,6 +58,8 @@ class View(ABC):
     """The observations that it reads; a task that shows all of them can be read."""
     name: ClassVar[str]
     """Whose words in `prompts/slates/families` tell what users do here; "" for the prompts of rewarded single items."""
+    leaving: ClassVar[bool] = True
+    """Whether a user may leave before the last step."""
 
     def __init__(self, task: TaskSpec) -> None:
         self.slots = task.slate_size or 1
@@ -109,6 +111,7 @@ class ClicksView(View):
 
     keys = ("slate", "clicks", "hist", "length")
     name = "clicks"
+    leaving = False
 
     def before(self, observations: Batch, row: int) -> list[Answered]:
         """See `View.before`."""

@@ -55,6 +55,11 @@ class Foresight:
     known: dict[int, Outlook] = field(default_factory=dict)  # of the next step of this session
     now: Scene | None = None
 
+    def expects(self, reward: float) -> str:
+        """An expected reward as a note, in tenths; in hundredths where rewards are of a single unit, such as clicks."""
+        low, high = self.context.view.scores
+        return f"expect {reward:.{1 if high - low > 1 else 2}f}"
+
     def outlook(self, state: Imagined, item: int) -> Outlook:
         """What is known of showing an item before it is shown."""
         if state.trail:

@@ -179,7 +179,7 @@ class PlusMind(Mind):
         if not self.settings.use_critic:
             return _noted(turn, sight), ()
         weighed = _weigh(turn, sight)
-        return _ranked(turn, weighed), weighed[: self.settings.choices + self.context.view.slots - 1]
+        return _ranked(turn, weighed, sight), weighed[: self.settings.choices + self.context.view.slots - 1]
 
     def _thin(self, rows: Sequence[tuple[Turn, Sequence[Weighed]]]) -> list[tuple[Session, str]]:
         """States of the first candidates that memory hardly knows and that the session has not heard the Critic on."""
@@ -283,9 +283,11 @@ def _weigh(turn: Turn, sight: Foresight) -> list[Weighed]:
     return sorted(found, key=lambda w: -w.value)
 
 
-def _ranked(turn: Turn, weighed: Sequence[Weighed]) -> Turn:
+def _ranked(turn: Turn, weighed: Sequence[Weighed], sight: Foresight) -> Turn:
     best = weighed[: _shown(turn)]
-    notes = tuple(f"expect {w.reward:.1f}, leaves {100 * w.leaves:.0f}%" for w in best)
+    leaving = sight.context.view.leaving
+    leaves = [f", leaves {100 * w.leaves:.0f}%" if leaving else "" for w in best]
+    notes = tuple(f"{sight.expects(w.reward)}{said}" for w, said in zip(best, leaves, strict=True))
     return _with(turn, tuple(w.item for w in best), notes)
 
 
@@ -296,7 +298,7 @@ def _shown(turn: Turn) -> int:
 def _noted(turn: Turn, sight: Foresight) -> Turn:
     """The first candidates, without a Critic to put them in order."""
     first, here = turn.candidates[: _shown(turn)], Imagined(turn.session)
-    return _with(turn, first, tuple(f"expect {sight.outlook(here, i).what.reward:.1f}" for i in first))
+    return _with(turn, first, tuple(sight.expects(sight.outlook(here, i).what.reward) for i in first))
 
 
 def _with(turn: Turn, candidates: tuple[int, ...], notes: tuple[str, ...] = ()) -> Turn:

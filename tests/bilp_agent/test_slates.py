@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from bilp_agent.agent import BiLLPAgent
 from bilp_agent.asking import Asker, UnreadableAnswerError
 from bilp_agent.context import Context
 from bilp_agent.critic import Critic, Returns
-from bilp_agent.llm.base import Message, Request
+from bilp_agent.llm.base import Completion, Message, Request
 from bilp_agent.llm.scripted import ScriptedModel
 from bilp_agent.llm.scripted_reading import read_line
 from bilp_agent.llm.scripted_slates import read_lessons
@@ -296,3 +297,28 @@ def test_the_critic_is_told_what_grades_mean_where_states_have_them() -> None:
         assert ("here the middle of what is possible" in prompt.user) == coarse
         asked = Request((Message("system", prompt.system), Message("user", prompt.user)))
         assert ScriptedModel().generate([asked])[0].text == "Value: 5.000"
+
+
+def test_notes_resolve_scores_of_a_single_unit_and_name_leaving_only_where_users_leave() -> None:
+    told = {}
+    for env_id in (TOPK, SESSION):
+        model = Noting()
+        agent = BiLLPPlusAgent(train_lanes=2)
+        agent._model = model
+        agent.train(Door(None, 2, env_id, **SHORT[env_id] | {"horizon": 30}), 0)
+        told[env_id] = [line for text in model.asked for line in text.splitlines() if " | expect " in line]
+        assert told[env_id]
+    assert all(re.search(r"expect -?\d\.\d\d$", line) for line in told[TOPK])
+    assert any(re.search(r"expect \d\.\d, leaves \d+%$", line) for line in told[SESSION])
+
+
+class Noting(ScriptedModel):
+    """The scripted writer, which keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        self.asked += [request.messages[1].content for request in requests]
+        return super().generate(requests)
