@@ -214,7 +214,7 @@ def view_of(task: TaskSpec, who: str = "this agent") -> View:
     if task.candidates:
         raise AgentError(
             f"{who} remembers items by title, and {name} draws its items anew for each step, so that a slot's number "
-            "means nothing at the next; use random, or an agent that reads candidates in the observations"
+            "means nothing at the next; use an agent that reads the candidates it observes, such as linucb or slateq"
         )
     if not isinstance(task.action_space, spaces.Discrete | spaces.MultiDiscrete):
         raise AgentError(f"{who} shows one item or a slate of items; {name} has another action space")
