@@ -32,7 +32,8 @@ def require_single_items(agent: Agent, task: TaskSpec, observations: Sequence[st
         lacks = f"has no {', '.join(missing)}" if missing else f"shows slates of {task.slate_size}"
         reads = f" and reads the observations {', '.join(observations)}" if observations else ""
         raise AgentError(
-            f"{type(agent).__name__} shows one item a step{reads}; {task.env_id or 'this environment'} {lacks}"
+            f"{type(agent).__name__} shows one item a step{reads}; {task.env_id or 'this environment'} {lacks}; use "
+            "another agent there, such as random"
         )
 
 

@@ -84,18 +84,19 @@ def check_regular(path: Path, error: type[LongrecError] = SubmissionError) -> in
 
 
 def first_fault(fault: ValidationError, model: type[BaseModel] | None = None) -> str:
-    """The first fault of a validation, as "field a.b: what is wrong (and n more)".
+    """The first fault of a validation, as "field a.b: what is wrong (and n more)"; no field where it is of the whole.
 
     With the `model` that was to be read, a field that does not exist comes with the nearest that do.
     """
     faults = fault.errors(include_url=False, include_input=False)
     faults.sort(key=lambda f: f["type"] != "extra_forbidden")  # a name that is misspelt is missing, too
     loc, told = faults[0]["loc"], faults[0]["msg"]
-    where = ".".join(str(part) for part in loc) or "(whole file)"
+    told = told.removeprefix("Value error, ")  # pydantic's, before the words of our own validators
+    where = "field " + ".".join(str(part) for part in loc) + ": " if loc else ""
     if model is not None and faults[0]["type"] == "extra_forbidden":
         told = f"there is no such field{suggestion(str(loc[-1]), _fields(model, loc[:-1]))}"
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return f"field {where}: {told}{more}"
+    return f"{where}{told}{more}"
 
 
 def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

@@ -116,7 +116,11 @@ class Suite(Sparse):
         if self.limit is not None and (
             not given or any(n < 1 or n != getattr(self.budget, u) for u, n in given.items())
         ):
-            raise ValueError(f"limit must be one episode or step or more, and no more than track {self.track} allows")
+            allowed = TRACKS[self.track].model_dump(exclude_none=True)
+            told = " and ".join(f"{n} {unit}" for unit, n in allowed.items())
+            raise ValueError(
+                f"limit must be one episode or step or more, and no more than track {self.track} allows: {told}"
+            )
         return self
 
     @property
