@@ -90,7 +90,7 @@ class PopularAgent(_RankingAgent):
 
 
 class BestRatedAgent(_RankingAgent):
-    """The same walk down the ranking by mean logged reward (which the catalogue shrinks towards the mean)."""
+    """A walk down the items by mean logged reward, which the catalogue shrinks towards the mean."""
 
     def _priority(self, catalogue: Catalogue) -> NDArray[np.float64]:
         return catalogue.mean_reward.astype(np.float64)

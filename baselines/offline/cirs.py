@@ -14,7 +14,7 @@ from recsim_envs.spec import TaskSpec
 
 @dataclass(kw_only=True, eq=False)
 class CIRSAgent(ModelBasedAgent):
-    """A user model in which an item earns less the more the session has had of its like, and that reward as it is.
+    """Learns in a user model from the log where an item earns less the more the session has had of its like.
 
     tau: steps after which exposure to an item of the same categories has fallen to 1/e; 100 in the published commands.
     """

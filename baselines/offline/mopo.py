@@ -11,7 +11,7 @@ from baselines.offline.model_based import ModelBasedAgent
 
 @dataclass(kw_only=True, eq=False)
 class MOPOAgent(ModelBasedAgent):
-    """The model's reward less a penalty where it is unsure.
+    """Learns in a user model from the log, whose reward is lowered where the model is unsure.
 
     uncertainty: weight of the largest variance that a member tells; 0.05 as in the code of DORL. (The paper's is the
     largest norm of a member's covariance, which for one number is that.)
