@@ -9,7 +9,7 @@ from typing import Any
 
 from bilp_agent.prompts import fitting, render, words
 from bilp_agent.session import Session, Shown
-from bilp_agent.slates import slate_line
+from bilp_agent.slates import fullness_line, slate_line
 from bilp_agent.states import coarse_text, slates_text, titles_text
 from bilp_agent.toolbox import Toolbox
 from bilp_agent.tools import Tools
@@ -118,9 +118,8 @@ class Context:
         return "; ".join(f"{self.text.category_names[f.category]} {f.mean:.0f}" for f in facts) or "no history"
 
     def fullness(self, session: Session) -> str:
-        """How near categories are to their limit of recent clicks, the fullest first: `Topic 3 80%`, or "none"."""
-        full = sorted(session.signs.full.items(), key=lambda pair: (-pair[1], pair[0]))
-        return "; ".join(f"{self.text.category_names[c]} {100 * share:.0f}%" for c, share in full) or "none"
+        """See `fullness_line`."""
+        return fullness_line(session.signs.full, self.text.category_names)
 
 
 def _came_of(entry: Shown) -> str:

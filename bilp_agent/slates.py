@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -36,6 +36,12 @@ def slate_line(step: int, answers: Iterable[tuple[str, str]]) -> str:
     for told, title in answers:
         titles.setdefault(told, []).append(f'"{title}"')
     return f"step {step}: " + " | ".join(f"{told} {'; '.join(them)}" for told, them in titles.items())
+
+
+def fullness_line(full: Mapping[int, float], names: Sequence[str]) -> str:
+    """How near categories are to their limit of recent clicks, the fullest first: `Topic 3 80%`, or "none"."""
+    ordered = sorted(full.items(), key=lambda pair: (-pair[1], pair[0]))
+    return "; ".join(f"{names[c]} {100 * share:.0f}%" for c, share in ordered) or "none"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from baselines.llm.visit import Visit
 from bilp_agent.prompts import FOLDER, words
-from bilp_agent.slates import slate_line
+from bilp_agent.slates import fullness_line, slate_line
 from bilp_agent.views import Answered, view_of
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.catalogue import CatalogueText
@@ -67,6 +67,8 @@ class Desk:
             "history": [self.line(seen) for seen in visit.history[-self._window :]],
             "shown": [self.slate(step, slate) for step, slate in numbered],
             "step": visit.length + 1,
+            "full": fullness_line(visit.signs.full, self.text.category_names) if self.view.name == "clicks" else "",
+            "clock": visit.signs.clock,
         }
 
     def slate(self, step: int, slate: Sequence[Answered]) -> str:

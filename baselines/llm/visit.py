@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bilp_agent.views import Answered, View
+from bilp_agent.views import Answered, Signs, View
 from recsim_envs.spec import Batch
 
 
@@ -14,6 +14,7 @@ class Visit:
 
     chance: whether an item earns now more, now less, so that all that it earned counts. length: steps so far. earned:
     the rewards of training steps together. thought: what the agent thought last, where it writes its thoughts down.
+    signs: what else is seen now.
     """
 
     history: list[Answered]
@@ -22,6 +23,7 @@ class Visit:
     length: int = 0
     earned: float = 0.0
     thought: str = ""
+    signs: Signs = field(default_factory=Signs)
 
     @property
     def shown(self) -> list[Answered]:
@@ -53,6 +55,7 @@ class Visit:
         """Take over what is new in one row of a batch of observations, now that the session is `length` steps old."""
         self.slates += view.latest(observations, row, length - self.length)
         self.length = length
+        self.signs = view.signs(observations, row)
 
 
 def open_visit(view: View, observations: Batch, row: int) -> Visit:

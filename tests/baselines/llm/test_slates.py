@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -100,3 +101,21 @@ def test_the_control_shows_the_best_rated_of_liked_categories() -> None:
     inside = [i for i in range(catalogue.num_items) if liked & set(catalogue.categories(i).tolist())]
     best = sorted(inside, key=lambda i: (-float(catalogue.mean_reward[i]), -int(catalogue.popularity[i]), i))
     assert slate.tolist() == best[:10]
+
+
+@pytest.mark.parametrize(
+    ("env_id", "told"),
+    [
+        (TOPK, r"## How full categories are\nTopic \d+ \d+%"),
+        (RETENTION, r"## Now\nDay 1 of 2, visit 1, slate 2"),
+        (SESSION, ""),
+    ],
+)
+@pytest.mark.parametrize("kind", [ActOnlyAgent, ReActAgent])
+def test_prompts_show_what_the_planner_is_shown_too(kind: Any, env_id: str, told: str) -> None:
+    agent, model = kind(), Says('Thought: x\nItem: "none of these"')
+    agent._model = model
+    play(agent, None, [0], 1, env_id, **SHORT[env_id])
+    prompts = [request.messages[1].content for request in model.requests]
+    assert any(re.search(told, prompt) for prompt in prompts)
+    assert any("## Now" in p or "## How full" in p for p in prompts) == bool(told)
