@@ -109,7 +109,8 @@ def evaluate(
     if load is None:
         chosen, parameters = chosen_suite(suite, env, episodes, option, choice), given
     else:
-        chosen, parameters = of_training(load, suite, env, option, episodes, choice), learned_parameters(load, given)
+        chosen = of_training(load, suite, env, option, episodes, choice)
+        parameters = learned_parameters(load, agent, given)
     path = run_path(out, chosen, agent, parameters)
     disclosure = Disclosure(trained_on_test=trained_on_test, tuning=tuning)
     job = Job(agent, path, parameters, command(), disclosure, "always" if fresh else "never", load)

@@ -122,16 +122,21 @@ def of_training(
     )
 
 
-def learned_parameters(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of what was learned in a folder, unless some are given: then these, which must be the same.
+def learned_parameters(folder: Path, agent: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of what an agent learned in a folder, unless some are given: then these, which must be the same.
 
     The device is not part of it: what was learned on one is played on any, by default the agent's own.
     """
     from leaderboard.evaluate.learned import read_training, without_device
+    from recsim_envs.errors import AgentError
 
-    chosen = without_device(given)
+    found, chosen = read_training(folder).agent, without_device(given)
+    if agent not in (found.name, found.entry_point):
+        raise AgentError(
+            f"{folder} was learned by {found.name}, not by {agent}; evaluate {found.name}, or train {agent}"
+        )
     device = {key: value for key, value in given.items() if key not in chosen}
-    return (chosen or without_device(read_training(folder).agent.parameters)) | device
+    return (chosen or without_device(found.parameters)) | device
 
 
 def on_device(agent: str, parameters: dict[str, Any], device: str | None) -> dict[str, Any]:

@@ -114,9 +114,11 @@ def test_the_device_of_training_is_not_that_of_playing(learned, world_path, tmp_
     agent, options = f"{HERE}:CountsOnDevice", {"world": str(world_path)}
     out, far = tmp_path / "far", {"by": 2, "device": "cuda:7"}
     train_and_save(agent, far, ENV, options, episodes=6, steps=None, seed=5, out=out)
-    assert learned_parameters(out, {}) == {"by": 2}
-    assert learned_parameters(out, {"device": "mps"}) == {"by": 2, "device": "mps"}
-    assert learned_parameters(out, {"by": 3}) == {"by": 3}  # refused by the plan
+    assert learned_parameters(out, agent, {}) == {"by": 2}
+    assert learned_parameters(out, agent, {"device": "mps"}) == {"by": 2, "device": "mps"}
+    assert learned_parameters(out, agent, {"by": 3}) == {"by": 3}  # refused by the plan
+    with pytest.raises(AgentError, match="was learned by CountsOnDevice, not by random; evaluate CountsOnDevice"):
+        learned_parameters(out, "random", {})
     assert with_learned(make_plan(agent, {"by": 2}, suite_of(world_path)), out).learned.spent.episodes == 6
 
 
