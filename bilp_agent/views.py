@@ -176,8 +176,8 @@ class VisitsView(View):
 
     def __init__(self, task: TaskSpec) -> None:
         super().__init__(task)
-        # Where the end of a visit costs, as in KuaiSim, there is no last day.
-        self._of = f" of {_number(task.observation_space['day'].high)}" if task.reward_range[0] >= 0 else ""
+        day, calendar = task.observation_space["day"], task.reward_range[0] >= 0  # KuaiSim's rule knows no last day
+        self._of = f" of {_number(day.high)}" if calendar and isinstance(day, spaces.Box) else ""
 
     def before(self, observations: Batch, row: int) -> list[Answered]:
         """See `View.before`."""
