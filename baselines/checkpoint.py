@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 
-from baselines.files import read_bytes, write_atomic
+from baselines.files import check_identity, read_bytes, write_atomic
 from recsim_envs.errors import AgentError
 
 Tensors = dict[str, torch.Tensor]
@@ -38,13 +38,7 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[Tensors, dict[s
             known = dict(facts["identity"])
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise AgentError(f"{path} is damaged ({error}); delete the folder to start anew") from error
-    other = json.loads(json.dumps(dict(identity)))
-    for name, value in known.items():
-        if other.get(name) != value:
-            raise AgentError(
-                f"{path} is of a training with {name} {value}, not {other.get(name)}; give that run again, or choose "
-                "another folder"
-            )
+    check_identity(path, known, identity)
     return tensors, facts
 
 

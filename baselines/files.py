@@ -47,3 +47,14 @@ def read_json(path: Path, *fields: str) -> dict[str, Any]:
     if missing:
         raise AgentError(f"{path}: field {missing[0]} is missing; train the agent again")
     return dict(record)
+
+
+def check_identity(path: Path, known: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise `AgentError` naming the first thing in which the training that `path` is of differs from the one wanted."""
+    other = json.loads(json.dumps(dict(wanted)))
+    for name, value in known.items():
+        if other.get(name) != value:
+            raise AgentError(
+                f"{path} is of a training with {name} {value}, not {other.get(name)}; give that run again, or choose "
+                "another folder"
+            )

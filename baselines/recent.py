@@ -14,6 +14,11 @@ class Recent:
     def __init__(self, num_lanes: int, size: int) -> None:
         self._size, self._items = size, np.full((num_lanes, size), -1, np.int64)
 
+    @property
+    def memory(self) -> NDArray[np.int64]:
+        """All that is remembered, (num_lanes, size); to be kept and written back."""
+        return self._items
+
     def items(self, sessions: Sessions) -> NDArray[np.int64]:
         """Int64 (b, size); a session that is at its first step has been shown nothing."""
         self._items[sessions.lanes[sessions.steps == 0]] = -1

@@ -51,6 +51,11 @@ class Told:
             shape = (num_lanes, self.length)
             self._memory = np.full(shape, -1, np.int64), np.zeros(shape)
 
+    @property
+    def memory(self) -> tuple[NDArray[Any], ...]:
+        """All that is remembered beside the observations, a row a lane; to be kept and written back."""
+        return self._memory or ()
+
     def read(self, observations: Batch, sessions: Sessions) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Items int64 (b, length), latest last, -1 for none, and what they earned, float64. Once before each step."""
         items, earned = self.latest(observations)

@@ -43,6 +43,9 @@ class ClusterBanditAgent(LinearBandit):
         self._evidence = Evidence(self.clusters, width)
         self._member, self._own = np.zeros(self.num_envs, np.int64), Evidence(self.num_envs, width)
 
+    def _memory(self) -> list[NDArray[Any]]:
+        return [*super()._memory(), *self._evidence.sums(), self._member, *self._own.sums()]
+
     def _learned(self) -> NDArray[np.float64]:
         """The model of all, and then that of each cluster: (1 + clusters, d)."""
         return np.concatenate([self._model(), self._cluster_models()])
@@ -70,11 +73,7 @@ class ClusterBanditAgent(LinearBandit):
     def _move(self, lane: int, cluster: int) -> None:
         """Take a session's evidence from its cluster to another."""
         home = self._member[lane]
-        for all_sums, own in (
-            (self._evidence.grams, self._own.grams),
-            (self._evidence.moments, self._own.moments),
-            (self._evidence.squares, self._own.squares),
-        ):
+        for all_sums, own in zip(self._evidence.sums(), self._own.sums(), strict=True):
             all_sums[home] -= own[lane]
             all_sums[cluster] += own[lane]
         self._member[lane] = cluster

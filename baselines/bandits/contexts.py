@@ -70,6 +70,10 @@ class CatalogueContexts:
             "repeat", *(f"own {key}" for key in self._matched),
         )  # fmt: skip
 
+    def memory(self) -> list[NDArray[Any]]:
+        """What is remembered of the lanes; to be kept and written back."""
+        return [self._recent.memory, *self._told.memory]
+
     def read(self, observations: Batch, sessions: Sessions) -> View:
         """The features of a step; once before each."""
         taste = self._taste.predict(*self._told.read(observations, sessions)) - self._ratings
@@ -123,6 +127,10 @@ class CandidateContexts:
     def _width(self, key: str) -> int:
         box = self._boxes[key]
         return features(box, np.zeros((1, *box.shape), box.dtype)).shape[2]
+
+    def memory(self) -> list[NDArray[Any]]:
+        """Nothing is remembered."""
+        return []
 
     def read(self, observations: Batch, sessions: Sessions) -> View:
         """The features of a step."""

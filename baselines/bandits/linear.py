@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.bandits import kernels
-from baselines.bandits.contexts import Contexts, View, make_contexts
+from baselines.bandits.contexts import View, make_contexts
+from baselines.bandits.training import Training
 from baselines.files import read_json, write_json
 from baselines.selection import allowed_items, best_slates
 from recsim_envs import rng
@@ -29,6 +30,10 @@ class Evidence:
         self.grams = np.zeros((rows, width, width))
         self.moments = np.zeros((rows, width))
         self.squares = np.zeros(rows)
+
+    def sums(self) -> list[NDArray[np.float64]]:
+        """All three; to be kept and written back."""
+        return [self.grams, self.moments, self.squares]
 
     def forget(self, rows: NDArray[np.int64]) -> None:
         """Start these rows anew."""
@@ -98,17 +103,19 @@ class LinearBandit(Agent):
     def train(self, envs: TrainingEnvs, seed: int) -> None:
         """Learn while exploring, until the budget is spent. Deterministic in `seed` and the environments.
 
-        Raises `AgentError` where a catalogue's observations tell nothing of what items earned.
+        With `envs.folder`, a checkpoint is kept there, and training goes on from one that is found. Raises
+        `AgentError` where a catalogue's observations tell nothing of what items earned.
         """
         self._seed = rng.derive_seed(self.name, seed)
         contexts = make_contexts(self, envs.task, self.num_envs, self.dim)
         self._start(len(contexts.names))
         budget = envs.remaining()
         limit = self.default_episodes if budget.episodes is None and budget.steps is None else None
-        run = _Training(self, envs, contexts, self._seed)
+        run = Training(self, envs, contexts, seed)
         with suppress(BudgetExceededError):
             while not envs.spent() and (limit is None or run.sessions < limit):
                 run.step()
+        run.write()
         run.close()
         self._thetas = self._learned()
         self._facts = {
@@ -122,6 +129,10 @@ class LinearBandit(Agent):
     def _start(self, width: int) -> None:
         """Begin to learn; `self._pooled` has one row, the evidence of all."""
         self._pooled = Evidence(1, width)
+
+    def _memory(self) -> list[NDArray[Any]]:
+        """All that learning changes; to be kept and written back."""
+        return self._pooled.sums()
 
     def _learned(self) -> NDArray[np.float64]:
         """What training has found, (c, d)."""
@@ -215,46 +226,3 @@ class LinearBandit(Agent):
         if thetas.ndim != 2 or thetas.shape[1] != len(facts["features"]) or not np.isfinite(thetas).all():
             raise AgentError(f"{path / FILE}: field thetas must hold a number a feature; train the agent again")
         self._thetas, self._facts = thetas, facts
-
-
-class _Training:
-    """Sessions of train users side by side, explored by an agent."""
-
-    def __init__(self, agent: LinearBandit, envs: TrainingEnvs, contexts: Contexts, seed: int) -> None:
-        self._agent, self._contexts, self._slate = agent, contexts, envs.task.slate_size
-        self._vector = envs.make(agent.num_envs)
-        self._lanes = np.arange(self._vector.num_envs)
-        self._steps = np.zeros(len(self._lanes), np.int64)
-        self._keys = rng.bits_array(seed, self._lanes, rng.AGENT)
-        self._observations, self._infos = self._vector.reset(seed=seed)
-        self.sessions = self.decisions = 0
-
-    def step(self) -> None:
-        """Show something in every lane, and let the agent learn from what follows."""
-        agent, contexts = self._agent, self._contexts
-        sessions = Sessions(self._lanes, self._keys, self._steps.copy())
-        view = contexts.read(self._observations, sessions)
-        scores = agent._explore(view, sessions, self.decisions)
-        slates = best_slates(scores, self._slate or 1, allowed_items(self._infos))
-        contexts.add(sessions, slates)
-        actions = slates[:, 0] if self._slate is None else slates
-        self._observations, rewards, terminated, truncated, self._infos = self._vector.step(actions)
-        over = np.asarray(terminated | truncated)
-        targets, known = contexts.targets(slates, np.asarray(rewards, np.float64), self._after(over))
-        agent._learn(sessions, view.of(slates), targets, known)
-        self._steps = np.where(over, 0, self._steps + 1)
-        self.sessions += int(over.sum())
-        self.decisions += 1
-
-    def _after(self, over: NDArray[np.bool_]) -> Batch:
-        """What the users who were shown something observe of it, also those whose session is over."""
-        if not over.any():
-            return self._observations
-        last, out = self._infos["final_obs"], {}
-        for key, batch in self._observations.items():
-            out[key] = np.array(batch)
-            out[key][over] = last[key][over]
-        return out
-
-    def close(self) -> None:
-        self._vector.close()
