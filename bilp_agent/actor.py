@@ -150,13 +150,15 @@ class Actor:
         )
 
     def _candidate(self, session: Session, item: int, note: str) -> str:
-        reward, since = session.known.get(item), session.steps_since(item)
+        """A candidate as a line. A note weighs rating and number of scores already: beside it slates leave them out."""
+        reward, since, line = session.known.get(item), session.steps_since(item), self._context.text.line(item)
         known = "new" if reward is None else f"reward {reward:g}"
         if reward is not None and self._context.view.name:
             total, times = session.scores[item]
-            known = f"score {total / times:.2f} ({times} times)"
+            known = f"score {total / times:.2f}" + ("" if note else f" ({times} times)")
+            line = line.rpartition(" | ")[0] if note else line
         ago = "" if since is None else f", {since} steps ago"
-        return f"{self._context.text.line(item)} | {known}{ago}" + (f" | {note}" if note else "")
+        return f"{line} | {known}{ago}" + (f" | {note}" if note else "")
 
     def _judged(self, turn: Turn) -> tuple[list[str], list[str]]:
         """Titles that did well and badly in like states: nearest state and newest record first, majority decides."""

@@ -25,7 +25,8 @@ _STAYED = re.compile(r"^\(stayed (\d+) of \d+ steps\)")
 class Line:
     """One item line: `step 4: "Title" | A; B | rating 4.10 | reward 5` or `... | new` or `... | reward 5, 9 steps ago`.
 
-    Where slates are shown `... | score 1 (clicked)` or `... | score 0.50 (4 times), 9 steps ago`.
+    Where slates are shown `... | score 1 (clicked)` or `... | score 0.50 (4 times), 9 steps ago`; or without rating and
+    times, read as 0 and 1, where a fifth part says what to expect.
     reward: None if the item is new to the user; times: how often it was met. ago: whether it was shown in this session,
     some steps ago. leaves: how often users left in such a case, expected: what reward to expect; where a fifth part
     says so.
@@ -111,6 +112,8 @@ class Page:
 def read_line(text: str) -> Line | None:
     """An item line; None if the text is none."""
     start, parts = text.find('"'), text.split(" | ")
+    if len(parts) == 4 and parts[2].startswith("score ") and parts[3].startswith("expect "):
+        parts.insert(2, "rating 0")
     if start < 0 or len(parts) < 4 or not parts[2].startswith("rating "):
         return None
     title, tail = parts[0][start + 1 : -1], parts[3]

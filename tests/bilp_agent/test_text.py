@@ -43,3 +43,13 @@ def test_fields_are_found_through_the_decoration_that_models_add() -> None:
     assert number(field(answer, "Value")) == -3.5
     assert field(answer, "Item") is None
     assert number("none") is None
+
+
+def test_a_line_that_says_what_to_expect_needs_neither_rating_nor_times() -> None:
+    text = CatalogueText(catalogue())
+    line = text.line(0).rpartition(" | ")[0]
+    read = read_line(f"- {line} | score 0.50, 3 steps ago | expect 0.42, leaves 5%")
+    assert read is not None
+    assert (read.title, read.categories, read.reward, read.times) == (text.title(0), ("Action",), 0.5, 1)
+    assert (read.expected, read.leaves, read.ago) == (0.42, 0.05, True)
+    assert read_line(f"- {line} | score 0.50, 3 steps ago") is None
