@@ -15,7 +15,7 @@ from baselines.recent import Recent
 from baselines.selection import category_sets
 from baselines.told import Told
 from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec
-from recsim_envs.wrappers.observed import FEEDBACK, feature_keys, features
+from recsim_envs.wrappers.observed import FEEDBACK, feature_keys, features, slot_clicks
 
 STEPS: Final = 5  # back to which likeness looks
 PRIORS: Final = (5.0, 3.0)  # of the estimate of a user's taste, as the defaults of greedy
@@ -112,8 +112,7 @@ class CandidateContexts:
         self._keys = feature_keys(self._boxes, count)
         self._static = np.ones((1, count))
         self._most = float(task.reward_range[1]) if np.isfinite(task.reward_range[1]) else 1.0
-        clicks = [k for k, box in self._boxes.items() if k.endswith("clicks") and box.shape == (task.slate_size,)]
-        self._clicks = clicks[0] if clicks else None
+        self._clicks = slot_clicks(self._boxes, task.slate_size)
         self._matched = {key: _numbers_for_each(self._boxes, self._width(key)) for key in self._keys}
         self.names: tuple[str, ...] = ("one",)
         for key in self._keys:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recsim_envs.errors import AgentError
 from recsim_envs.spec import Batch, TaskSpec
-from recsim_envs.wrappers.observed import feedback_keys, history_keys, met_items
+from recsim_envs.wrappers.observed import feedback_keys, history_keys, met_items, slot_clicks
 
 
 class ResponseReader:
@@ -33,9 +33,8 @@ class ResponseReader:
 
     def _find(self, task: TaskSpec) -> str:
         if task.candidates:
-            told = [key for key, box in self._boxes.items() if key.endswith("clicks") and box.shape == (self.size,)]
-            if told:
-                return told[0]
+            if told := slot_clicks(self._boxes, self.size):
+                return told
         else:
             keys = [k for k in history_keys(self._boxes, task.catalogue.num_items) if self._length(k) >= self.size]
             for key in sorted(keys, key=self._length):

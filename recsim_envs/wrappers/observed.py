@@ -49,6 +49,11 @@ def feedback_keys(boxes: Boxes, key: str) -> dict[str, str]:
     }
 
 
+def slot_clicks(boxes: Boxes, size: int | None) -> str | None:
+    """The part that tells which slots of a slate of `size` were clicked, where candidates are drawn anew."""
+    return next((key for key, box in boxes.items() if key.endswith("clicks") and box.shape == (size,)), None)
+
+
 def feature_keys(boxes: Boxes, count: int) -> list[str]:
     """Keys of parts that describe `count` candidates: named "candidate...", with a row for each."""
     return [key for key, box in boxes.items() if key.startswith(CANDIDATE) and is_feature(box, count)]
