@@ -37,12 +37,13 @@ from tests.bilp_agent.fakes import Door, Says, play
 from tests.bilp_agent.test_parsers import ANSWERS
 
 TOPK, RERANK, SINGLE = ("longrec/SlateTopKBored-v0", "longrec/SlateRerankBored-v0", "longrec/SingleItemBored-v0")
-SESSION, RETENTION = "longrec/Session-v0", "longrec/Retention-v0"
+SESSION, REQUEST, RETENTION = "longrec/Session-v0", "longrec/Request-v0", "longrec/Retention-v0"
 SHORT: dict[str, dict[str, Any]] = {
     TOPK: {"horizon": 6},
     RERANK: {"horizon": 5},
     SINGLE: {"horizon": 8},
     SESSION: {"horizon": 6},
+    REQUEST: {"horizon": 6},
     RETENTION: {"days": 3},
 }
 BOTH = [BiLLPAgent, BiLLPPlusAgent]
@@ -80,7 +81,7 @@ def test_whole_sessions_are_played_with_different_items(make: Callable[..., Any]
     assert play(again, None, range(4), 4, env_id, **SHORT[env_id]) == together
     assert json.dumps(again.describe()["training"]) == json.dumps(facts["training"])
     curve = facts["training"]["curve"]
-    assert all(point["left"] is False for point in curve) or env_id in (SESSION, RETENTION)
+    assert all(point["left"] is False for point in curve) or env_id in (SESSION, REQUEST, RETENTION)
 
 
 @pytest.mark.parametrize("env_id", [TOPK, SESSION])
