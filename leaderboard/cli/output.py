@@ -185,10 +185,10 @@ class Stages:
         self._bars.stop()
 
     def __call__(self, stage: str, done: float, total: int, note: str = "") -> None:
-        """Move the bar of a stage, with a note beside its name; an earlier stage's bar is full then."""
+        """Move the bar of a stage, with a note beside its name; total 0 is unknown. An earlier stage's bar is full then."""
         if stage not in self._tasks:
             for task in self._tasks.values():
                 self._bars.update(task, completed=1, total=1)
-            self._tasks[stage] = self._bars.add_task(stage, total=total)
+            self._tasks[stage] = self._bars.add_task(stage, total=total or None)
         told = f"{stage}, {note}" if note else stage
-        self._bars.update(self._tasks[stage], completed=done, total=total, description=told)
+        self._bars.update(self._tasks[stage], completed=done, total=total or None, description=told)
