@@ -185,7 +185,7 @@ class Stages:
         self._bars.stop()
 
     def __call__(self, stage: str, done: float, total: int, note: str = "") -> None:
-        """Move the bar of a stage, with a note beside its name; total 0 is unknown. An earlier stage's bar is full then."""
+        """Move the bar of a stage, with a note beside its name; earlier bars are full then. total: 0 if unknown."""
         if stage not in self._tasks:
             for task in self._tasks.values():
                 self._bars.update(task, completed=1, total=1)
