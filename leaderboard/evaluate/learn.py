@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from leaderboard.schema import (
     json_hash,
 )
 from recsim_envs import make_simulator
-from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.errors import AgentError, ConfigurationError, LongrecError
 from recsim_envs.offline import LogView, UpdateProgress
 from recsim_envs.spec import Agent
 from recsim_envs.worlds.storage import atomic_folder
@@ -84,7 +85,12 @@ def train_and_save(
     task, built = Task(env_id=env_id, options=dict(options), episodes=1, log=log), build_agent(agent, parameters)
     plan = json_hash([record.model_dump(mode="json"), task.model_dump(mode="json"), seed, allowed.model_dump()])
     folder = out.parent / f".{out.name}-{plan[:16]}.training"  # of this training and no other
-    training = train_agent(built, record, task, allowed, seed, progress, folder=folder, updates=updates)
+    try:
+        training = train_agent(built, record, task, allowed, seed, progress, folder=folder, updates=updates)
+    except LongrecError:
+        with suppress(OSError):
+            folder.rmdir()  # nothing was kept in it
+        raise
     with atomic_folder(out) as scratch:
         (scratch / "agent").mkdir()
         guarded(built, "save", lambda: built.save(scratch / "agent"))

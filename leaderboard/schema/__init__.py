@@ -46,6 +46,7 @@ from leaderboard.schema.suite import (
     Suite,
     Task,
     Track,
+    check_limit,
 )
 
 __all__ = [
@@ -85,5 +86,6 @@ __all__ = [
     "TrainingSeed",
     "World",
     "canonical_json",
+    "check_limit",
     "json_hash",
 ]

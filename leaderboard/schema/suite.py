@@ -112,15 +112,7 @@ class Suite(Sparse):
                     if task.log is None
                     else f"tasks.{n}.log is given; track {self.track} has none, only track offline"
                 )
-        given = {} if self.limit is None else self.limit.model_dump(exclude_none=True)
-        if self.limit is not None and (
-            not given or any(n < 1 or n != getattr(self.budget, u) for u, n in given.items())
-        ):
-            allowed = TRACKS[self.track].model_dump(exclude_none=True)
-            told = " and ".join(f"{n} {unit}" for unit, n in allowed.items())
-            raise ValueError(
-                f"limit must be one episode or step or more, and no more than track {self.track} allows: {told}"
-            )
+        check_limit(self.track, self.limit)
         return self
 
     @property
@@ -138,6 +130,17 @@ class Suite(Sparse):
         """What an agent may use for one task and training seed."""
         allowed = TRACKS[self.track]
         return allowed if self.limit is None else _least(self.limit, allowed)
+
+
+def check_limit(track: Track, limit: SpentBudget | None) -> None:
+    """Raise `ValueError` for a budget that is none, or that is more than the track allows."""
+    if limit is None:
+        return
+    given, budget = limit.model_dump(exclude_none=True), _least(limit, TRACKS[track])
+    if not given or any(n < 1 or n != getattr(budget, unit) for unit, n in given.items()):
+        allowed = {unit: n for unit, n in TRACKS[track].model_dump(exclude_none=True).items() if n}
+        told = " and ".join(f"{n} {unit}" for unit, n in allowed.items()) or "no interaction, so leave the budget out"
+        raise ValueError(f"limit must be one episode or step or more, and no more than track {track} allows: {told}")
 
 
 def _least(one: SpentBudget, other: SpentBudget) -> SpentBudget:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from leaderboard.agents import agent_record
-from leaderboard.evaluate.build import Plan, make_plan, tracks_of
+from leaderboard.evaluate.build import Plan, make_plan, suite_worlds, tracks_of
 from leaderboard.evaluate.logs import log_reference
 from leaderboard.files import first_fault, read_model
 from leaderboard.schema import AgentRecord, Suite, Task, canonical_json, json_hash
@@ -127,11 +127,13 @@ def _suites(sweep: SweepFile, source: str) -> Iterator[tuple[Suite, str, bool]]:
             for task in at(source, f"environments.{n}", partial(tasks, environment, track, sweep.episodes)):
                 make = partial(Suite, name=sweep.name, track=track.track, limit=track.limit, tasks=(task,))
                 suite = at(source, f"environments.{n}", partial(make, training_seeds=sweep.training_seeds))
+                at(source, f"environments.{n}", partial(suite_worlds, suite))  # else agents are blamed for it
                 yield suite, f"{task.env_id.rpartition('/')[2]}-{track_label(track)}", True
     for n, name in enumerate(sweep.suites):
         suite = at(source, f"suites.{n}", partial(load_suite, name))
         for track in sweep.tracks or (TrackChoice(track=suite.track, limit=suite.limit),):
             on = at(source, f"suites.{n}", partial(_on_track, suite, track))
+            at(source, f"suites.{n}", partial(suite_worlds, on))
             yield on, on.name, False
 
 

@@ -23,6 +23,7 @@ from leaderboard.schema import (
     Track,
     TrainingSeed,
     canonical_json,
+    check_limit,
 )
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,79}$")]
@@ -79,6 +80,11 @@ class TrackChoice(_Short):
 
     track: Track
     limit: SpentBudget | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> TrackChoice:
+        check_limit(self.track, self.limit)
+        return self
 
 
 class Match(Stored):

@@ -84,7 +84,7 @@ def test_a_suites_own_limit_goes_with_its_track(tmp_path):
             Choice(track="scarce", episodes=101),
             "limit must be one episode or step or more, and no more",
         ),
-        (Choice(track="zero-shot", steps=1), "no more than track zero-shot allows"),
+        (Choice(track="zero-shot", steps=1), "no more than track zero-shot allows: no interaction, so leave"),
         (Choice(track="offline", steps=1), "no more than track offline allows"),
         (
             Choice(track="offline", log="longrec/books/mixed-v0"),
@@ -145,6 +145,7 @@ def test_a_file_without_propensities(world_path, tmp_path):
     needy = {"needs_propensities": True}
     with pytest.raises(AgentError, match="needs propensities, and log mine does not tell them"):
         train_and_save(learner, needy, ENV, options, out=tmp_path / "b", **fixed)
+    assert not list(tmp_path.glob(".b-*"))  # nothing was kept
     assert not (tmp_path / "b").exists()
     suite = custom_suite(ENV, episodes=3, training_seeds=(0,), track="offline", options=options, log=log)
     with pytest.raises(AgentError, match=r"LogLearner, longrec/Games-v0, training seed 0: .* log mine does not"):
