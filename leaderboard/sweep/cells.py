@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 
 from leaderboard import seeds
-from leaderboard.evaluate.batch import Run
+from leaderboard.evaluate.batch import Run, Watch
 from leaderboard.evaluate.build import simulator_for
 from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.checkpoint import load_cell
@@ -83,6 +83,23 @@ def known_failure(spec: CellSpec) -> Failure | None:
     """Why a cell failed the last time, if it did."""
     file = failure_path(spec)
     return read_model(file, Failure, ConfigurationError) if file.exists() else None
+
+
+def worth_running(spec: CellSpec, retry_failed: bool) -> bool:
+    """Whether a cell may end in another way than before: one that failed by its agent's fault would fail again."""
+    failure = known_failure(spec)
+    return failure is None or failure.again or retry_failed
+
+
+def noting(watch: Watch | None) -> Watch:
+    """A watch that writes down what fails, and tells `watch` of everything."""
+
+    def told(specs: Sequence[CellSpec], event: Event) -> None:
+        note(specs[event.cell], event)
+        if watch is not None:
+            watch(specs, event)
+
+    return told
 
 
 def note(spec: CellSpec, event: Event) -> None:

@@ -18,7 +18,7 @@ from leaderboard.evaluate.checkpoint import RunFolder
 from leaderboard.evaluate.executor import Executor
 from leaderboard.files import write_json
 from leaderboard.schema import Disclosure, Line, Stored
-from leaderboard.sweep.cells import CellRow, known_failure, note, rows_of, write_csv
+from leaderboard.sweep.cells import CellRow, noting, rows_of, worth_running, write_csv
 from leaderboard.sweep.expand import Expanded
 from leaderboard.sweep.schema import SweepFile
 from leaderboard.words import suggestion
@@ -84,18 +84,10 @@ def run_sweep(
     passes = only(options.only, runs)
 
     def wanted(spec: CellSpec) -> bool:
-        if not passes(spec):
-            return False
-        failure = known_failure(spec)
-        return failure is None or failure.again or options.retry_failed
-
-    def noting(specs: Any, event: Any) -> None:
-        note(specs[event.cell], event)
-        if watch is not None:
-            watch(specs, event)
+        return passes(spec) and worth_running(spec, options.retry_failed)
 
     try:
-        run_all(runs, executor, num_lanes=options.num_lanes, watch=noting, wanted=wanted, keep_going=True)
+        run_all(runs, executor, num_lanes=options.num_lanes, watch=noting(watch), wanted=wanted, keep_going=True)
     except LongrecError:
         record(expanded, runs, out, options.command)
         raise

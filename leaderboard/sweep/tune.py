@@ -11,8 +11,9 @@ trials/...    a folder a trial
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.executor import Executor
 from leaderboard.files import write_json
 from leaderboard.schema import Finite, Json, Line, Seconds, SpentBudget, Stored
-from leaderboard.sweep.cells import CellRow, known_failure, note, rows_of, write_csv
+from leaderboard.sweep.cells import CellRow, noting, rows_of, worth_running, write_csv
 from leaderboard.sweep.expand import digest
 from leaderboard.sweep.schema import TuneFile
 from leaderboard.sweep.search import Search
@@ -80,15 +81,7 @@ def tune(
         for n, (parameters, plan) in enumerate(zip(search.trials, search.plans, strict=True))
     ]
 
-    def noting(specs: Any, event: Any) -> None:
-        note(specs[event.cell], event)
-        if watch is not None:
-            watch(specs, event)
-
-    def wanted(spec: Any) -> bool:
-        failure = known_failure(spec)
-        return failure is None or failure.again or retry_failed
-
+    wanted = partial(worth_running, retry_failed=retry_failed)
     limit = search.tuning.budget.seconds
     wave = len(runs) if limit is None else max(1, together // search.cells_a_trial)
     rows: list[CellRow] = []
@@ -97,7 +90,7 @@ def tune(
             if limit is not None and sum(row.seconds or 0.0 for row in rows) >= limit:
                 break
             chosen = runs[start : start + wave]
-            run_all(chosen, executor, num_lanes=num_lanes, watch=noting, wanted=wanted, keep_going=True)
+            run_all(chosen, executor, num_lanes=num_lanes, watch=noting(watch), wanted=wanted, keep_going=True)
             rows += rows_of(chosen, out)
     except LongrecError:
         _record(search, rows, out, command)
