@@ -54,6 +54,8 @@ def _learned(path: Path, submission: Submission, load: Path | None) -> Path | No
             raise AgentError(f"the agent of {path} trained in its run; leave --load out")
         return None
     folder = path / FOLDER if load is None else load
+    if load is None and not folder.exists():
+        raise AgentError(f"the agent of {path} had learned before, and no copy of it is here; give it with --load DIR")
     read_training(folder)
     if folder_sha256(folder / "agent") != submission.learned.sha256:
         raise AgentError(f"{folder} is not what the agent of {path} had learned: its hash is another one")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from leaderboard.evaluate.learn import TrainingRecord
 from leaderboard.files import read_model
-from leaderboard.schema import AgentRecord, Learned, LogRecord, Suite, World
+from leaderboard.schema import TRACKS, AgentRecord, Learned, LogRecord, SpentBudget, Suite, World
 from recsim_envs.errors import AgentError, WorldError
 from recsim_envs.worlds.storage import atomic_folder
 
@@ -54,8 +54,18 @@ def learned_of(
     for unit in ("episodes", "steps"):
         used, limit = getattr(found.spent, unit) or 0, getattr(suite.budget, unit)
         if limit is not None and used > limit:
-            raise AgentError(f"{folder} took {used} {unit} of training; track {suite.track} allows {limit}")
+            allows = f"track {suite.track} allows {limit}; {_advice(found.spent)}"
+            raise AgentError(f"{folder} took {used} {unit} of training; {allows}")
     return Learned(sha256=folder_sha256(folder / "agent"), spent=found.spent)
+
+
+def _advice(spent: SpentBudget) -> str:
+    """What to do with an agent that interacted so much: the first track that allows it, if one does."""
+    for name, allowed in TRACKS.items():
+        pairs = [(getattr(spent, unit) or 0, getattr(allowed, unit)) for unit in ("episodes", "steps")]
+        if all(limit is None or used <= limit for used, limit in pairs):
+            return f"use --track {name}"
+    return "train it on less"
 
 
 def without_device(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def log_reference(
     """
     if Path(text).exists() or text.endswith(".parquet"):
         if sessions is not None or seed:
-            raise ConfigurationError(f"{text} is a file: it has the sessions that it has, and no seed")
+            raise ConfigurationError(f"{text} is a file: it has the sessions that it has, and no seed; choose neither")
         log = keep(Path(text), env_id, options)
         return LogRef(name=str(log.facts["id"]), sessions=len(log), sha256=log.sha256())
     name = dataset_id(env_id, text) if text in POLICIES else text

@@ -58,7 +58,7 @@ def test_what_was_learned_is_played_recorded_and_reproduced(learned, tmp_path, c
     assert verify(path).steps > 0
     assert reproduce(path, workers=1).episodes == 6  # from the copy beside it
     copied = submit(path, tmp_path / "submissions")
-    with pytest.raises(AgentError, match="holds nothing that was learned"):
+    with pytest.raises(AgentError, match="no copy of it is here; give it with --load DIR"):
         reproduce(copied, workers=1)
     checks.reproduce(copied, load=learned, workers=1)
 
@@ -99,7 +99,7 @@ def test_what_does_not_fit_is_refused(learned, world_path, tmp_path):
     for field, value, text in (
         (("agent", "source_sha256"), "0" * 64, "another version of the agent's source code: 000000000000"),
         (("world", "sha256"), "0" * 64, "another world: 000000000000, here it is"),
-        (("spent", "episodes"), 101, "took 101 episodes of training; track scarce allows 100"),
+        (("spent", "episodes"), 101, "took 101 episodes of training; track scarce allows 100; use --track online"),
         (("spent", "episodes"), "many", "field spent.episodes"),
     ):
         copy = Path(shutil.copytree(learned, tmp_path / "copy", dirs_exist_ok=True))

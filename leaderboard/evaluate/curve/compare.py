@@ -69,7 +69,9 @@ def _difference(one: CurvePlan, other: CurvePlan) -> str | None:
     for name in _SHARED:
         if getattr(one.task, name) != getattr(other.task, name):
             return f"task.{name} ({getattr(one.task, name)} and {getattr(other.task, name)})"
-    for name in ("unit", "world", "fingerprint"):
+    if one.unit != other.unit:
+        return f"unit ({one.unit} and {other.unit})"
+    for name in ("world", "fingerprint"):
         if getattr(one, name) != getattr(other, name):
             return name
     return None
