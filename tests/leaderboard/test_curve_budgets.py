@@ -136,7 +136,7 @@ def test_what_cannot_be_compared(curves, world_path, tmp_path):
     learning_curve(PLANTED, plan_of(PLANTED, world_path, sessions=7), tmp_path / "other")
     with pytest.raises(ConfigurationError, match=r"differ in task\.episodes \(40 and 7\)"):
         load_curves([curves[0], tmp_path / "other"])
-    learning_curve(PLANTED, plan_of(PLANTED, world_path, at=(2,), unit="steps"), tmp_path / "steps")
+    learning_curve(PLANTED, plan_of(PLANTED, world_path, at=(2, 9), unit="steps"), tmp_path / "steps")
     with pytest.raises(ConfigurationError, match=r"differ in unit \(episodes and steps\)"):
         load_curves([curves[0], tmp_path / "steps"])
     with pytest.raises(ConfigurationError, match="holds no finished learning curve"):
