@@ -54,6 +54,13 @@ def registered_ids() -> list[str]:
     return sorted(i for i, spec in gymnasium.registry.items() if spec.entry_point == _ENTRY_POINT)
 
 
+def check_registered(env_id: str) -> None:
+    """Raise `ConfigurationError` for an id that is not ours, with the nearest that is."""
+    spec = gymnasium.registry.get(env_id)
+    if spec is None or spec.entry_point != _ENTRY_POINT:
+        raise ConfigurationError(f"environment {env_id!r} is not registered{_suggestion(env_id)}")
+
+
 def make_simulator(env_id: str, num_lanes: int, **options: Any) -> Simulator:
     """The bare simulator of a registered id, for harnesses, log generation and replay.
 
@@ -62,10 +69,8 @@ def make_simulator(env_id: str, num_lanes: int, **options: Any) -> Simulator:
     """
     from recsim_envs.families import make_family
 
-    spec = gymnasium.registry.get(env_id)
-    if spec is None or spec.entry_point != _ENTRY_POINT:
-        raise ConfigurationError(f"environment {env_id!r} is not registered{_suggestion(env_id)}")
-    return make_family(num_lanes=num_lanes, **(spec.kwargs | {"env_id": env_id} | options))
+    check_registered(env_id)
+    return make_family(num_lanes=num_lanes, **(gymnasium.registry[env_id].kwargs | {"env_id": env_id} | options))
 
 
 def _suggestion(env_id: str) -> str:

@@ -12,6 +12,7 @@ from recsim_envs.errors import ConfigurationError, LogError
 from recsim_envs.offline import DatasetSpec, LogView, OfflineLog, UpdateProgress, dataset_id, spec_of
 from recsim_envs.offline.spec import POLICIES, SESSIONS
 from recsim_envs.offline.store import keep, kept, made
+from recsim_envs.registration import check_registered
 
 DEFAULT: Final = "mixed"
 """The policy whose log is taken where none is named."""
@@ -22,9 +23,10 @@ def log_reference(
 ) -> LogRef:
     """What `text` names: a policy ("mixed"), a log ("longrec/games/mixed-v0"), or a folder or file, which is kept.
 
-    Raises `ConfigurationError` for a log of another environment or a name that does not exist, and `LogError` for a
-    file that is no log.
+    Raises `ConfigurationError` for an environment or a name that does not exist or a log of another environment,
+    and `LogError` for a file that is no log.
     """
+    check_registered(env_id)
     if Path(text).exists() or text.endswith(".parquet"):
         if sessions is not None or seed:
             raise ConfigurationError(f"{text} is a file: it has the sessions that it has, and no seed; choose neither")

@@ -65,6 +65,10 @@ def test_a_file_with_a_mistake_names_it(tmp_path, change, text):
         ({"agents": [{"agent": f"{HERE}:Watcher", "grid": {"slat": [1]}}]}, r"agents\.0: .* did you mean salt"),
         ({"agents": [{"agent": f"{HERE}:Watcher", "grid": {"salt": ["x"]}}]}, r"'salt' takes a whole number, got 'x'"),
         ({"environments": ["longrec/Game-v0"]}, r"field environments\.0: .* did you mean longrec/Games"),
+        (
+            {"agents": ["mf"], "environments": ["longrec/Game-v0"], "tracks": ["offline"]},
+            r"field environments\.0: environment 'longrec/Game-v0' is not registered; did you mean longrec/Games",
+        ),
         ({"environments": [{"env_id": ENV, "options": {"protcol": "FB"}}]}, r"field environments\.0: .*protcol"),
         ({"suites": ["smok-v1"]}, r"field suites\.0: suite 'smok-v1' does not exist; did you mean smoke-v1"),
         ({"exclude": [{"agent": "randon"}]}, r'field exclude\.0: \{"agent":"randon"\} leaves out nothing'),
