@@ -22,6 +22,14 @@ os.environ["LONGREC_HOME"] = str(ROOT / ".pytest_cache" / "home")
 
 from tests.worlds import tiny_factor_world, tiny_world  # noqa: E402
 
+LONG = ("test_readme.py", "test_ray.py")
+"""Files whose single tests take the longest: begun last, one worker would be left with them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest tests first."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
