@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baselines.states import CANDIDATES, ITEMS, StateReader
+from baselines.states import ITEMS, StateReader
 from recsim_envs.errors import AgentError
 from recsim_envs.spec import TrainingLog
 
@@ -130,7 +130,7 @@ def _sessions_at_a_time(log: TrainingLog) -> int:
 
 def _lean(key: str, array: NDArray[Any]) -> NDArray[Any]:
     """Item ids in half the memory."""
-    return array.astype(np.int32) if key.endswith(ITEMS) and key != CANDIDATES else array
+    return array.astype(np.int32) if key.endswith(ITEMS) else array
 
 
 def _packed(mask: NDArray[np.bool_] | None) -> NDArray[np.uint8] | None:
