@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recsim_envs import rng
 
 
-class Replay:
+class ReplayRing:
     """Keeps the last `capacity` rows of arrays. What they are, the first batch says.
 
     There is no generator state: which rows the n-th sample holds is a function of the seed, n and what is kept, so a

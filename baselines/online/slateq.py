@@ -22,7 +22,7 @@ from baselines.checkpoint import Tensors, flatten, unflatten, write_state
 from baselines.networks import check_device, own_torch
 from baselines.online.checkpoints import FILE, read_checkpoint
 from baselines.online.choice import check_optimiser, slate_worth, surprise
-from baselines.online.replay import Replay
+from baselines.online.replay import ReplayRing
 from baselines.online.responses import ResponseReader
 from baselines.online.sb3_agent import SB3Agent, learning_curve
 from baselines.online.sizes import batch_size_for, gradient_steps_for, share_spent
@@ -102,7 +102,7 @@ class _Training:
         self._target = copy.deepcopy(self.net.value)
         self._optimizer = torch.optim.Adam(self.net.parameters(), lr=agent.learning_rate)
         stop_at_nan([self._optimizer], lambda: f"{self.steps} steps and {self.updates} updates")
-        self._replay = Replay(agent.buffer_size, self._seed)
+        self._replay = ReplayRing(agent.buffer_size, self._seed)
         self.rounds = self.updates = 0
         self._several = False  # whether a user was seen to take more than one item of a slate
         self._losses: list[float] = []

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from baselines.online.checkpoints import FILE
-from baselines.online.replay import Replay
+from baselines.online.replay import ReplayRing
 from baselines.online.responses import ResponseReader
 from baselines.online.slateq import SlateQAgent, _Training
 from baselines.online.slateq_play import SlatePlay
@@ -185,7 +185,7 @@ def test_unknown_optimisers_are_refused_at_construction():
 
 
 def test_replay_keeps_the_latest_rows_and_draws_without_a_generator():
-    replay = Replay(5, seed=3)
+    replay = ReplayRing(5, seed=3)
     for start in (0, 3, 6):
         replay.add({"x": np.arange(start, start + 3), "y": np.ones((3, 2), np.float32)})
     assert sorted(replay.arrays["x"].tolist()) == [4, 5, 6, 7, 8]
@@ -195,6 +195,6 @@ def test_replay_keeps_the_latest_rows_and_draws_without_a_generator():
     assert set(drawn.tolist()) == {107, 108, 109, 110, 111}
     np.testing.assert_array_equal(replay.sample(7, 1000)["x"], drawn)
     assert (replay.sample(8, 1000)["x"] != drawn).any()
-    again = Replay(5, seed=3)
+    again = ReplayRing(5, seed=3)
     again.refill({key: array.copy() for key, array in replay.arrays.items()}, replay.added)
     np.testing.assert_array_equal(again.sample(7, 1000)["x"], drawn)
