@@ -53,6 +53,10 @@ class Film:
         except (IndexError, TypeError, ValueError):
             return [()] * len(lanes)
 
+    def life(self, lane: int) -> Life:
+        """What has happened in a lane since its session began."""
+        return self._lives[lane]
+
     def picture(self, lane: int, title: str) -> NDArray[np.uint8]:
         """The session in a lane as it stands, uint8 (672, 1200, 3)."""
         from recsim_envs.rendering.lifeline import draw
