@@ -114,7 +114,7 @@ def _replay(simulator: Simulator, trace: Trace) -> tuple[Film, list[dict[str, ND
     shape = (len(trace),) if slate is None else (len(trace), slate)
     for step in range(int(trace.lengths.max(initial=0))):
         actions = np.zeros(shape, np.int64)  # lanes that are over ignore theirs
-        running = np.flatnonzero(trace.lengths > step)
+        running = np.flatnonzero(trace.lengths > step).tolist()
         actions[running] = [trace.slates(i)[step].reshape(shape[1:]) for i in running]
         film.step(actions)
         hidden.append(_figures(simulator))
