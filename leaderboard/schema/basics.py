@@ -42,7 +42,14 @@ def _small_json(value: dict[str, Any]) -> dict[str, Any]:
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
 """A name that is safe in file names and addresses: letters, digits and . _ + -, at most 80."""
 EnvId = Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]{1,60}/)?[A-Za-z0-9_.-]{1,80}-v[0-9]{1,4}$")]
-EntryPoint = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$", max_length=300)]
+EntryPoint = Annotated[
+    str,
+    Field(
+        pattern=r"^([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*|command:[^\x00-\x1f\x7f]+|https?://[A-Za-z0-9_./:\[\]-]+)$",
+        max_length=500,
+    ),
+]
+"""How an agent is started: module:Class, command:..., or the address of a server."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Line = Annotated[str, Field(max_length=500)]
 Text = Annotated[str, Field(max_length=4_000)]
