@@ -225,6 +225,25 @@ class Agent:
     def observe(self, sessions: Sessions, feedback: Feedback) -> None:
         """See what followed the last `act` (same rows)."""
 
+    def explain(self, sessions: Sessions) -> Sequence[Mapping[str, Any]]:
+        """What it thought at the last `act`, for some of its rows: one JSON object a row, or none at all.
+
+        For people who watch a session afterwards (docs/transcripts.md lists the keys that pages know). It must change
+        nothing: an agent acts the same whether it was asked or not.
+        """
+        return ()
+
+    def lessons(self) -> Sequence[Mapping[str, Any]]:
+        """What it wrote at the end of training sessions, oldest first, as JSON objects; see `explain`."""
+        return ()
+
+    def use_cassette(self, path: Path, *, replay: bool) -> None:
+        """Record what its language models answer into the file `path`; with `replay` answer from that file alone.
+
+        Called before anything else. Several processes may record into one file. Agents that ask no language model
+        leave it as it is.
+        """
+
     def describe(self) -> Mapping[str, Any]:
         """JSON-serialisable facts for the board after a run: usage of language models, learning curve, notes."""
         return {}

@@ -17,8 +17,19 @@ from leaderboard.schema.basics import (
     Seconds,
     Sha256,
     Stored,
-    Text,
     TrainingSeed,
+)
+from leaderboard.schema.isolation import Isolation, Lost
+from leaderboard.schema.making import (
+    OPTIONAL_FILES,
+    Disclosure,
+    FileName,
+    FileRecord,
+    Latency,
+    Machine,
+    Phase,
+    SeedRecord,
+    Usage,
 )
 from leaderboard.schema.suite import SpentBudget, Suite
 
@@ -28,7 +39,10 @@ class AgentRecord(Stored):
 
     name: Name
     entry_point: EntryPoint
-    source_sha256: Sha256 = Field(description="of the Python sources of the agent's top-level package or module")
+    source_sha256: Sha256 = Field(
+        description="of the sources of the agent's top-level package or module; of the files that a command names; "
+        "of the file of a trace made elsewhere; of nothing, for a server"
+    )
     parameters: Json = Field(default_factory=dict, description="the constructor's keywords that differ from defaults")
     privileged: bool = Field(description="whether it reads hidden state, as the oracle does")
     trains: bool
@@ -67,23 +81,9 @@ class Cell(Stored):
     train_seconds: Seconds
     test_seconds: Seconds
     facts: Json = Field(default_factory=dict, description="Agent.describe(): usage, learning curve, notes")
-
-
-class Machine(Stored):
-    """Where it ran."""
-
-    system: Line
-    processor: Line
-    cores: int = Field(ge=1, le=1_000_000)
-    python: Line
-
-
-class Disclosure(Stored):
-    """What the submitter says about how the agent came to be. `hidden_state` is filled in by the harness."""
-
-    hidden_state: bool = False
-    trained_on_test: bool = False
-    tuning: Text = ""
+    usage: dict[Phase, Usage] = Field(default_factory=dict, description="of language models, as the agent tells it")
+    latency: Latency | None = Field(default=None, description="of decisions in test sessions")
+    lost: Lost = Field(default=Lost(), description="sessions in which the agent failed; its process was started anew")
 
 
 class Submission(Stored):
@@ -104,12 +104,21 @@ class Submission(Stored):
     cells: tuple[Cell, ...] = Field(min_length=1, max_length=16_384)
     traces_sha256: Sha256
     command: tuple[Line, ...] = Field(max_length=64)
-    packages: dict[Name, Line] = Field(max_length=64)
+    packages: dict[Name, Line] = Field(max_length=256)
     commit: Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")] = Field(description="empty outside a git checkout")
     dirty: bool
     machine: Machine
     wall_seconds: Seconds = Field(description="sum over the cells, each on one core")
+    working_seconds: Seconds | None = Field(
+        default=None, description="wall_seconds less what was waited for language models; None: not measured"
+    )
     disclosure: Disclosure = Disclosure()
+    isolation: Isolation | None = Field(default=None, description="None: it ran inside the harness, as trusted code")
+    configuration: Json = Field(default_factory=dict, description="every parameter of the agent, defaults too")
+    seeds: tuple[SeedRecord, ...] = Field(default=(), max_length=4, description="kinds of randomness, each once")
+    prices_sha256: Sha256 | None = Field(default=None, description="of the package's price table when it was made")
+    files: dict[FileName, FileRecord] = Field(default_factory=dict, description="other files of the folder")
+    contact: Line = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> Submission:
@@ -130,7 +139,19 @@ class Submission(Stored):
             self._check_spending(cell)
         if self.disclosure.hidden_state != self.agent.privileged:
             raise ValueError("disclosure.hidden_state and agent.privileged contradict each other")
+        self._check_making()
+        if self.isolation is None and any(cell.lost.sessions for cell in self.cells):
+            raise ValueError("cells.lost counts sessions of an agent that ran inside the harness, where none are lost")
         return self
+
+    def _check_making(self) -> None:
+        if self.working_seconds is not None and self.working_seconds > self.wall_seconds:
+            raise ValueError("working_seconds is above wall_seconds, which it is a part of")
+        if len({seed.kind for seed in self.seeds}) != len(self.seeds):
+            raise ValueError("seeds names a kind twice")
+        for name, file in self.files.items():
+            if file.bytes > OPTIONAL_FILES[name]:
+                raise ValueError(f"files: {name} has {file.bytes} bytes; at most {OPTIONAL_FILES[name]} are allowed")
 
     def _check_learned(self) -> None:
         if self.learned is not None and [cell.spent for cell in self.cells] != [self.learned.spent]:
