@@ -24,7 +24,7 @@ def build(
 
     Example:  longrec leaderboard build leaderboard/submissions --out board
     """
-    from leaderboard.board import build as make
+    from leaderboard.board.build import build as make
     from leaderboard.submit import find
 
     rows = make(find(submissions or [Path("leaderboard/submissions")]), out)

@@ -81,7 +81,7 @@ def say(text: str) -> None:
 
 def print_rows(rows: Sequence[Row]) -> None:
     """Rows as the board shows them in a terminal."""
-    from leaderboard.board import terminal_table
+    from leaderboard.site.terminal import terminal_table
 
     _console().print(terminal_table(rows))
 

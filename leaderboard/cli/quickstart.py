@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from leaderboard.agents import load_class, missing_requirements, registered_agents
-from leaderboard.board import build
+from leaderboard.board.build import build
 from leaderboard.cli.output import Progress, say
 from leaderboard.evaluate.batch import Job, evaluate_all, run_path
 from leaderboard.schema import Row

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from leaderboard import board as board_module
-from leaderboard.board import build, picture, render, terminal_table
+from leaderboard.board import build as board_module
+from leaderboard.board.build import build, picture, render, terminal_table
 from leaderboard.schema import Estimate, Row, SpentBudget, World, json_hash
 from leaderboard.site.data import Board
 from leaderboard.site.view import board

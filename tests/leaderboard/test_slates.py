@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from gymnasium.spaces import flatdim
 
-from leaderboard import board, replay, seeds
+from leaderboard import replay, seeds
 from leaderboard.agents import build_agent
+from leaderboard.board.build import build
 from leaderboard.evaluate.batch import Job, evaluate
 from leaderboard.evaluate.build import simulator_for
 from leaderboard.evaluate.simulate import simulate
@@ -264,7 +265,7 @@ def test_the_whole_way(mixed, played, tmp_path):
     submitted = submit(played, tmp_path / "submissions")
     assert reproduce(submitted, workers=1).steps == verify(submitted).steps
     evaluate(Job("oracle", tmp_path / "oracle"), mixed, workers=1)
-    rows_of_board = board.build([submitted, tmp_path / "oracle"], tmp_path / "board")
+    rows_of_board = build([submitted, tmp_path / "oracle"], tmp_path / "board")
     assert {r.env_id for r in rows_of_board} == {SLATES, SLOTS, ONE, ENV}
     best = next(r for r in rows_of_board if r.env_id == SLATES and r.agent == "oracle")
     assert best.metrics["score"].value == 1
