@@ -8,8 +8,9 @@ a step and put in order at the end.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numba import njit
@@ -22,6 +23,13 @@ from recsim_envs.spec import Agent, Batch, Feedback, Sessions
 
 Progress = Callable[[int], None]
 T = TypeVar("T")
+
+
+class Witness(Protocol):
+    """Looks on while an agent plays; see `leaderboard.evaluate.witness`."""
+
+    def acted(self, agent: Agent, episodes: NDArray[np.int64], sessions: Sessions, seconds: float) -> None:
+        """`act` took so long for these sessions, whose numbers are `episodes` (b,). Nothing was done with it yet."""
 
 
 class _Log:
@@ -79,6 +87,11 @@ class _Lanes:
         """The lanes that hold a running session; None where all do, which spares copies."""
         return None if len(self.active) == self._simulator.num_lanes else self.active
 
+    @property
+    def episodes(self) -> NDArray[np.int64]:
+        """The numbers of the running sessions."""
+        return self._session[self.active]
+
     def sessions(self) -> Sessions:
         """The running sessions, as agents see them: copies, whatever they write into them."""
         return Sessions(lanes=self.active.copy(), keys=self._keys[self.active], steps=self._steps[self.active])
@@ -86,7 +99,7 @@ class _Lanes:
     def step(self) -> NDArray[np.int64]:
         """Count a step of every running session; their numbers."""
         self._steps[self.active] += 1
-        return self._session[self.active]
+        return self.episodes
 
     def end(self, ended: NDArray[np.int64], log: _Log) -> None:
         """Log how the sessions of these lanes ended, and start the next ones in them."""
@@ -128,20 +141,25 @@ def simulate(
     training_seed: int = 0,
     privileged: bool = False,
     progress: Progress | None = None,
+    witness: Witness | None = None,
 ) -> Trace:
     """Run one session for each of `seeds` (n,) and return them in this order, however many lanes there are.
 
     The agent must have been `reset` for `simulator.task` and at least `simulator.num_lanes` lanes; it gets the
     rows of running lanes only. `keys` (n,) are its session keys. `privileged` is what its record says, whatever
-    the instance says by now. `progress` is called with the number of finished sessions. Raises `AgentError` when
-    the agent fails or answers with something that is no action.
+    the instance says by now. `progress` is called with the number of finished sessions, `witness` after each `act`.
+    Raises `AgentError` when the agent fails or answers with something that is no action.
     """
     shape: tuple[int, ...] = simulator.task.action_space.shape or ()
     lanes, log = _Lanes(simulator, seeds, keys), _Log(len(seeds), shape)
     watches = type(agent).observe is not Agent.observe
     while len(lanes.active):
         rows, sessions = lanes.rows, lanes.sessions()
-        actions = _act(agent, _rows(simulator.observe(), rows), _infos(simulator, rows, privileged), sessions, shape)
+        seen, told = _rows(simulator.observe(), rows), _infos(simulator, rows, privileged)
+        start = time.perf_counter()
+        actions = _act(agent, seen, told, sessions, shape)
+        if witness is not None:
+            witness.acted(agent, lanes.episodes, sessions, time.perf_counter() - start)
         step = _step(simulator, agent, actions, rows)
         rewards, terminated, truncated = step if rows is None else (a[rows] for a in step)
         over = terminated | truncated
