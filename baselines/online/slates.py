@@ -14,7 +14,8 @@ from baselines.scores import log_probability
 class PlackettLuce(MultiCategoricalDistribution):  # type: ignore[misc]
     """Slot by slot, an item is drawn from the softmax of the scores of those left (Plackett, 1975; Luce, 1959).
 
-    Drawn by the k largest of scores plus Gumbel noise (Kool et al., ICML 2019); the mode is the k largest scores. The
+    Slates are drawn by the k largest of scores plus Gumbel noise (Kool et al., ICML 2019), a single item by inverting
+    the distribution function, which takes one random number instead of n; the mode is the k largest scores. The
     log-probability of an ordered slate is exact. The entropy has no closed form; in its place stands k times the
     entropy of the first slot, which is exact for k = 1 and has a gradient, unlike an estimate from the drawn slate.
 
@@ -50,6 +51,10 @@ class PlackettLuce(MultiCategoricalDistribution):  # type: ignore[misc]
 
     def sample(self) -> torch.Tensor:
         """Items (b,), or slates (b, k), the first slot first."""
+        if self._single:
+            below = self.scores.softmax(dim=1).cumsum(dim=1)
+            # A share that is below 1 stays below after rounding, so nothing is found behind the last possible item.
+            return torch.searchsorted(below, torch.rand_like(below[:, :1]) * below[:, -1:], right=True).squeeze(1)
         # In place and by logarithms of uniform numbers: several times faster than torch's exponential draws.
         noise = torch.rand_like(self.scores).log_().neg_().log_().neg_()
         return self._largest(self.scores + noise)

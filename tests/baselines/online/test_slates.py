@@ -46,6 +46,23 @@ def test_drawn_slates_have_these_probabilities():
     assert chisquare(counts, expected * sum(counts) / expected.sum()).pvalue > 1e-3
 
 
+def test_single_items_are_drawn_with_these_probabilities():
+    torch.manual_seed(0)
+    drawn = over(SCORES.float().repeat(20_000, 1), None).sample()
+    assert drawn.shape == (20_000,)
+    assert chisquare(np.bincount(drawn, minlength=5), SCORES.softmax(dim=0).numpy() * 20_000).pvalue > 1e-3
+
+
+def test_the_largest_random_number_finds_the_last_item_that_may_be_shown(monkeypatch: pytest.MonkeyPatch):
+    scores = torch.randn(4096, 300, generator=torch.Generator().manual_seed(0)) * 3
+    scores[:, 290:] = NEVER
+    monkeypatch.setattr(torch, "rand_like", lambda x: torch.full_like(x, 1 - 2**-24))
+    assert int(over(scores, None).sample().max()) < 290
+    monkeypatch.setattr(torch, "rand_like", torch.zeros_like)
+    scores[:, 0] = NEVER
+    assert int(over(scores, None).sample().min()) == 1
+
+
 def test_forbidden_items_are_never_drawn_and_gradients_stay_finite():
     scores = SCORES.repeat(500, 1)
     scores[:, 2] = NEVER
