@@ -24,6 +24,7 @@ from leaderboard.schema.basics import (
     canonical_json,
     json_hash,
 )
+from leaderboard.schema.curve import TrainingCurve, TrainingPoint
 from leaderboard.schema.isolation import Isolation, Lost
 from leaderboard.schema.making import (
     OPTIONAL_FILES,
@@ -58,6 +59,7 @@ from leaderboard.schema.suite import (
     Track,
     check_limit,
 )
+from leaderboard.schema.transcript import LessonsTold, SessionTold, TranscriptLine
 
 __all__ = [
     "MAX_EPISODES",
@@ -83,6 +85,7 @@ __all__ = [
     "Json",
     "Latency",
     "Learned",
+    "LessonsTold",
     "Line",
     "LogRecord",
     "LogRef",
@@ -93,6 +96,7 @@ __all__ = [
     "Row",
     "Seconds",
     "SeedRecord",
+    "SessionTold",
     "Sha256",
     "SpentBudget",
     "Stored",
@@ -101,7 +105,10 @@ __all__ = [
     "Task",
     "Text",
     "Track",
+    "TrainingCurve",
+    "TrainingPoint",
     "TrainingSeed",
+    "TranscriptLine",
     "Usage",
     "World",
     "canonical_json",
