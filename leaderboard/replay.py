@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from gymnasium.spaces import flatdim
-from numpy.typing import NDArray
 
 from leaderboard import seeds
 from leaderboard.evaluate.build import checked_fingerprint, simulator_for, world_of
 from leaderboard.files import file_sha256, read_model
+from leaderboard.folder import check_folder
 from leaderboard.metrics import Outcomes
 from leaderboard.schema import Submission, Task
+from leaderboard.stepping import replay_episodes
 from leaderboard.traces import Trace, read_trace
-from recsim_envs.errors import InvalidActionError, PlatformError, ReplayMismatchError, SubmissionError
+from recsim_envs.errors import ConfigurationError, PlatformError, SubmissionError, UnreplayableError, WorldError
 from recsim_envs.families.base import Simulator
 from recsim_envs.fingerprint import platform_text
-from recsim_envs.spec import TaskSpec
+from recsim_envs.registration import check_registered
 
 LANES: Final = 2048  # episodes replayed at once
 _NAMED: Final = 100_000  # episodes of a suite up to which the missing one is looked for by name
-_CELLS: Final = 2**22  # items of a padded (steps, lanes, k) array
 _OBSERVED: Final = 2**26  # numbers that the lanes of a simulator may show at once: a stranger chooses their options
-_SHOWN: Final = 20  # items of a slate that a message names
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +35,7 @@ class Replayed:
     path: Path
     submission: Submission
     outcomes: tuple[Outcomes, ...]
+    trace: Trace
 
     @property
     def steps(self) -> int:
@@ -49,9 +48,11 @@ def verify(path: Path) -> Replayed:
 
     Raises `ReplayMismatchError` naming environment, episode and step where the trace is not what the simulator
     does, `SubmissionError` for a folder that is incomplete, malformed or does not hold what its suite asks for,
-    and `PlatformError` where an environment computes otherwise here than where the submission was made.
+    `UnreplayableError` where an environment or its world is not here, and `PlatformError` where an environment computes
+    otherwise here than where the submission was made.
     """
     submission = read_model(path / "submission.json", Submission)
+    check_folder(path, submission)
     simulators = _simulators(path, submission)
     trace = _read(path, submission, simulators)
     _check_quota(path, submission, trace)
@@ -66,16 +67,16 @@ def verify(path: Path) -> Replayed:
             f"{path / 'traces.parquet'} replays, but is not the file that submission.json was written for "
             "(traces_sha256 differs); restore the original pair of files"
         )
-    return Replayed(path, submission, tuple(outcomes))
+    return Replayed(path, submission, tuple(outcomes), trace)
 
 
 def _simulators(path: Path, submission: Submission) -> list[Simulator]:
     found = []
     for task, world, known in zip(submission.suite.tasks, submission.worlds, submission.fingerprints, strict=True):
-        simulator = simulator_for(task, _lanes(task, len(submission.suite.training_seeds)))
+        simulator = _simulator(path, task, len(submission.suite.training_seeds))
         here = world_of(simulator)
         if here.sha256 != world.sha256:
-            raise SubmissionError(
+            raise UnreplayableError(
                 f"{path}: {task.env_id} was run on world {world.name!r} {world.sha256[:12]}, here it is {here.name!r} "
                 f"{here.sha256[:12]}; install the longrec version {submission.packages.get('longrec', '?')} that made "
                 "the submission, or evaluate again on this world"
@@ -88,6 +89,19 @@ def _simulators(path: Path, submission: Submission) -> list[Simulator]:
             )
         found.append(simulator)
     return found
+
+
+def _simulator(path: Path, task: Task, training_seeds: int) -> Simulator:
+    try:
+        check_registered(task.env_id)
+    except ConfigurationError as error:
+        raise UnreplayableError(f"{path}: {error}") from error
+    try:
+        return simulator_for(task, _lanes(task, training_seeds))
+    except WorldError as error:
+        raise UnreplayableError(f"{path}: the world of {task.env_id} is not here ({error})") from error
+    except (ConfigurationError, TypeError) as error:  # an option that there is not
+        raise SubmissionError(f"{path}: {task.env_id} has no such options: {error}") from error
 
 
 def _lanes(task: Task, training_seeds: int) -> int:
@@ -142,157 +156,3 @@ def _check_quota(path: Path, submission: Submission, trace: Trace) -> None:
                 "exactly once: evaluate again"
             )
     raise SubmissionError(f"{path}: episodes are not sorted by task, training seed and episode; evaluate again")
-
-
-class _Faults:
-    """Raises `ReplayMismatchError` for an episode and step of one task."""
-
-    def __init__(self, task: TaskSpec, trace: Trace) -> None:
-        self._env_id, self._trace, self._slate = task.env_id, trace, task.slate_size
-        self.word = "slot" if task.candidates else "item"
-
-    def fail(self, i: int, step: int | None, text: str) -> None:
-        where = f"{self._env_id}, training seed {self._trace.training_seed[i]}, episode {self._trace.episode[i]}"
-        where += f", step {step}" if step is not None else ""
-        raise ReplayMismatchError(
-            f"{where}: {text}; the trace was changed or was made by another version: evaluate again"
-        )
-
-    def fail_at(self, bad: NDArray[np.bool_], text: Callable[[int], str]) -> None:
-        """Fail at the first True of an array over the task's steps; `text` gets its position."""
-        if bad.any():
-            at = int(bad.argmax())
-            i = int(np.searchsorted(self._trace.offsets, at, "right")) - 1
-            self.fail(i, at - int(self._trace.offsets[i]), text(at))
-
-    def action(self, at: int) -> str:
-        """The action at a position of the task's steps, in words."""
-        if self._slate is None:
-            return f"{self.word} {self._trace.actions[at]}"
-        slate = self._trace.actions[at * self._slate : (at + 1) * self._slate].tolist()
-        more = f" and {len(slate) - _SHOWN} more" if len(slate) > _SHOWN else ""
-        return f"slate {slate[:_SHOWN]}{more}"
-
-
-def replay_episodes(task: Task, promised: NDArray[np.uint64], simulator: Simulator, trace: Trace) -> Outcomes:
-    """Replay the episodes of one task under one or more training seeds, which all meet the seeds `promised` (E,).
-
-    Raises `ReplayMismatchError` where the trace is not what the simulator does.
-    """
-    faults, repeats = _Faults(simulator.task, trace), len(trace) // task.episodes
-    if (wrong := trace.episode_seed != np.tile(promised, repeats)).any():
-        faults.fail(int(wrong.argmax()), None, "its seed is not the one that the suite derives")
-    _check_steps(faults, simulator.task, trace)
-    width = simulator.task.slate_size or 1
-    users = np.empty(len(trace), np.int64)
-    left = np.empty(len(trace), np.bool_)
-    by_length = np.argsort(trace.lengths, kind="stable")  # alike lengths together: little padding
-    start = 0
-    while start < len(by_length):
-        longest = int(trace.lengths[by_length[min(start + simulator.num_lanes, len(by_length)) - 1]])
-        chosen = by_length[start : start + max(1, min(simulator.num_lanes, _CELLS // (longest * width)))]
-        try:
-            users[chosen], left[chosen] = _replay(simulator, trace, chosen, faults)
-        except InvalidActionError:  # somewhere among them: one by one, to name the episode
-            alone = simulator_for(task, 1)
-            for i in np.sort(chosen):
-                _replay(alone, trace, np.array([i]), faults)
-        start += len(chosen)
-    shape = repeats, task.episodes
-    return Outcomes(
-        horizon=simulator.task.horizon,
-        num_items=simulator.task.catalogue.num_items,
-        users=users[: task.episodes],
-        left=left.reshape(shape),
-        ends=trace.ends.reshape(shape),
-        offsets=trace.offsets,
-        items=trace.actions,
-        rewards=trace.rewards,
-        width=width,
-        leaving_earns=simulator.leaving_earns,
-        candidates=simulator.task.candidates,
-    )
-
-
-def _check_steps(faults: _Faults, task: TaskSpec, trace: Trace) -> None:
-    width = task.slate_size or 1
-    for wrong, text in (
-        (trace.lengths < 1, "it has no steps"),
-        (trace.lengths > task.horizon, f"it is longer than the horizon of {task.horizon}"),
-    ):
-        if wrong.any():
-            faults.fail(int(wrong.argmax()), None, text)
-    shown = np.diff(trace.item_offsets)
-    if (wrong := shown != trace.lengths * width).any():
-        i = int(wrong.argmax())
-        text = f"it shows {shown[i]} {faults.word}s in {trace.lengths[i]} steps, where each shows {width}"
-        faults.fail(i, min(int(shown[i]) // width, int(trace.lengths[i]) - 1), text)
-    count = task.catalogue.num_items
-    outside = (trace.actions < 0) | (trace.actions >= count)
-    if outside.any():
-        at = int(outside.argmax())
-        text = f"{faults.word} {trace.actions[at]} does not exist, {faults.word}s are 0..{count - 1}"
-        faults.fail_at(np.arange(len(trace.rewards)) == at // width, lambda _: text)
-    faults.fail_at(
-        trace.tags != trace.expected_tags(),
-        lambda at: f"{faults.action(at)} with reward {trace.rewards[at]:g} does not carry its tag",
-    )
-
-
-def _replay(
-    simulator: Simulator, trace: Trace, chosen: NDArray[np.int64], faults: _Faults
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Replay the chosen episodes, one a lane; their users and whether these left. Raises at the first difference."""
-    lengths = trace.lengths[chosen]
-    longest, lanes = int(lengths.max()), np.arange(len(chosen))
-    claimed = np.arange(longest)[:, None] < lengths  # (steps, lanes)
-    flat = (trace.offsets[chosen] + np.arange(longest)[:, None])[claimed]
-    shape: tuple[int, ...] = simulator.task.action_space.shape or ()  # of one action
-    actions = np.zeros((longest, len(chosen), *shape), np.int64)
-    rewards = np.zeros((longest, len(chosen)), np.float32)
-    actions[claimed] = trace.actions.reshape(-1, *shape)[flat]
-    rewards[claimed] = trace.rewards[flat]
-    differs = np.zeros((longest, len(chosen)), np.bool_)
-    simulator.begin(lanes, trace.episode_seed[chosen])
-    users = simulator.user_ids()[lanes]
-    earned = np.zeros((longest, len(chosen)), np.float32)
-    whole = np.zeros((simulator.num_lanes, *shape), np.int64)  # lanes beyond the chosen are over
-    try:
-        for t in range(longest):
-            whole[: len(chosen)] = actions[t]
-            step = simulator.step(whole)
-            earned[t] = step.rewards[lanes]
-            over = (step.terminated | step.truncated)[lanes]
-            differs[t] = over != (lengths <= t + 1)
-    except InvalidActionError as error:
-        if len(chosen) == 1:
-            faults.fail(int(chosen[0]), t, f"the action is not allowed ({error})")
-        raise
-    differs |= claimed & (earned != rewards)
-    causes = simulator.causes(lanes)
-    if differs.any():
-        _explain(faults, trace, chosen, differs, earned, causes)
-    if (other := causes != trace.ends[chosen]).any():
-        lane = int(other.argmax())
-        text = f"the session ended by {causes[lane]!r}, the trace says {str(trace.ends[chosen[lane]])[:40]!r}"
-        faults.fail(int(chosen[lane]), int(lengths[lane]) - 1, text)
-    return users, step.terminated[lanes]
-
-
-def _explain(
-    faults: _Faults,
-    trace: Trace,
-    chosen: NDArray[np.int64],
-    differs: NDArray[np.bool_],
-    earned: NDArray[np.float32],
-    causes: NDArray[Any],
-) -> None:
-    bad = np.flatnonzero(differs.any(axis=0))
-    lane = int(bad[np.argmin(chosen[bad])])
-    i, step = int(chosen[lane]), int(differs[:, lane].argmax())
-    at, got = trace.offsets[i] + step, earned[step, lane]
-    if got != trace.rewards[at]:
-        faults.fail(i, step, f"{faults.action(at)} earns {got:g}, the trace claims {trace.rewards[at]:g}")
-    if step + 1 < trace.lengths[i]:
-        faults.fail(i, step, f"the session ends here by {causes[lane]!r}, the trace goes on")
-    faults.fail(i, step, "the trace ends here, the session goes on")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,7 +71,7 @@ class Trace:
     def __len__(self) -> int:
         return len(self.episode)
 
-    @property
+    @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """Steps of each episode, the leaving step included: int64 (n,)."""
         return np.diff(self.offsets)

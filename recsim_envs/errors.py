@@ -39,6 +39,10 @@ class ReplayMismatchError(SubmissionError):
     """A recorded trace does not replay: the message names environment, episode and step."""
 
 
+class UnreplayableError(SubmissionError):
+    """A submission cannot be replayed here: its environment or world is not here, or another version of it."""
+
+
 class AgentError(LongrecError):
     """An agent is unknown, cannot be loaded, or answered with something that is no action."""
 

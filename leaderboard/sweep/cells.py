@@ -21,8 +21,9 @@ from leaderboard.evaluate.checkpoint import load_cell
 from leaderboard.evaluate.executor import Event, is_slow
 from leaderboard.files import atomic_path, read_model, write_json
 from leaderboard.metrics import METRICS, Outcomes
-from leaderboard.replay import replay_episodes, verify
+from leaderboard.replay import verify
 from leaderboard.schema import Cell, EnvId, Finite, Json, Line, Name, Seconds, SpentBudget, Stored, Track, TrainingSeed
+from leaderboard.stepping import replay_episodes
 from recsim_envs.errors import AgentError, ConfigurationError, WorkerLostError
 
 LANES: Final = 2048

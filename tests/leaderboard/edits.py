@@ -45,3 +45,15 @@ def select(trace, rows):
 
 def longest(trace, task=0):
     return int(np.where(trace.task == task, trace.lengths, 0).argmax())
+
+
+def cut(trace, i, steps, cause):
+    """Episode i ends after so many of its steps, for another cause."""
+    keep = np.ones(len(trace.rewards), bool)
+    keep[trace.offsets[i] + steps : trace.offsets[i + 1]] = False
+    offsets = trace.offsets - (np.arange(len(trace.offsets)) > i) * (trace.lengths[i] - steps)
+    ends = trace.ends.copy()
+    ends[i] = cause
+    return changed(
+        trace, offsets=offsets, ends=ends, **{n: getattr(trace, n)[keep] for n in ("actions", "rewards", "tags")}
+    )

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from leaderboard.replay import verify
+from leaderboard.traces import CRASHED, LOST
 from recsim_envs.errors import ReplayMismatchError, SubmissionError
-from tests.leaderboard.edits import changed, longest, read, retagged, select, write
+from tests.leaderboard.edits import changed, cut, longest, read, retagged, select, write
 
 
 def test_a_true_submission_replays(finished):
@@ -152,4 +153,32 @@ def test_a_wrong_seed(submission):
     trace.episode_seed[3] += 1
     write(submission, retagged(trace))
     with pytest.raises(ReplayMismatchError, match="episode 3: its seed is not the one that the suite derives"):
+        verify(submission)
+
+
+@pytest.mark.parametrize("cause", LOST)
+def test_a_session_that_the_agent_lost(submission, cause):
+    """It keeps what it had earned, and nobody left in it; it may have no step at all."""
+    trace = read(submission)
+    i, j = longest(trace), longest(trace, 1)
+    write(submission, cut(cut(trace, i, 1, cause), j, 0, cause))
+    first, second = verify(submission).outcomes
+    assert first.lengths.flat[i] == 1
+    assert second.lengths.flat[j - 50] == 0
+    assert not first.left.flat[i]
+    assert first.ends.flat[i] == cause
+    assert (first.users == verify(submission).outcomes[0].users).all()
+
+
+def test_a_session_that_had_ended_was_not_lost(submission):
+    trace = read(submission)
+    i = int(np.argmax(trace.ends == "low-reward"))
+    write(submission, cut(trace, i, int(trace.lengths[i]), CRASHED))
+    with pytest.raises(ReplayMismatchError, match="the session ends here by 'low-reward', the trace says 'agent crash"):
+        verify(submission)
+
+
+def test_a_session_without_steps_that_was_not_lost(submission):
+    write(submission, cut(read(submission), 2, 0, "low-reward"))
+    with pytest.raises(ReplayMismatchError, match="episode 2: it has no steps"):
         verify(submission)

@@ -14,9 +14,9 @@ from leaderboard.evaluate.curve.plan import METRICS, CurvePlan, CurvePoint, Lear
 from leaderboard.evaluate.curve.point import test_seeds, train_seeds, train_simulator
 from leaderboard.metrics import METRICS as REGISTRY
 from leaderboard.metrics import Outcomes
-from leaderboard.replay import replay_episodes
 from leaderboard.schema import Cell, Estimate, canonical_json
 from leaderboard.stats import Sums, difference, mean
+from leaderboard.stepping import replay_episodes
 from leaderboard.traces import Trace, concatenate
 
 LANES = 2048

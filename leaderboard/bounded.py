@@ -1,0 +1,122 @@
+"""Work on folders that strangers sent: in processes, each piece within bounds of processor time and memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from leaderboard.evaluate.cell import Report
+from leaderboard.evaluate.executor import Queue, one_thread, usable_cores
+from leaderboard.evaluate.executor_local import LocalExecutor
+from leaderboard.files import atomic_path
+from recsim_envs.errors import LongrecError, SubmissionError, WorkerLostError
+
+T = TypeVar("T")
+
+
+class Limits(NamedTuple):
+    """What one folder may take: seconds of processor time, bytes of memory. On Windows neither can be held."""
+
+    seconds: int = 600
+    memory: int = 4 * 2**30
+
+    def __str__(self) -> str:
+        return f"{self.seconds} s of processor time and {self.memory / 2**30:.1f} GiB of memory"
+
+
+def bounded(
+    function: Callable[[Path], T], folders: Sequence[Path], *, workers: int = 0, limits: Limits | None = None
+) -> Iterator[tuple[Path, T | LongrecError]]:
+    """Apply `function` to each folder and yield its result, or the error that it raised, as they come.
+
+    Other errors than ours, and limits that are passed, become a `SubmissionError`: the others go on. `workers`
+    processes share the work, 0 for one a core; one folder, or one worker, is worked on in this process, where limits
+    are held between two instructions of Python. `function` and its results must be picklable.
+    """
+    workers = min(workers or usable_cores(), len(folders))
+    one_thread()
+    with tempfile.TemporaryDirectory(prefix="longrec-") as scratch:
+        tasks = [_Task(function, f, Path(scratch) / str(n), limits or Limits()) for n, f in enumerate(folders)]
+        for event in LocalExecutor(workers).run(tasks, Queue(tasks, keep_going=True), lambda event: None):
+            if event is not None:
+                task = tasks[event.cell]
+                yield task.folder, task.result() if event.error is None else task.blamed(event.error)
+
+
+@dataclass(frozen=True)
+class _Task(Generic[T]):
+    """One folder, as work for an executor. `path` is where its result goes: written and read by us alone."""
+
+    function: Callable[[Path], T]
+    folder: Path
+    path: Path
+    limits: Limits
+
+    @property
+    def label(self) -> str:
+        return str(self.folder)
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        return ()
+
+    def run(self, report: Report) -> None:
+        try:
+            with _limited(self.limits):
+                result = self.function(self.folder)
+        except LongrecError:
+            raise
+        except MemoryError as error:
+            raise SubmissionError(f"{self.folder} takes more memory than {self.limits}") from error
+        except Exception as error:
+            raise SubmissionError(f"{self.folder} cannot be read: {error!r:.500}") from error
+        with atomic_path(self.path) as file:
+            file.write_bytes(pickle.dumps(result))
+
+    def result(self) -> T:
+        found: T = pickle.loads(self.path.read_bytes())
+        self.path.unlink()
+        return found
+
+    def blamed(self, error: LongrecError) -> LongrecError:
+        if isinstance(error, WorkerLostError):
+            return SubmissionError(f"{self.folder}: its process died, perhaps beyond {self.limits}")
+        return error
+
+
+@contextmanager
+def _limited(limits: Limits) -> Iterator[None]:
+    """Hold the limits in this process. One that was started for the work is killed, others raise `SubmissionError`."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        yield
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    kinds = {
+        resource.RLIMIT_CPU: int(used.ru_utime + used.ru_stime) + 1 + limits.seconds,
+        resource.RLIMIT_DATA: limits.memory,
+    }
+    before = {kind: resource.getrlimit(kind) for kind in kinds}
+    apart = multiprocessing.parent_process() is not None
+    handler = signal.signal(signal.SIGXCPU, signal.SIG_DFL if apart else _out_of_time)
+    try:
+        for kind, most in kinds.items():
+            hard = before[kind][1]
+            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        yield
+    finally:
+        for kind, soft_and_hard in before.items():
+            resource.setrlimit(kind, soft_and_hard)
+        signal.signal(signal.SIGXCPU, handler)
+
+
+def _out_of_time(*_: Any) -> None:
+    raise SubmissionError("the submission takes more processor time than it may, see --seconds")
