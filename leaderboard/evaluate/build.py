@@ -43,9 +43,10 @@ class Plan(Stored):
         return f"tuning {self.suite.name}" if self.tuning else self.suite.name
 
 
-def make_plan(agent: str, parameters: Mapping[str, Any], suite: Suite) -> Plan:
+def make_plan(agent: str, parameters: Mapping[str, Any], suite: Suite, *, tuning: bool = False) -> Plan:
     """Resolve names once, before anything is run; logs of track offline are made here.
 
+    With `tuning` it is a plan to choose parameters by: its users, those of named logs among them, are train users.
     Raises `AgentError`, `ConfigurationError`, `LogError` or `WorldError` for what does not exist or does not fit
     together, and `PlatformError` where a built-in environment computes otherwise than it should.
     """
@@ -55,14 +56,15 @@ def make_plan(agent: str, parameters: Mapping[str, Any], suite: Suite) -> Plan:
     if suite.track == "zero-shot" and record.trains:
         for task in suite.tasks:
             check_untrained(agent, parameters, task)
-    logs = tuple(record_of(find_log(task)) for task in suite.tasks if task.log is not None)
-    return Plan(
+    plan = Plan(
         agent=record,
         suite=suite,
         worlds=worlds,
         fingerprints=tuple(map(checked_fingerprint, suite.tasks)),
-        logs=logs,
+        tuning=tuning,
     )
+    logs = tuple(record_of(find_log(task, plan.splits[0])) for task in suite.tasks if task.log is not None)
+    return plan.model_copy(update={"logs": logs})
 
 
 def with_learned(plan: Plan, folder: Path) -> Plan:

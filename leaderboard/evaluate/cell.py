@@ -145,6 +145,7 @@ def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> Spen
         log = training_log(
             plan.suite.tasks[spec.task],
             plan.logs[spec.task],
+            split=plan.splits[0],
             folder=spec.folder,
             progress=lambda done, total: report("train, updates", done, total),
         )

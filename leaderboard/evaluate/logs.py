@@ -39,25 +39,26 @@ def log_reference(
     return LogRef(name=spec.id, sessions=spec.sessions, seed=spec.seed)
 
 
-def find_log(task: Task) -> OfflineLog:
-    """The log of a task on track offline; a named one is made where it is not here yet.
+def find_log(task: Task, split: str = "train") -> OfflineLog:
+    """The log of a task on track offline; a named one, of users of `split`, is made where it is not here yet.
 
-    Raises `ConfigurationError` for a task without log, `LogError` for a file that is not here.
+    A file holds whom it holds. Raises `ConfigurationError` for a task without log, `LogError` for a file that is not
+    here.
     """
     if task.log is None:
         raise ConfigurationError(f"task {task.env_id} names no log; track offline needs one")
-    return _found(task.env_id, canonical_json(task.options), task.log)
+    return _found(task.env_id, canonical_json(task.options), task.log, split)
 
 
 @lru_cache(maxsize=2)  # the cells of a task share it
-def _found(env_id: str, options: str, ref: LogRef) -> OfflineLog:
+def _found(env_id: str, options: str, ref: LogRef, split: str) -> OfflineLog:
     chosen = json.loads(options)
     if ref.sha256 is not None:
         return kept(ref.sha256, ref.name, env_id, chosen)
     spec = spec_of(ref.name, sessions=ref.sessions, seed=ref.seed, options=chosen)
     if spec.env_id != env_id:
         raise ConfigurationError(f"log {ref.name} is of {spec.env_id}, not of {env_id}; name one of its own")
-    return made(DatasetSpec(env_id, spec.policy, ref.sessions, ref.seed, options=chosen))
+    return made(DatasetSpec(env_id, spec.policy, ref.sessions, ref.seed, options=chosen, split=split))
 
 
 def record_of(log: OfflineLog) -> LogRecord:
@@ -66,13 +67,18 @@ def record_of(log: OfflineLog) -> LogRecord:
 
 
 def training_log(
-    task: Task, record: LogRecord, *, folder: Path | None = None, progress: UpdateProgress | None = None
+    task: Task,
+    record: LogRecord,
+    *,
+    split: str = "train",
+    folder: Path | None = None,
+    progress: UpdateProgress | None = None,
 ) -> LogView:
-    """The log of a task as its agents see it.
+    """The log of a task as its agents see it, if named of users of `split`.
 
     Raises `LogError` where it is not the one that was recorded.
     """
-    log = find_log(task)
+    log = find_log(task, split)
     if (found := record_of(log)) != record:
         raise LogError(
             f"log {record.name} of {task.env_id} is another here: {found.sessions} sessions, {found.sha256[:12]}, and "

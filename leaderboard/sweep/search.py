@@ -51,7 +51,7 @@ def make_search(tuning: TuneFile, source: str) -> Search:
     """
     suite = _suite(tuning, source)
     trials = _trials(tuning, _allowed(tuning, suite, source), source)
-    first = at(source, "agent", partial(make_plan, tuning.agent, trials[0], suite)).model_copy(update={"tuning": True})
+    first = at(source, "agent", partial(make_plan, tuning.agent, trials[0], suite, tuning=True))
     records = [at(source, "search", partial(agent_record, tuning.agent, parameters)) for parameters in trials]
     return Search(tuning, tuple(trials), tuple(first.model_copy(update={"agent": record}) for record in records))
 

@@ -22,7 +22,7 @@ PACKAGES: Final = ("longrec", "numpy", "numba", "pyarrow")
 
 
 def generate(spec: DatasetSpec, *, lanes: int | None = None) -> OfflineLog:
-    """Play the sessions of `spec` on its train users. The number of lanes changes nothing but speed and memory.
+    """Play the sessions of `spec` on the users of its split. The number of lanes changes nothing but speed and memory.
 
     Takes about 40 bytes a step. Raises what `make_simulator` raises, and `ConfigurationError` where the environment
     gives the policy nothing public to go by.
@@ -64,7 +64,7 @@ def returns(
 
 def log_simulator(spec: DatasetSpec, lanes: int) -> Simulator:
     """The simulator that a log of `spec` is played on."""
-    return make_simulator(spec.env_id, lanes, **(dict(spec.options) | {"split": "train"}))
+    return make_simulator(spec.env_id, lanes, **(dict(spec.options) | {"split": spec.split}))
 
 
 def fitting_lanes(simulator: Simulator, sessions: int) -> int:
@@ -85,7 +85,7 @@ def facts(spec: DatasetSpec, simulator: Simulator, components: tuple[str, ...]) 
         "id": spec.id,
         "env_id": spec.env_id,
         "options": dict(spec.options),
-        "split": "train",
+        "split": spec.split,
         "world": world,
         "world_sha256": sha256,
         "fingerprint": "" if spec.options else golden().get(spec.env_id, ""),

@@ -110,9 +110,10 @@ def _check_facts(facts: Mapping[str, Any]) -> None:
 
     Sessions are replayed with them, and a stranger's log must choose neither users nor code.
     """
-    epsilon = facts["parameters"].get("epsilon")
-    spec = DatasetSpec(facts["env_id"], facts["policy"], facts["sessions"], facts["seed"], epsilon, facts["options"])
-    choice("split", facts["split"], ("train",))
+    spec = DatasetSpec(
+        facts["env_id"], facts["policy"], facts["sessions"], facts["seed"], facts["parameters"].get("epsilon"),
+        facts["options"], split=facts["split"],
+    )  # fmt: skip
     choice("id", facts["id"], (dataset_id(spec.env_id, spec.policy, facts["version"]),))
     choice("observations", facts["observations"], ("tables", "replay"))
     for name in ("horizon", "num_items"):

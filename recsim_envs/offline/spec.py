@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recsim_envs import rng
 from recsim_envs.errors import ConfigurationError
-from recsim_envs.families.options import integer, number
+from recsim_envs.families.options import choice, integer, number
 from recsim_envs.ids import NAMESPACE
 from recsim_envs.worlds.home import home
 
@@ -26,11 +26,13 @@ VERSION: Final = 0
 """Version of the logs that this package makes; it counts up when the same spec would give other rows."""
 SESSIONS: Final = 10_000
 EPSILON: Final = 0.2
+SPLITS: Final = ("train", "fit")
+"""Whose sessions a log may hold: those of the train users, or of the part of them that parameters are chosen on."""
 POLICIES: Final = ("random", "popular", "epsilon-greedy", "mixed")
 """Policies that make logs. Each gives every allowed action a positive probability."""
 
 RESERVED: Final = frozenset({"split", "env_id", "num_lanes", "family", "of"})
-"""Options that no log may set: its users are those of the train split, and `family` and `of` name code to import."""
+"""Options that no log may set: its users are those of its split, and `family` and `of` name code to import."""
 
 _ID: Final = re.compile(r"(?P<env>.+)/(?P<policy>[a-z-]+)-v(?P<version>[0-9]{1,4})")
 
@@ -39,10 +41,10 @@ _ID: Final = re.compile(r"(?P<env>.+)/(?P<policy>[a-z-]+)-v(?P<version>[0-9]{1,4
 class DatasetSpec:
     """Everything that decides the rows of a log.
 
-    env_id: a registered environment; its train users visit. policy: one of `POLICIES`. sessions: how many.
-    seed: which log of many; other seeds have other sessions. epsilon: the share of random actions of the greedy policy.
-    options: keywords of `gymnasium.make` for the environment, JSON-serialisable. Raises `ConfigurationError` for a
-    value without meaning.
+    env_id: a registered environment. policy: one of `POLICIES`. sessions: how many. seed: which log of many; other
+    seeds have other sessions. epsilon: the share of random actions of the greedy policy. options: keywords of
+    `gymnasium.make` for the environment, JSON-serialisable. split: one of `SPLITS`, whose users visit. Raises
+    `ConfigurationError` for a value without meaning.
     """
 
     env_id: str
@@ -52,12 +54,14 @@ class DatasetSpec:
     epsilon: float = EPSILON
     options: Mapping[str, Any] = field(default_factory=dict)
     version: int = VERSION
+    split: str = "train"
 
     def __post_init__(self) -> None:
         check_policy(self.policy)
         integer("sessions", self.sessions, 1, 2**31 - 1)
         integer("seed", self.seed, 0, 2**63 - 1)
         number("epsilon", self.epsilon, 0.0, 1.0)
+        choice("split", self.split, SPLITS)
         if self.epsilon == 0:
             raise ConfigurationError("epsilon must be above 0: a log without chance tells nothing of other actions")
         if self.version != VERSION:

@@ -18,6 +18,7 @@ from leaderboard.evaluate.build import simulator_for
 from leaderboard.evaluate.cell import CellSpec, run_cell
 from leaderboard.evaluate.executor import Event, is_slow, make_executor
 from leaderboard.evaluate.executor_local import LocalExecutor
+from leaderboard.evaluate.logs import find_log, record_of
 from leaderboard.replay import verify
 from leaderboard.results import rows as board_rows
 from leaderboard.schema import Task
@@ -290,6 +291,21 @@ def test_no_test_user_is_met(searched, tmp_path, world_path, monkeypatch):
     assert met[len(held_out)] <= held_out
     trace, _ = read_trace(spec.path, 10)
     assert not set(trace.episode_seed.tolist()) & set(seeds.episode_seeds("search", ENV, 10).tolist())
+
+
+def test_no_held_out_user_is_in_a_named_log(searched, tmp_path, world_path, own_home):
+    changed = {"agent": "tests.leaderboard.log_agents:LogLearner", "search": {"needs_propensities": [True]}}
+    environments = [{"env_id": ENV, "options": {"world": str(world_path)}, "log": "random"}]
+    offline = changed | {"budget": {"seconds": 60}, "environments": environments, "track": "offline"}
+    tuning = TuneFile.model_validate(searched.model_dump(exclude_unset=True) | offline)
+    plan = make_search(tuning, "file").plans[0]
+    log = find_log(plan.suite.tasks[0], "fit")
+    assert plan.logs == (record_of(log),)
+    simulator = simulator_for(plan.suite.tasks[0], len(log), "fit")
+    simulator.begin(np.arange(len(log)), log.seeds)
+    assert set(simulator.user_ids().tolist()) == set(resolve(str(world_path)).users("fit").tolist())
+    assert all(np.array_equal(simulator.observe()[key], log.starts[key]) for key in log.starts)
+    run_cell(CellSpec(plan, tuning.agent, 0, 5, 4, tmp_path / "cells" / "000-5.parquet"), lambda *report: None)
 
 
 def test_parts_of_train_users_where_users_are_drawn():

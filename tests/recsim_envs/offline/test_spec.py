@@ -70,7 +70,8 @@ def test_wrong_names(name, text):
 @pytest.mark.parametrize(
     "changes",
     [{"sessions": 0}, {"seed": -1}, {"epsilon": 0.0}, {"epsilon": 1.5}, {"options": {"split": "test"}},
-     {"options": {"horizon": object()}}, {"options": {"horizon": float("nan")}}, {"sessions": "many"}],
+     {"options": {"horizon": object()}}, {"options": {"horizon": float("nan")}}, {"sessions": "many"},
+     {"split": "test"}, {"split": "held-out"}],
 )  # fmt: skip
 def test_wrong_values(changes):
     with pytest.raises(ConfigurationError):
