@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -90,9 +91,6 @@ class Asker:
     faults: Counter[str] = field(default_factory=Counter)
     prefixes: PrefixMeter = field(default_factory=PrefixMeter)
 
-    def __post_init__(self) -> None:
-        self.usage.model = self.model.name  # whose prices its tokens have
-
     def ask(
         self, role: str, prompts: Sequence[Prompt], parse: Callable[[int, str], T], fallback: Callable[[int], T]
     ) -> list[Answer[T]]:
@@ -125,7 +123,9 @@ class Asker:
         self, rows: Sequence[int], questions: Sequence[Question[T]], requests: list[Request], status: Status
     ) -> tuple[dict[int, Answer[T]], dict[int, str], dict[int, str]]:
         """Generate and parse: the readable answers, and for the others why not and what was written."""
+        start = time.perf_counter()
         completions = self.model.generate(requests)
+        self.usage.seconds += time.perf_counter() - start
         answers: dict[int, Answer[T]] = {}
         reasons: dict[int, str] = {}
         texts: dict[int, str] = {}

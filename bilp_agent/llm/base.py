@@ -75,11 +75,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one completion. None means not measured, which is not zero. `cached` is part of `input`."""
+    """Tokens of one completion. None means not measured, which is not zero.
+
+    cached: those of `input` that a provider's cache held. written: those of `input` that were written to it.
+    """
 
     input: int | None = None
     cached: int | None = None
     output: int | None = None
+    written: int | None = None
 
 
 @dataclass(frozen=True)

@@ -58,14 +58,21 @@ def asked_of(model: str, request: Request) -> dict[str, Any]:
 def record_of(model: str, request: Request, answer: Completion) -> dict[str, Any]:
     """An answer in the JSON form in which caches and cassettes keep it."""
     dropped = {"dropped": answer.dropped} if answer.dropped else {}
-    record = {"text": answer.text, "usage": asdict(answer.usage), "finish": answer.finish, **dropped}
+    usage = asdict(answer.usage)
+    if usage["written"] is None:  # few endpoints tell, and caches of old do not hold it
+        del usage["written"]
+    record = {"text": answer.text, "usage": usage, "finish": answer.finish, **dropped}
     return record | {"asked": asked_of(model, request)}
 
 
 def answer_of(record: Mapping[str, Any]) -> Completion:
     """The answer in such a record; raises ValueError, KeyError or TypeError for one of another shape."""
     text, usage, finish, dropped = record["text"], record["usage"], record["finish"], record.get("dropped", 0)
-    if type(text) is not str or finish not in ("stop", "length") or set(usage) != {"input", "cached", "output"}:
+    if (
+        type(text) is not str
+        or finish not in ("stop", "length")
+        or set(usage) - {"written"} != {"input", "cached", "output"}
+    ):
         raise ValueError("text, finish or usage is of another form")
     text.encode()  # half a surrogate pair would fail later, elsewhere
     if any(n is not None and (type(n) is not int or n < 0) for n in (*usage.values(), dropped)):

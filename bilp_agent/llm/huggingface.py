@@ -173,7 +173,7 @@ class HuggingFaceModel:
         raw = self._decode(ids[:length])
         text = cut_at_stop(raw, request.stop)
         finish: Finish = "stop" if length < len(ids) or text != raw else "length"
-        return Completion(text.strip(), Usage(prompt.length, 0, length), finish, dropped=prompt.dropped)
+        return Completion(text.strip(), Usage(prompt.length, 0, length, 0), finish, dropped=prompt.dropped)
 
     def _sampler(self, temperature: float, seeds: Sequence[int | None]) -> Any:
         """A logits processor that turns greedy decoding into sampling, with one generator a row.
@@ -197,12 +197,12 @@ class HuggingFaceModel:
     def _too_long(self, prompt: _Prompt, max_tokens: int) -> Completion:
         needed = f"prompt of {prompt.length} and answer of {max_tokens} tokens"
         fault = f"context overflow: {needed} exceed the context of {self._context}"
-        return Completion("", Usage(prompt.length, 0, 0), "fault", fault, dropped=prompt.dropped)
+        return Completion("", Usage(prompt.length, 0, 0, 0), "fault", fault, dropped=prompt.dropped)
 
 
 def _no_room(needed: int, max_tokens: int) -> Completion:
     fault = f"choices too long: they need {needed} tokens, max_tokens is {max_tokens}"
-    return Completion("", Usage(0, 0, 0), "fault", fault)
+    return Completion("", Usage(0, 0, 0, 0), "fault", fault)
 
 
 def _alternating(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:

@@ -253,6 +253,7 @@ def _usage(usage: Any) -> Usage:
         _count(usage, "prompt_tokens"),
         _count(details, "cached_tokens"),
         _count(usage, "completion_tokens"),
+        _count(details, "cache_write_tokens"),  # OpenRouter tells it (openrouter.ai/docs, usage accounting)
     )
 
 

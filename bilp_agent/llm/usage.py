@@ -1,4 +1,7 @@
-"""What a run asked of a language model: calls and tokens, a role at a time, with 'not measured' kept apart from 0."""
+"""What a run asked of a language model: calls and tokens, a role at a time, with 'not measured' kept apart from 0.
+
+Raw counts only: what they cost is computed from them where boards are made (`leaderboard.prices`).
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bilp_agent.llm.base import Completion
-from bilp_agent.llm.prices import Price, price_of, price_table
 
 
 @dataclass
 class RoleUsage:
     """Counts of one role. Token sums are over the calls that reported them.
 
-    unmeasured: calls that did not report input or output; unmeasured_cached: that did not report cached tokens.
+    unmeasured: calls that did not report input or output; unmeasured_cached, unmeasured_written: that did not report
+    tokens which a provider's cache held, or which were written to it.
     shortened: prompts that had to be shortened to fit; dropped: optional passages that this took.
     """
 
@@ -26,8 +29,10 @@ class RoleUsage:
     dropped: int = 0
     unmeasured: int = 0
     unmeasured_cached: int = 0
+    unmeasured_written: int = 0
     input_tokens: int = 0
     cached_tokens: int = 0
+    written_tokens: int = 0
     output_tokens: int = 0
     prompt_characters: int = 0
 
@@ -42,32 +47,35 @@ class RoleUsage:
         self.dropped += completion.dropped
         self.unmeasured += usage.input is None or usage.output is None
         self.unmeasured_cached += usage.cached is None
+        self.unmeasured_written += usage.written is None
         self.input_tokens += usage.input or 0
         self.cached_tokens += usage.cached or 0
+        self.written_tokens += usage.written or 0
         self.output_tokens += usage.output or 0
         self.prompt_characters += prompt_characters
 
-    def report(self, price: Price | None) -> dict[str, Any]:
-        """JSON form; a token count is None unless every call measured it, and so is the cost, or without a price."""
+    def report(self) -> dict[str, Any]:
+        """JSON form; a token count is None unless every call measured it."""
         record: dict[str, Any] = asdict(self)
-        whole = not (self.unmeasured or self.unmeasured_cached)
-        cost = price.of(self.input_tokens, self.cached_tokens, self.output_tokens) if price and whole else None
         if self.unmeasured:
             record |= {"input_tokens": None, "output_tokens": None}
-        if not whole:
+        if self.unmeasured or self.unmeasured_cached:
             record["cached_tokens"] = None
-        return record | {"cost_usd": cost}
+        if self.unmeasured or self.unmeasured_written:
+            record["written_tokens"] = None
+        return record
 
 
 @dataclass
 class UsageMeter:
     """Counts a role at a time. One meter covers one phase (training or test) of one agent.
 
-    model: the name of the language model, which finds its price; without it no cost is known.
+    seconds: that answers were waited for, all roles together, for they are asked in one batch; not in the report, which
+    is the same for the same run.
     """
 
     roles: dict[str, RoleUsage] = field(default_factory=dict)
-    model: str | None = None
+    seconds: float = 0.0
 
     def add(self, role: str, completions: Sequence[Completion], prompt_characters: Sequence[int]) -> None:
         """Count a batch of calls of one role."""
@@ -81,11 +89,10 @@ class UsageMeter:
         return sum(role.calls for role in self.roles.values())
 
     def report(self) -> Mapping[str, Any]:
-        """JSON form: totals and the same a role, None where not measured; the price table behind `cost_usd`."""
-        price = price_of(self.model)
+        """JSON form: totals and the same a role, None where not measured."""
         total = RoleUsage()
         for role in self.roles.values():
             for key, value in asdict(role).items():
                 setattr(total, key, getattr(total, key) + value)
-        roles = {name: role.report(price) for name, role in sorted(self.roles.items())}
-        return {**total.report(price), "price_table": price_table(), "roles": roles}
+        roles = {name: role.report() for name, role in sorted(self.roles.items())}
+        return {**total.report(), "roles": roles}
