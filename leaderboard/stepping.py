@@ -51,6 +51,7 @@ def replay_episodes(task: Task, promised: NDArray[np.uint64], simulator: Simulat
         width=simulator.task.slate_size or 1,
         leaving_earns=simulator.leaving_earns,
         candidates=simulator.task.candidates,
+        catalogue=simulator.task.catalogue,
     )
 
 
