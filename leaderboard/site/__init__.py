@@ -6,21 +6,35 @@ import base64
 import hashlib
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from leaderboard.schema import Row
 from leaderboard.site import geometry, text
+from leaderboard.site.assets import asset_pages
+from leaderboard.site.environment import environment_pages
+from leaderboard.site.index import index_pages
+from leaderboard.site.page import Page
 from leaderboard.site.usage import test_usage, training_usage
 from leaderboard.site.view import board, meaning, section_axis
+
+if TYPE_CHECKING:
+    from leaderboard.board.model import Board
 
 _FOLDER: Final = Path(__file__).parent
 _TABLE_BAR: Final = 122  # width of an interval bar in the table
 _PANEL: Final = 430  # width of one environment in the picture
+
+
+def pages(board: Board) -> Iterator[Page]:
+    """Every file of the site; nothing is rendered before it is asked for."""
+    yield from asset_pages()
+    yield from index_pages(board)
+    yield from environment_pages(board)
 
 
 def page(rows: Iterable[Row]) -> str:

@@ -49,7 +49,7 @@ def axis(estimates: Iterable[Estimate | None], start: float, stop: float, *, sco
     low, high = low - space if low < 0 else low, high + space
     if score and high - low <= 4:
         return Axis(low - space, high, start, stop, (0.0, 0.5, 1.0))
-    return Axis(low, high, start, stop, _round_ticks(low, high))
+    return Axis(low, high, start, stop, round_ticks(low, high))
 
 
 def mark(estimate: Estimate, scale: Axis) -> Mark:
@@ -58,7 +58,7 @@ def mark(estimate: Estimate, scale: Axis) -> Mark:
     return Mark(scale.at(estimate.value), ends[0], ends[1])
 
 
-def _round_ticks(low: float, high: float) -> tuple[float, ...]:
+def round_ticks(low: float, high: float) -> tuple[float, ...]:
     """Two to six multiples of 1, 2 or 5 times a power of ten."""
     raw = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(raw))
@@ -69,7 +69,7 @@ def _round_ticks(low: float, high: float) -> tuple[float, ...]:
 
 def step_ticks(horizon: int) -> tuple[int, ...]:
     """Ticks for session steps: round numbers, and the horizon itself where it does not touch another."""
-    round_ = [int(t) for t in _round_ticks(0, horizon) if float(t).is_integer()]
+    round_ = [int(t) for t in round_ticks(0, horizon) if float(t).is_integer()]
     return *(t for t in round_ if horizon - t > horizon / 12), horizon
 
 

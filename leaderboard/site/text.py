@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from leaderboard.metrics import METRICS, SCORE
 from leaderboard.schema import TRACKS, Estimate, Row
 
 ABSENT: Final = "—"
@@ -130,6 +131,12 @@ def trained(row: Row) -> str:
     if row.spent.episodes:
         return counted(row.spent.episodes, "episode")
     return counted(row.spent.steps, "step") if row.spent.steps else "none"
+
+
+def meaning(metric: str) -> str:
+    """A metric's definition in the registry, on one line; empty for one that is not there."""
+    entry = SCORE if metric == SCORE.name else METRICS.get(metric)
+    return " ".join(entry.text.split()) if entry else ""
 
 
 def words(names: Sequence[str], most: int = 6) -> str:
