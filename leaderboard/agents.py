@@ -1,4 +1,7 @@
-"""Agents by name: found through the entry-point group `longrec.agents` or as "module:Class", never imported here."""
+"""Agents by name, never imported here: found through the entry-point group `longrec.agents` or given as "module:Class".
+
+Those of another language are named by the command that starts them, or by an address; see `leaderboard.hosting`.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,18 @@ import importlib
 import importlib.util
 import inspect
 import json
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
 from leaderboard.files import first_fault
-from leaderboard.schema import AgentRecord, canonical_json
+from leaderboard.schema import AgentRecord, Isolation, canonical_json
 from leaderboard.words import suggestion
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent
@@ -30,6 +34,11 @@ PLAIN: dict[str, tuple[tuple[type, ...], str]] = {
     "str": ((str,), "a text, in quotation marks where it reads as JSON"),
 }
 _SOURCES = {".py", ".j2", ".json", ".txt", ".md"}
+
+COMMAND: Final = "command:"
+"""What the name of an agent begins with that a command starts."""
+ELSEWHERE: Final = "trace:elsewhere"
+"""The entry point of an agent of which only a trace is here, made elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +60,39 @@ def registered_agents() -> dict[str, str]:
     return {e.name: e.value for e in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
 
 
+def kind_of(name: str) -> Literal["class", "command", "server", "trace"]:
+    """What an agent's name or entry point stands for: a Python class, a command, an address, a trace made elsewhere.
+
+    >>> kind_of("greedy"), kind_of("command:node agent.js"), kind_of("http://127.0.0.1:8000")
+    ('class', 'command', 'server')
+    """
+    if name.startswith(COMMAND):
+        return "command"
+    if name.startswith(("http://", "https://")):
+        return "server"
+    return "trace" if name == ELSEWHERE else "class"
+
+
 def entry_point_of(name: str) -> str:
-    """The "module:Class" behind a registered name; such a text itself is returned as it is."""
+    """The "module:Class" behind a registered name; such a text itself is returned as it is, as are other kinds."""
     if ":" in name:
         return name
     known = registered_agents()
     if name not in known:
         raise AgentError(
-            f"agent {name!r} is not registered{suggestion(name, list(known))}; your own is given as module:Class"
+            f"agent {name!r} is not registered{suggestion(name, list(known))}; your own is given as module:Class, "
+            "command:... or the address of a server"
         )
     return known[name]
 
 
 def load_class(name: str) -> type[Agent]:
     """Import an agent by registered name or "module:Class". Raises `AgentError` saying what is missing."""
+    if kind_of(name) != "class":
+        raise AgentError(f"agent {name!r} is no Python class; {_WITHOUT_CLASS[kind_of(name)]}")
     module_name, _, class_name = entry_point_of(name).partition(":")
-    if ":" in name and "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # a console script does not search the working folder
+    if ":" in name:
+        _search_here()
     try:
         found = getattr(importlib.import_module(module_name), class_name, None)
     except ModuleNotFoundError as error:
@@ -77,6 +102,19 @@ def load_class(name: str) -> type[Agent]:
     if not (isinstance(found, type) and issubclass(found, Agent)):
         raise AgentError(f"agent {name!r}: {module_name}:{class_name} is no subclass of recsim_envs.Agent")
     return found
+
+
+_WITHOUT_CLASS: Final[dict[str, str]] = {
+    "command": "evaluate or submit it",
+    "server": "evaluate or submit it",
+    "trace": "only its trace was submitted, made elsewhere, so there is nothing to run",
+}
+
+
+def _search_here() -> None:
+    """A console script does not search the working folder."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
 
 
 def _remedy(missing: str | None, module_name: str) -> str:
@@ -185,37 +223,64 @@ def missing_requirements(names: Sequence[str]) -> dict[str, str]:
     return missing
 
 
-def agent_record(name: str, parameters: Mapping[str, Any]) -> AgentRecord:
-    """The record of an agent as a submission stores it. Builds the agent once, so faults show before a run."""
-    agent = build_agent(name, parameters)
+def agent_record(name: str, parameters: Mapping[str, Any], isolation: Isolation | None = None) -> AgentRecord:
+    """The record of an agent as a submission stores it. Starts the agent once, so faults show before a run."""
+    from leaderboard.hosting.start import started  # it needs this module
+
+    if kind_of(name) == "trace":
+        raise AgentError(f"agent {name!r}: {_WITHOUT_CLASS['trace']}")
     entry_point = entry_point_of(name)
-    source = source_hash(entry_point.partition(":")[0])
-    try:
-        return AgentRecord(
-            name=entry_point.rpartition(":")[2] if ":" in name else name,
-            entry_point=entry_point,
-            source_sha256=source,
-            parameters=dict(parameters),
-            privileged=agent.privileged,
-            trains=agent.trains,
-            learns_from_log=agent.learns_from_log,
-        )
-    except ValidationError as fault:
-        raise AgentError(f"agent {name!r} cannot be stored in a submission: {first_fault(fault)}") from fault
+    with started(name, parameters, isolation) as agent:
+        try:
+            return AgentRecord(
+                name=_board_name(name, agent),
+                entry_point=entry_point,
+                source_sha256=source_hash(entry_point),
+                parameters=dict(parameters),
+                privileged=agent.privileged,
+                trains=agent.trains,
+                learns_from_log=agent.learns_from_log,
+            )
+        except ValidationError as fault:
+            raise AgentError(f"agent {name!r} cannot be stored in a submission: {first_fault(fault)}") from fault
 
 
-def source_hash(module_name: str) -> str:
-    """SHA-256 over names and contents of the source files of a module's top-level package, prompts included."""
-    top = importlib.util.find_spec(module_name.partition(".")[0])
-    if top is not None and top.submodule_search_locations:
-        folders = [Path(p) for p in top.submodule_search_locations if Path(p).is_dir()]
-        files = [(p.relative_to(f), p) for f in folders for p in f.rglob("*") if p.suffix in _SOURCES]
-    elif top is not None and top.origin is not None:
-        files = [(Path(Path(top.origin).name), Path(top.origin))]
-    else:
-        raise AgentError(f"the sources of module {module_name!r} cannot be found")
+def _board_name(name: str, agent: Agent) -> str:
+    """The registered name, or that of the class; what a command or a server calls itself."""
+    if kind_of(name) != "class":
+        return type(agent).__name__
+    return name.rpartition(":")[2] if ":" in name else name
+
+
+def source_hash(entry_point: str) -> str:
+    """SHA-256 over names and contents of an agent's source files, in hexadecimal.
+
+    Of a class they are those of its module's top-level package, prompts included; of a command the files that it names.
+    Of a server nothing is known: its hash is that of nothing. Raises `AgentError` where there are none to be found.
+    """
+    if kind_of(entry_point) == "server":
+        return hashlib.sha256().hexdigest()
+    files = _named_in(entry_point) if kind_of(entry_point) == "command" else _files_of(entry_point.partition(":")[0])
     digest = hashlib.sha256()
     for name, file in sorted(files):
         content = file.read_bytes()
         digest.update(f"{name.as_posix()}:{len(content)}:".encode() + content)
     return digest.hexdigest()
+
+
+def _named_in(command: str) -> list[tuple[Path, Path]]:
+    """The files among a command's words. A program that is called by its absolute path is no source."""
+    words = shlex.split(command.removeprefix(COMMAND))
+    paths = [Path(word) for n, word in enumerate(words) if n or not Path(word).is_absolute()]
+    return [(Path(path.name), path) for path in paths if path.is_file()]
+
+
+def _files_of(module_name: str) -> list[tuple[Path, Path]]:
+    _search_here()
+    top = importlib.util.find_spec(module_name.partition(".")[0])
+    if top is not None and top.submodule_search_locations:
+        folders = [Path(p) for p in top.submodule_search_locations if Path(p).is_dir()]
+        return [(p.relative_to(f), p) for f in folders for p in f.rglob("*") if p.suffix in _SOURCES]
+    if top is not None and top.origin is not None:
+        return [(Path(Path(top.origin).name), Path(top.origin))]
+    raise AgentError(f"the sources of module {module_name!r} cannot be found")

@@ -91,8 +91,8 @@ def _train(
     out: Path,
     json: bool,
 ) -> None:
-    from leaderboard.evaluate.cell import recent
     from leaderboard.evaluate.learn import train_and_save
+    from leaderboard.evaluate.player import recent
 
     log = None if choice.log is None else choice.reference(env, options)
     if episodes is None and steps is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -15,7 +16,7 @@ from leaderboard.evaluate.checkpoint import Discard, RunFolder, is_finished, loa
 from leaderboard.evaluate.executor import Event, Executor, make_executor, run_cells
 from leaderboard.evaluate.learned import take
 from leaderboard.files import file_sha256, read_model, write_json
-from leaderboard.schema import Disclosure, Submission, Suite, json_hash
+from leaderboard.schema import Disclosure, Isolation, Submission, Suite, json_hash
 from leaderboard.traces import concatenate, write_trace
 from recsim_envs.errors import LongrecError
 
@@ -34,6 +35,8 @@ class Job:
     discard: Discard = "never"
     load: Path | None = None
     """A folder of `longrec train` that is loaded instead of training."""
+    isolation: Isolation | None = None
+    """Limits of an agent that runs in a process of its own; None: a Python agent runs inside the harness."""
 
 
 Watch = Callable[[Sequence[CellSpec], Event], None]
@@ -42,7 +45,7 @@ Watch = Callable[[Sequence[CellSpec], Event], None]
 
 def run_path(out: Path, suite: Suite, agent: str, parameters: Mapping[str, Any]) -> Path:
     """Where a run lives by default: <out>/<suite>/<agent>, with a hash of the parameters where there are some."""
-    name = agent.replace(":", ".")
+    name = re.sub(r"[^A-Za-z0-9_.+-]+", ".", agent)[:80]
     return out / suite.name / (f"{name}-{json_hash(dict(parameters))[:8]}" if parameters else name)
 
 
@@ -74,7 +77,7 @@ def evaluate_all(
 
 
 def _plan(job: Job, suite: Suite) -> Plan:
-    plan = make_plan(job.agent, job.parameters, suite)
+    plan = make_plan(job.agent, job.parameters, suite, isolation=job.isolation)
     return plan if job.load is None else with_learned(plan, job.load)
 
 
@@ -148,6 +151,7 @@ def _finish(job: Job, folder: RunFolder) -> None:
         machine=provenance.machine(),
         wall_seconds=round(sum(c.train_seconds + c.test_seconds for _, c in loaded), 3),
         disclosure=job.disclosure.model_copy(update={"hidden_state": plan.agent.privileged}),
+        isolation=plan.isolation,
     )
     write_json(folder.path / "submission.json", submission)
     folder.discard_cells()

@@ -9,11 +9,24 @@ from typing import Any
 from pydantic import Field
 
 from leaderboard import seeds
-from leaderboard.agents import agent_record, build_agent
+from leaderboard.agents import agent_record, kind_of
 from leaderboard.evaluate.logs import find_log, record_of
 from leaderboard.evaluate.simulate import guarded
 from leaderboard.evaluate.training import MeteredEnvs, TrainingProgress
-from leaderboard.schema import TRACKS, AgentRecord, Learned, LogRecord, Sha256, SpentBudget, Stored, Suite, Task, World
+from leaderboard.hosting.start import isolation_for, started
+from leaderboard.schema import (
+    TRACKS,
+    AgentRecord,
+    Isolation,
+    Learned,
+    LogRecord,
+    Sha256,
+    SpentBudget,
+    Stored,
+    Suite,
+    Task,
+    World,
+)
 from recsim_envs import make_simulator
 from recsim_envs.errors import AgentError
 from recsim_envs.families.base import Simulator
@@ -30,6 +43,7 @@ class Plan(Stored):
     fingerprints: tuple[Sha256, ...]
     logs: tuple[LogRecord, ...] = ()
     learned: Learned | None = None
+    isolation: Isolation | None = Field(default=None, description="None: the agent runs inside the harness")
     tuning: bool = Field(default=False, description="judged on held-out train users; no submission comes of it")
 
     @property
@@ -40,27 +54,39 @@ class Plan(Stored):
     @property
     def seed_name(self) -> str:
         """What all seeds derive from. No suite can be named as a tuning is, so they share no seed."""
-        return f"tuning {self.suite.name}" if self.tuning else self.suite.name
+        return f"tuning {self.suite.name}" if self.tuning else self.suite.seed_name
 
 
-def make_plan(agent: str, parameters: Mapping[str, Any], suite: Suite, *, tuning: bool = False) -> Plan:
+def make_plan(
+    agent: str,
+    parameters: Mapping[str, Any],
+    suite: Suite,
+    *,
+    isolation: Isolation | None = None,
+    tuning: bool = False,
+) -> Plan:
     """Resolve names once, before anything is run; logs of track offline are made here.
+
+    Without `isolation`, a Python agent runs inside the harness.
 
     With `tuning` it is a plan to choose parameters by: its users, those of named logs among them, are train users.
     Raises `AgentError`, `ConfigurationError`, `LogError` or `WorldError` for what does not exist or does not fit
     together, and `PlatformError` where a built-in environment computes otherwise than it should.
     """
-    record = agent_record(agent, parameters)
+    if kind_of(agent) in ("command", "server"):
+        isolation = isolation or isolation_for(agent)
+    record = agent_record(agent, parameters, isolation)
     check_track(record, suite.track)
     worlds = suite_worlds(suite)
     if suite.track == "zero-shot" and record.trains:
         for task in suite.tasks:
-            check_untrained(agent, parameters, task)
+            check_untrained(agent, parameters, isolation, task)
     plan = Plan(
         agent=record,
         suite=suite,
         worlds=worlds,
         fingerprints=tuple(map(checked_fingerprint, suite.tasks)),
+        isolation=isolation,
         tuning=tuning,
     )
     logs = tuple(record_of(find_log(task, plan.splits[0])) for task in suite.tasks if task.log is not None)
@@ -92,11 +118,12 @@ def check_track(agent: AgentRecord, track: str) -> None:
     raise AgentError(f"agent {agent.name!r} {how}, so it cannot be on track {track}; it can be on {', '.join(allowed)}")
 
 
-def check_untrained(agent: str, parameters: Mapping[str, Any], task: Task) -> None:
+def check_untrained(agent: str, parameters: Mapping[str, Any], isolation: Isolation | None, task: Task) -> None:
     """Raise `AgentError` for an agent that refuses `reset` before it has learned something."""
-    built, spec = build_agent(agent, parameters), simulator_for(task, 1).task
+    spec = simulator_for(task, 1).task
     try:
-        guarded(built, "reset", lambda: built.reset(spec, 1, 0))
+        with started(agent, parameters, isolation) as fresh:
+            guarded(fresh, "reset", lambda: fresh.reset(spec, 1, 0))
     except AgentError as error:
         raise AgentError(
             f"agent {agent!r} does not act untrained on {task.env_id} ({error}), and track zero-shot allows no "

@@ -12,15 +12,14 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from leaderboard import seeds
-from leaderboard.agents import build_agent
-from leaderboard.evaluate.build import Plan, simulator_for, training_envs
-from leaderboard.evaluate.logs import training_log
+from leaderboard.evaluate.build import Plan
+from leaderboard.evaluate.player import Player
 from leaderboard.evaluate.simulate import guarded, simulate
 from leaderboard.files import first_fault
-from leaderboard.schema import MAX_JSON, Cell, Json, SpentBudget
+from leaderboard.schema import MAX_JSON, Cell, Json
 from leaderboard.traces import write_trace
 from recsim_envs.errors import AgentError, BudgetExceededError, EpisodeError, InvalidActionError
-from recsim_envs.spec import Agent, TaskSpec
+from recsim_envs.spec import Agent
 
 Report = Callable[[str, int, int], None]
 """(phase "test", or "train" and how it goes; done: episodes, steps where these are the budget, or updates; of how many,
@@ -98,75 +97,34 @@ def run_cell(spec: Work, report: Report) -> None:
 def _run(spec: CellSpec, report: Report) -> None:
     plan, task = spec.plan, spec.plan.suite.tasks[spec.task]
     name, env_id, seed = plan.seed_name, task.env_id, spec.training_seed
-    simulator = simulator_for(task, min(spec.num_lanes, task.episodes), plan.splits[1])
-    agent = build_agent(spec.agent, spec.plan.agent.parameters)
-    start = time.perf_counter()
-    spent = _train(spec, agent, simulator.task, report)
-    trained = time.perf_counter()
-    guarded(
-        agent, "reset", lambda: agent.reset(simulator.task, simulator.num_lanes, seeds.agent_seed(name, env_id, seed))
-    )
-    trace = simulate(
-        agent,
-        simulator,
-        seeds.episode_seeds(name, env_id, task.episodes),
-        seeds.session_keys(name, env_id, seed, task.episodes),
-        task=spec.task,
-        training_seed=seed,
-        privileged=spec.plan.agent.privileged,
-        progress=lambda done: report("test", done, task.episodes),
-    )
-    cell = Cell(
-        task=spec.task,
-        training_seed=seed,
-        spent=spent,
-        train_seconds=round(trained - start, 3),
-        test_seconds=round(time.perf_counter() - trained, 3),
-        facts=agent_facts(agent),
-    )
+    num_lanes = min(spec.num_lanes, task.episodes)
+    with Player(spec, report, num_lanes) as player:
+        start = time.perf_counter()
+        player.learn()
+        trained = time.perf_counter()
+        player.reset()
+        trace = simulate(
+            player.agent,
+            player.simulator(num_lanes),
+            seeds.episode_seeds(name, env_id, task.episodes),
+            seeds.session_keys(name, env_id, seed, task.episodes),
+            task=spec.task,
+            training_seed=seed,
+            privileged=plan.agent.privileged,
+            progress=lambda done: report("test", done, task.episodes),
+            rescue=None if plan.isolation is None else player,
+        )
+        cell = Cell(
+            task=spec.task,
+            training_seed=seed,
+            spent=player.spent,
+            train_seconds=round(trained - start, 3),
+            test_seconds=round(time.perf_counter() - trained, 3),
+            facts=agent_facts(player.agent),
+            lost=player.lost(trace),
+        )
     write_trace(spec.path, trace, {"cell": cell.model_dump_json()})
     shutil.rmtree(spec.folder, ignore_errors=True)
-
-
-def _train(spec: CellSpec, agent: Agent, task: TaskSpec, report: Report) -> SpentBudget:
-    """Train within the track: from the log, by metered interaction, or not at all; or load what was learned before."""
-    plan, nothing = spec.plan, SpentBudget(episodes=0, steps=0)
-    if plan.learned is not None:
-        from leaderboard.evaluate.learned import taken
-
-        folder = taken(spec.path.parents[1], plan.learned)
-        guarded(agent, "load", lambda: agent.load(folder))
-        return plan.learned.spent
-    if not plan.agent.trains or plan.suite.track == "zero-shot":
-        return nothing
-    seed = seeds.agent_seed(plan.seed_name, task.env_id, spec.training_seed)
-    spec.folder.mkdir(parents=True, exist_ok=True)
-    if plan.agent.learns_from_log:
-        log = training_log(
-            plan.suite.tasks[spec.task],
-            plan.logs[spec.task],
-            split=plan.splits[0],
-            folder=spec.folder,
-            progress=lambda done, total: report("train, updates", done, total),
-        )
-        report("train, updates", 0, 0)
-        guarded(agent, "learn", lambda: agent.learn(log, seed))
-        return nothing
-    allowed = plan.suite.budget
-    report("train", 0, allowed.episodes or allowed.steps or 0)
-
-    def tell(done: int, earned: float, length: float) -> None:
-        done, total = (done, allowed.episodes) if allowed.episodes is not None else (envs.used_steps, allowed.steps)
-        report(f"train, {recent(earned, length)}", done, total or 0)
-
-    envs = training_envs(plan, spec.task, spec.training_seed, task, tell, spec.folder)
-    guarded(agent, "train", lambda: agent.train(envs, seed))
-    return SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps)
-
-
-def recent(mean_return: float, mean_length: float) -> str:
-    """How training goes, in words."""
-    return f"return {mean_return:.1f}, Len {mean_length:.1f}"
 
 
 def agent_facts(agent: Agent) -> dict[str, Any]:

@@ -123,6 +123,7 @@ def _difference(known: Plan, plan: Plan) -> str:
         ("fingerprint of an environment", known.fingerprints, plan.fingerprints),
         ("log", known.logs, plan.logs),
         ("content of what was learned before", known.learned, plan.learned),
+        ("isolation of the agent", known.isolation, plan.isolation),
     ):
         if a != b:
             return what

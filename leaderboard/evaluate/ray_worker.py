@@ -164,9 +164,10 @@ def _check(spec: CellSpec, versions: Mapping[str, str]) -> None:
     for name, wanted in versions.items():
         if (found := node_versions().get(name, "none")) != wanted:
             raise ConfigurationError(f"it has {name} {found}, the driver {wanted}; install the same version there")
-    top = plan.agent.entry_point.partition(":")[0]
-    if _source_hash(top) != plan.agent.source_sha256:
-        raise ConfigurationError(f"its sources of {top.partition('.')[0]} are others; install the same ones there")
+    entry_point = plan.agent.entry_point
+    if _source_hash(entry_point) != plan.agent.source_sha256:
+        top = entry_point.partition(":")[0].partition(".")[0]
+        raise ConfigurationError(f"its sources of {top} are others; install the same ones there")
     world, found = _facts(task.env_id, canonical_json(task.options))
     if world != plan.worlds[spec.task]:
         raise ConfigurationError(f"{task.env_id} stands on another world there ({world.name} {world.sha256[:12]})")

@@ -7,19 +7,22 @@ a step and put in order at the end.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from leaderboard.traces import Trace, step_tags
+from leaderboard.evaluate.lanes import Lanes, Log
+from leaderboard.hosting.failures import AgentLostError
+from leaderboard.traces import Trace
 from recsim_envs.errors import AgentError, InvalidActionError, LongrecError
 from recsim_envs.families.base import Simulator
 from recsim_envs.spec import Agent, Batch, Feedback, Sessions
+
+MOST_LOST: Final = 20
+"""Sessions one after another in which an agent may fail, each played alone, before the run is given up."""
 
 Progress = Callable[[int], None]
 T = TypeVar("T")
@@ -32,103 +35,14 @@ class Witness(Protocol):
         """`act` took so long for these sessions, whose numbers are `episodes` (b,). Nothing was done with it yet."""
 
 
-class _Log:
-    """What happened, one chunk of arrays a step, and its ordering by session."""
+class Rescue(Protocol):
+    """What goes on where an agent in a process of its own has failed; see `leaderboard.evaluate.player`."""
 
-    def __init__(self, episodes: int, shape: tuple[int, ...]) -> None:
-        self._shape = shape  # of one action
-        self.lengths = np.zeros(episodes, np.int64)
-        self.ends = np.full(episodes, "", dtype=object)
-        self._chunks: list[tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]] = []
+    def again(self, error: AgentLostError) -> Agent:
+        """The agent started anew, as ready to act as it was before it failed with `error`."""
 
-    def add(self, episodes: NDArray[np.int64], actions: NDArray[np.int64], rewards: NDArray[np.float64]) -> None:
-        self._chunks.append((episodes, actions.astype(np.int32), rewards.astype(np.float32)))
-
-    def trace(self, task: int, training_seed: int, seeds: NDArray[np.uint64]) -> Trace:
-        offsets = np.concatenate([[0], np.cumsum(self.lengths)])
-        placed, rewards = np.empty((offsets[-1], *self._shape), np.int32), np.empty(offsets[-1], np.float32)
-        cursor = offsets[:-1].copy()
-        for chunk in self._chunks:
-            _place(*chunk, cursor, placed, rewards)
-        actions = placed.reshape(-1)
-        return Trace(
-            task=np.full(len(seeds), task),
-            training_seed=np.full(len(seeds), training_seed),
-            episode=np.arange(len(seeds)),
-            episode_seed=seeds,
-            offsets=offsets,
-            item_offsets=offsets * math.prod(self._shape),
-            actions=actions,
-            rewards=rewards,
-            tags=step_tags(seeds, offsets, actions, rewards),
-            ends=self.ends,
-        )
-
-
-class _Lanes:
-    """Which session each lane holds, and how far it is. Lanes of ended sessions are refilled until none are left."""
-
-    def __init__(self, simulator: Simulator, seeds: NDArray[np.uint64], keys: NDArray[np.uint64]) -> None:
-        self._simulator, self._seeds, self._all_keys = simulator, seeds, keys
-        self._session = np.zeros(simulator.num_lanes, np.int64)
-        self._steps = np.zeros(simulator.num_lanes, np.int64)
-        self._keys = np.zeros(simulator.num_lanes, np.uint64)
-        self._started = 0
-        self.active = np.arange(min(simulator.num_lanes, len(seeds)))
-        self._begin(self.active)
-
-    @property
-    def finished(self) -> int:
-        """Sessions that have ended."""
-        return self._started - len(self.active)
-
-    @property
-    def rows(self) -> NDArray[np.int64] | None:
-        """The lanes that hold a running session; None where all do, which spares copies."""
-        return None if len(self.active) == self._simulator.num_lanes else self.active
-
-    @property
-    def episodes(self) -> NDArray[np.int64]:
-        """The numbers of the running sessions."""
-        return self._session[self.active]
-
-    def sessions(self) -> Sessions:
-        """The running sessions, as agents see them: copies, whatever they write into them."""
-        return Sessions(lanes=self.active.copy(), keys=self._keys[self.active], steps=self._steps[self.active])
-
-    def step(self) -> NDArray[np.int64]:
-        """Count a step of every running session; their numbers."""
-        self._steps[self.active] += 1
-        return self.episodes
-
-    def end(self, ended: NDArray[np.int64], log: _Log) -> None:
-        """Log how the sessions of these lanes ended, and start the next ones in them."""
-        sessions = self._session[ended]
-        log.lengths[sessions] = self._steps[ended]
-        log.ends[sessions] = self._simulator.causes(ended)
-        refilled = ended[: len(self._seeds) - self._started]
-        if len(refilled):
-            self._begin(refilled)
-        if len(refilled) < len(ended):
-            self.active = np.setdiff1d(self.active, ended[len(refilled) :], assume_unique=True)
-
-    def _begin(self, lanes: NDArray[np.int64]) -> None:
-        fresh = slice(self._started, self._started + len(lanes))
-        self._session[lanes] = np.arange(fresh.start, fresh.stop)
-        self._keys[lanes] = self._all_keys[fresh]
-        self._steps[lanes] = 0
-        self._started = fresh.stop
-        self._simulator.begin(lanes, self._seeds[fresh])
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _place(episodes: Any, actions: Any, rewards: Any, cursor: Any, all_actions: Any, all_rewards: Any) -> None:
-    """Put one step of some sessions where each session's steps go, and move these sessions' cursors on."""
-    for i in range(len(episodes)):
-        place = cursor[episodes[i]]
-        all_actions[place] = actions[i]  # an item, or a row of them
-        all_rewards[place] = rewards[i]
-        cursor[episodes[i]] = place + 1
+    def simulator(self, num_lanes: int) -> Simulator:
+        """A simulator of the same task, on which nothing runs."""
 
 
 def simulate(
@@ -142,36 +56,95 @@ def simulate(
     privileged: bool = False,
     progress: Progress | None = None,
     witness: Witness | None = None,
+    rescue: Rescue | None = None,
 ) -> Trace:
     """Run one session for each of `seeds` (n,) and return them in this order, however many lanes there are.
 
     The agent must have been `reset` for `simulator.task` and at least `simulator.num_lanes` lanes; it gets the
     rows of running lanes only. `keys` (n,) are its session keys. `privileged` is what its record says, whatever
     the instance says by now. `progress` is called with the number of finished sessions, `witness` after each `act`.
-    Raises `AgentError` when the agent fails or answers with something that is no action.
+
+    Where the agent is lost, or answers with something that is no action, its running sessions are begun again by
+    `rescue`, one at a time; one in which it fails once more ends there, see `leaderboard.traces.LOST`. Raises
+    `AgentError` when the agent fails and there is no rescue, or fails in `MOST_LOST` sessions one after another.
     """
-    shape: tuple[int, ...] = simulator.task.action_space.shape or ()
-    lanes, log = _Lanes(simulator, seeds, keys), _Log(len(seeds), shape)
-    watches = type(agent).observe is not Agent.observe
-    while len(lanes.active):
-        rows, sessions = lanes.rows, lanes.sessions()
-        seen, told = _rows(simulator.observe(), rows), _infos(simulator, rows, privileged)
-        start = time.perf_counter()
-        actions = _act(agent, seen, told, sessions, shape)
-        if witness is not None:
-            witness.acted(agent, lanes.episodes, sessions, time.perf_counter() - start)
-        step = _step(simulator, agent, actions, rows)
-        rewards, terminated, truncated = step if rows is None else (a[rows] for a in step)
-        over = terminated | truncated
-        log.add(lanes.step(), actions, rewards)
-        if watches:
-            after = _rows(simulator.observe(), rows), _infos(simulator, rows, privileged)
-            _observe(agent, sessions, Feedback(actions, rewards, terminated, truncated, *after))
-        if over.any():
-            lanes.end(lanes.active[over], log)
-            if progress is not None:
-                progress(lanes.finished)
-    return log.trace(task, training_seed, seeds)
+    play = _Play(seeds, keys, simulator.task.action_space.shape or (), privileged, progress, witness)
+    waiting = np.arange(len(seeds))
+    while len(waiting):
+        lanes = Lanes(simulator, seeds, keys, waiting)
+        try:
+            play.all_of(lanes, agent)
+        except AgentLostError as error:
+            if rescue is None:
+                raise
+            agent = play.one_by_one(lanes.episodes, rescue, error)
+            simulator = rescue.simulator(simulator.num_lanes)
+        waiting = lanes.waiting
+    return play.log.trace(task, training_seed, seeds)
+
+
+class _Play:
+    """One call of `simulate`: what is the same however its sessions are played."""
+
+    def __init__(
+        self,
+        seeds: NDArray[np.uint64],
+        keys: NDArray[np.uint64],
+        shape: tuple[int, ...],
+        privileged: bool,
+        progress: Progress | None,
+        witness: Witness | None,
+    ) -> None:
+        self.log = Log(len(seeds), shape)
+        self._seeds, self._keys, self._privileged = seeds, keys, privileged
+        self._progress, self._witness = progress, witness
+        self._lost_in_a_row = 0
+
+    def all_of(self, lanes: Lanes, agent: Agent) -> None:
+        """Play until every session has ended: the hot loop."""
+        simulator, shape, witness = lanes.simulator, self.log.shape, self._witness
+        watches = type(agent).observe is not Agent.observe
+        while len(lanes.active):
+            rows, sessions = lanes.rows, lanes.sessions()
+            seen, told = _rows(simulator.observe(), rows), _infos(simulator, rows, self._privileged)
+            start = time.perf_counter()
+            actions = _act(agent, seen, told, sessions, shape)
+            if witness is not None:
+                witness.acted(agent, lanes.episodes, sessions, time.perf_counter() - start)
+            step = _step(simulator, agent, actions, rows)
+            rewards, terminated, truncated = step if rows is None else (a[rows] for a in step)
+            over = terminated | truncated
+            self.log.add(lanes.step(), actions, rewards)
+            if watches:
+                after = _rows(simulator.observe(), rows), _infos(simulator, rows, self._privileged)
+            if over.any():
+                lanes.end(lanes.active[over], self.log)
+                if self._progress is not None:
+                    self._progress(self.log.finished)
+            if watches:  # once the ends are logged: whatever comes of it, those sessions are over
+                _observe(agent, sessions, Feedback(actions, rewards, terminated, truncated, *after))
+
+    def one_by_one(self, episodes: NDArray[np.int64], rescue: Rescue, error: AgentLostError) -> Agent:
+        """Begin sessions again, each alone, with an agent that is started anew whenever it fails; that agent."""
+        self.log.forget(episodes)
+        agent = rescue.again(error)
+        for episode in episodes:
+            lanes = Lanes(rescue.simulator(1), self._seeds, self._keys, np.array([episode]))
+            try:
+                self.all_of(lanes, agent)
+                self._lost_in_a_row = 0
+            except AgentLostError as failure:
+                self._lose(lanes, failure)
+                agent = rescue.again(failure)
+        return agent
+
+    def _lose(self, lanes: Lanes, error: AgentLostError) -> None:
+        lanes.lose(error.cause, self.log)
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row == MOST_LOST:
+            raise AgentError(
+                f"{error} (and so in {MOST_LOST} sessions one after another, each played alone)"
+            ) from error
 
 
 def _rows(arrays: Batch, rows: NDArray[np.int64] | None) -> dict[str, NDArray[Any]]:
@@ -197,7 +170,7 @@ def _act(agent: Agent, observations: Batch, infos: Batch, sessions: Sessions, sh
     actions = guarded(agent, "act", lambda: np.asarray(agent.act(observations, infos, sessions)))
     if actions.shape != (len(sessions.lanes), *shape) or actions.dtype.kind not in "iu":
         wanted = f"a slate of {shape[0]} integer item ids" if shape else "one integer item id"
-        raise AgentError(
+        raise AgentLostError(
             f"{type(agent).__name__}.act returned {actions.dtype} of shape {actions.shape} for {len(sessions.lanes)} "
             f"sessions; return {wanted} a row, of shape {(len(sessions.lanes), *shape)}"
         )
@@ -212,7 +185,7 @@ def _step(simulator: Simulator, agent: Agent, actions: NDArray[Any], rows: NDArr
     try:
         return simulator.step(actions)
     except InvalidActionError as error:
-        raise AgentError(f"{type(agent).__name__}.act chose an impossible action: {error}") from error
+        raise AgentLostError(f"{type(agent).__name__}.act chose an impossible action: {error}") from error
 
 
 def _observe(agent: Agent, sessions: Sessions, feedback: Feedback) -> None:
