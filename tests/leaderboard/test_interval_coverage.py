@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from leaderboard.stats import Sums, difference, mean, t_quantile
+from leaderboard.stats import Sums, difference, mean
+from leaderboard.stats.student import t_quantile
 
 USERS, DRAWS = 100, 300
 

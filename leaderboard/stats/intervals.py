@@ -22,92 +22,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from statistics import NormalDist
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from leaderboard.schema import Estimate
-from recsim_envs import rng
+from leaderboard.stats.student import t_quantile
+from leaderboard.stats.sums import REPLICATES, Floats, Sums, forget, resample
 
-REPLICATES: Final = 2000
 LEVEL: Final = 0.95
-CLUSTERS: Final = 4096  # at most so many are resampled: a replicate counts each of them
+_AT_ONCE: Final = 64  # agents whose replicates are held in memory
 Method = Literal["percentile", "bca"]
-Floats = NDArray[np.float64]
 Statistic = Callable[..., Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """A mean-like metric of one agent on one task: sums over each user's episodes, (S seeds, U users) each."""
-
-    numerator: Floats
-    denominator: Floats
-    stream: str = ""
-    """Whose training seeds these are: those of one agent vary together, those of different agents independently."""
-
-    @classmethod
-    def of(cls, numerator: Any, denominator: Any, users: NDArray[np.int64], stream: str = "") -> Sums:
-        """Sum episodes (S, E) over the E episodes' users, in ascending order of user.
-
-        Where every session draws a user of its own, a session is a cluster. More than `CLUSTERS` users are dealt out
-        to so many groups, which are clusters as well: users are independent, so sums over groups vary as they do.
-        """
-        _, index = np.unique(users, return_inverse=True)
-        index = index % CLUSTERS
-        count = int(index.max()) + 1
-
-        def collect(values: Any) -> Floats:
-            return np.stack([np.bincount(index, row, count) for row in np.asarray(values, np.float64)])
-
-        return cls(collect(numerator), collect(denominator), stream)
-
-    @property
-    def value(self) -> float:
-        """The metric itself: ratio of sums, NaN where nothing counts."""
-        return float(_ratio(self.numerator.sum(), self.denominator.sum()))
-
-    def replicates(self, number: int) -> Floats:
-        """The metric in each bootstrap replicate of the users: (number,)."""
-        return _ratio(*(part.sum(axis=1) for part in self._resampled(number)))
-
-    def of_other_seeds(self, number: int | None = None) -> Floats:
-        """The metric without training seed s, for each of S > 1: (S,), or (number, S) in replicates of the users."""
-        if number is None:
-            parts = self.numerator.sum(axis=1)[None], self.denominator.sum(axis=1)[None]
-        else:
-            parts = self._resampled(number)
-        found = _ratio(*(part.sum(axis=1, keepdims=True) - part for part in parts))
-        return found[0] if number is None else found
-
-    def _resampled(self, number: int) -> tuple[Floats, Floats]:
-        drawn = counts(self.numerator.shape[1], number, "users")
-        return drawn @ self.numerator.T, drawn @ self.denominator.T
-
-    def without_each_user(self) -> Floats:
-        """The metric without user u, for each u: (U,), the jackknife that BCa needs."""
-        n, d = self.numerator.sum(axis=0), self.denominator.sum(axis=0)
-        return _ratio(n.sum() - n, d.sum() - d)
-
-
-def _ratio(numerator: Any, denominator: Any) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.true_divide(numerator, denominator)
-    return np.where(np.isfinite(ratio), ratio, np.nan)
-
-
-@lru_cache(maxsize=16)
-def counts(size: int, replicates: int, purpose: str) -> Floats:
-    """How often each of `size` units is drawn, with replacement, in each replicate: float64 (replicates, size)."""
-    key = rng.derive_seed("bootstrap", purpose, size)
-    drawn = rng.below_array(size, key, np.arange(replicates)[:, None], rng.EPISODE, np.arange(size)[None, :])
-    cells = drawn + np.arange(replicates)[:, None] * size
-    table = np.bincount(cells.reshape(-1), minlength=replicates * size).reshape(replicates, size).astype(np.float64)
-    table.setflags(write=False)  # it is shared by the cache
-    return table
 
 
 def estimate(
@@ -226,16 +153,6 @@ def _widened(
     return value - below, value + above
 
 
-def t_quantile(freedom: float, level: float) -> float:
-    """The q with P(|T| <= q) = level for Student's t, by quadrature: T = sqrt(freedom) tan(a) has density cos(a) **
-    (freedom - 1) in the angle a. For 1 <= freedom; relative error below 1e-4 for levels up to 0.99.
-    """
-    angles = np.linspace(0, min(np.pi / 2, 12 / np.sqrt(freedom)), 8193)
-    density = np.cos(angles) ** (freedom - 1)
-    mass = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
-    return float(np.sqrt(freedom) * np.tan(np.interp(level * mass[-1], mass, angles)))
-
-
 def _finite(values: Any) -> Any:
     values = np.asarray(values, np.float64)
     return np.where(np.isfinite(values), values, np.nan)
@@ -256,3 +173,27 @@ def score(agent: Sums, bottom: Sums, top: Sums, **options: Any) -> Estimate | No
     if not top.value > bottom.value:
         return None
     return estimate(lambda a, low, high: (a - low) / (high - low), agent, bottom, top, **options)
+
+
+def means(sums: Sequence[Sums]) -> list[Estimate | None]:
+    """`mean` of each of many metrics or agents, all over the same users, by few products of matrices."""
+    return _many(sums, mean)
+
+
+def scores(agents: Sequence[Sums], bottom: Sums, top: Sums) -> list[Estimate | None]:
+    """`score` of each of many agents."""
+    resample([bottom, top])
+    try:
+        return _many(agents, lambda agent: score(agent, bottom, top))
+    finally:
+        forget([bottom, top])
+
+
+def _many(sums: Sequence[Sums], interval_of: Callable[[Sums], Estimate | None]) -> list[Estimate | None]:
+    found = []
+    for start in range(0, len(sums), _AT_ONCE):
+        some = sums[start : start + _AT_ONCE]
+        resample(some)
+        found += [interval_of(s) for s in some]
+        forget(some)
+    return found
