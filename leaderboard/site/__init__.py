@@ -15,10 +15,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from leaderboard.schema import Row
 from leaderboard.site import geometry, text
+from leaderboard.site.agent import agent_pages
 from leaderboard.site.assets import asset_pages
+from leaderboard.site.compare import compare_pages
 from leaderboard.site.environment import environment_pages
+from leaderboard.site.glossary import glossary_pages
 from leaderboard.site.index import index_pages
 from leaderboard.site.page import Page
+from leaderboard.site.player import player_pages
 from leaderboard.site.usage import test_usage, training_usage
 from leaderboard.site.view import board, meaning, section_axis
 
@@ -35,6 +39,10 @@ def pages(board: Board) -> Iterator[Page]:
     yield from asset_pages()
     yield from index_pages(board)
     yield from environment_pages(board)
+    yield from agent_pages(board)
+    yield from player_pages(board)
+    yield from compare_pages(board)
+    yield from glossary_pages()
 
 
 def page(rows: Iterable[Row]) -> str:

@@ -139,6 +139,12 @@ def meaning(metric: str) -> str:
     return " ".join(entry.text.split()) if entry else ""
 
 
+def better(metric: str) -> str:
+    """Which direction is good: "higher", "lower" or "neither"."""
+    entry = SCORE if metric == SCORE.name else METRICS.get(metric)
+    return entry.better if entry else "neither"
+
+
 def words(names: Sequence[str], most: int = 6) -> str:
     """Names in a row; those beyond `most` are counted."""
     rest = f" and {len(names) - most} more" if len(names) > most else ""

@@ -1,0 +1,81 @@
+"""The page of one agent: what it is, how it does in each environment, what it cost, and how to repeat it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from leaderboard.schema import SeedRecord, Submission
+from leaderboard.site import text
+from leaderboard.site.costs import COSTS
+from leaderboard.site.page import Page, html_page
+from leaderboard.site.tables import Frame
+
+if TYPE_CHECKING:
+    from leaderboard.board.model import Board, Entry, Section
+
+_FACTS = 6_000  # characters of what an agent tells of itself
+
+
+def agent_pages(board: Board) -> Iterator[Page]:
+    """One page an agent, which holds all its submissions."""
+    placed = [(entry, section) for section in board.sections for entry in section.entries]
+    placed.sort(key=lambda pair: (pair[0].agent_id, pair[0].id))
+    for agent_id, of_agent in groupby(placed, lambda pair: pair[0].agent_id):
+        shown = list(of_agent)
+        inputs = [[entry.key, section.id, len(section.ranked)] for entry, section in shown]
+        yield html_page(f"agents/{agent_id}.html", inputs, "agent.html.j2", partial(_values, shown))
+
+
+def _values(shown: Sequence[tuple[Entry, Section]]) -> dict[str, Any]:
+    entries = [entry for entry, _ in shown]
+    metrics = list(dict.fromkeys(name for _, section in shown for name in section.metrics))
+    return {
+        "row": entries[0].row,
+        "placed": [(entry, section, Frame(section, full=True)) for entry, section in shown],
+        "metrics": metrics,
+        "costs": [(cost.title, [_written(cost, entry) for entry in entries]) for cost in COSTS.values()],
+        "runs": _runs(entries),
+        "learning": (),
+        "seeds_told": seeds_told,
+        "packages_told": packages_told,
+    }
+
+
+def _written(cost: Any, entry: Entry) -> str:
+    value = cost.of(entry.row)
+    return text.ABSENT if value is None else cost.write(value)
+
+
+def _runs(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """One record a submission: a run of a suite has one row for each of its tasks."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        key = f"{entry.row.suite_hash} {entry.row.version}"
+        found.setdefault(key, {"row": entry.row, "submission": entry.submission, "told": _told(entry)})
+    return list(found.values())
+
+
+def _told(entry: Entry) -> str:
+    """The beginning of what the agent tells of itself, under the first training seed, as indented JSON."""
+    facts = entry.row.facts
+    return indented(facts[0]) if facts and facts[0] else ""
+
+
+def indented(value: Any) -> str:
+    """JSON for readers."""
+    return text.prose(json.dumps(value, indent=1, ensure_ascii=False), _FACTS)
+
+
+def seeds_told(seeds: Sequence[SeedRecord]) -> str:
+    """Which randomness follows from seeds, in words."""
+    words = ((s.kind, "controlled" if s.controlled else "not controlled", text.plain(s.how)) for s in seeds)
+    return "; ".join(f"{kind} {whether} ({how})" for kind, whether, how in words)
+
+
+def packages_told(submission: Submission) -> str:
+    """Package versions in a line."""
+    return ", ".join(f"{name} {version}" for name, version in sorted(submission.packages.items()))
