@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,13 +65,31 @@ def read_model(path: Path, model: type[Model], error: type[LongrecError] = Submi
             text = file.read(MAX_JSON_FILE + 1)
         if len(text) > MAX_JSON_FILE:
             raise error(f"{path} is larger than {MAX_JSON_FILE >> 20} MiB; it is no {model.__name__.lower()} of ours")
-        return model.model_validate_json(text)
+        found = model.model_validate_json(text)
+        if twice := _said_twice(text):
+            raise error(
+                f"{path}: {twice!r} is there twice in one object, and readers differ in which they take; keep one"
+            )
+        return found
     except FileNotFoundError:
         raise error(f"{path} does not exist; check the path") from None
     except OSError as fault:
         raise error(f"{path} cannot be read: {fault.strerror}; check the path and its permissions") from fault
     except ValidationError as fault:
         raise error(f"{path}: {first_fault(fault, model)}") from None
+
+
+def _said_twice(text: bytes) -> str | None:
+    """A name that an object of valid JSON holds twice, cut to 80 characters; None if there is none."""
+    twice: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in pairs}) < len(pairs):
+            twice.append(next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1))
+
+    # Numbers stay text: some are too long for Python, and none is needed.
+    json.loads(text, object_pairs_hook=look, parse_int=str, parse_float=str)
+    return twice[0][:80] if twice else None
 
 
 def check_regular(path: Path, error: type[LongrecError] = SubmissionError) -> int:

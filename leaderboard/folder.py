@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
-from leaderboard.files import check_regular, file_sha256
+from leaderboard.files import check_regular, file_sha256, read_model
 from leaderboard.schema import Submission
 from recsim_envs.errors import SubmissionError
 
@@ -32,6 +33,23 @@ def check_folder(path: Path, submission: Submission, *, strict: bool = False) ->
             raise SubmissionError(
                 f"{file} is not the file that submission.json lists: its size or sha256 differs; restore the original"
             )
+
+
+def find_row(row: str, root: Path) -> Path:
+    """The submission that `row` names: its folder, <agent>/<version> under `root`, or the first digits of its trace's
+    hash. Raises `SubmissionError` where there is none, or more than one.
+    """
+    for path in (Path(row), root / row):
+        if (path / FILES[0]).exists():
+            return path
+    found = []
+    if re.fullmatch("[0-9a-f]{6,64}", row):
+        known = ((file.parent, read_model(file, Submission)) for file in sorted(root.glob(f"*/*/{FILES[0]}")))
+        found = [path for path, submission in known if submission.traces_sha256.startswith(row)]
+    if len(found) != 1:
+        told = " and ".join(map(str, found)) or f"none in {root}"
+        raise SubmissionError(f"{row!r} names {told}; give a folder, AGENT/VERSION or more digits of traces_sha256")
+    return found[0]
 
 
 def strays(root: Path) -> list[Path]:

@@ -16,8 +16,9 @@ from leaderboard.files import file_sha256, read_model
 from leaderboard.folder import check_folder
 from leaderboard.metrics import Outcomes
 from leaderboard.schema import Submission, Task
+from leaderboard.seasons import check_season
 from leaderboard.stepping import replay_episodes
-from leaderboard.traces import Trace, read_trace
+from leaderboard.traces import LOST, Trace, read_trace
 from recsim_envs.errors import ConfigurationError, PlatformError, SubmissionError, UnreplayableError, WorldError
 from recsim_envs.families.base import Simulator
 from recsim_envs.fingerprint import platform_text
@@ -53,13 +54,15 @@ def verify(path: Path) -> Replayed:
     """
     submission = read_model(path / "submission.json", Submission)
     check_folder(path, submission)
+    check_season(path, submission.suite)
     simulators = _simulators(path, submission)
     trace = _read(path, submission, simulators)
     _check_quota(path, submission, trace)
+    _check_lost(path, submission, trace)
     suite, outcomes, start = submission.suite, [], 0
     for task, simulator in zip(suite.tasks, simulators, strict=True):
         stop = start + task.episodes * len(suite.training_seeds)
-        promised = seeds.episode_seeds(suite.name, task.env_id, task.episodes)
+        promised = seeds.episode_seeds(suite.seed_name, task.env_id, task.episodes)
         outcomes.append(replay_episodes(task, promised, simulator, trace.of(slice(start, stop))))
         start = stop
     if file_sha256(path / "traces.parquet") != submission.traces_sha256:
@@ -156,3 +159,17 @@ def _check_quota(path: Path, submission: Submission, trace: Trace) -> None:
                 "exactly once: evaluate again"
             )
     raise SubmissionError(f"{path}: episodes are not sorted by task, training seed and episode; evaluate again")
+
+
+def _check_lost(path: Path, submission: Submission, trace: Trace) -> None:
+    """What each cell tells of sessions that the agent lost is what its trace says."""
+    start = 0
+    for cell in submission.cells:
+        stop = start + submission.suite.tasks[cell.task].episodes
+        told = (cell.lost.crashed, cell.lost.timed_out, cell.lost.out_of_memory)
+        if told != (found := tuple(int((trace.ends[start:stop] == cause).sum()) for cause in LOST)):
+            raise SubmissionError(
+                f"{path}: task {cell.task}, training seed {cell.training_seed}: lost tells of {told} sessions "
+                f"(crashed, timed out, out of memory), and the trace holds {found}; evaluate again"
+            )
+        start = stop

@@ -5,26 +5,38 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from leaderboard.agents import registered_agents, source_hash
+from leaderboard.agents import registered_agents
 from leaderboard.evaluate.batch import Job, Watch, evaluate
 from leaderboard.evaluate.learned import FOLDER, folder_sha256, read_training
 from leaderboard.replay import verify
-from leaderboard.schema import Submission
-from leaderboard.traces import Trace, read_trace
+from leaderboard.schema import Submission, Suite
+from leaderboard.traces import LOST, Trace, read_trace
 from recsim_envs.errors import AgentError, ReplayMismatchError
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came out: every action was the same. `same_source` says whether the agent's code was, too."""
+    """What came out: every action was the same.
+
+    how            whether the agent's language model was asked again ("agent"; most have none), or its answers were
+                   read from the submission ("cassette")
+    source_sha256  of the agent's code as it ran now
+    """
 
     submission: Submission
     episodes: int
     steps: int
-    same_source: bool
+    how: Literal["agent", "cassette"]
+    source_sha256: str
+
+    @property
+    def same_source(self) -> bool:
+        """Whether the agent's code is that of the submission."""
+        return self.source_sha256 == self.submission.agent.source_sha256
 
 
 def reproduce(path: Path, *, load: Path | None = None, workers: int = 0, watch: Watch | None = None) -> Reproduction:
@@ -35,17 +47,30 @@ def reproduce(path: Path, *, load: Path | None = None, workers: int = 0, watch: 
     `AgentError` if the agent cannot be found or run.
     """
     submission = verify(path).submission
+    with tempfile.TemporaryDirectory(prefix="longrec-reproduce-") as scratch:
+        run = Path(scratch) / "run"
+        learned = _learned(path, submission, load)
+        again = run_again(submission, submission.suite, run, load=learned, workers=workers, watch=watch)
+        first, second = _trace(path, submission), _trace(run, submission)
+    _compare(submission, first, second)
+    _compare_spending(submission, again)
+    return Reproduction(submission, len(first), len(first.rewards), "agent", again.agent.source_sha256)
+
+
+def run_again(
+    submission: Submission,
+    suite: Suite,
+    path: Path,
+    *,
+    load: Path | None = None,
+    workers: int = 0,
+    watch: Watch | None = None,
+) -> Submission:
+    """Run a submission's agent with its parameters on a suite, in the folder `path`; what came of it."""
     agent = submission.agent
     name = agent.name if registered_agents().get(agent.name) == agent.entry_point else agent.entry_point
-    with tempfile.TemporaryDirectory(prefix="longrec-reproduce-") as scratch:
-        learned = _learned(path, submission, load)
-        job = Job(name, Path(scratch) / "run", agent.parameters, load=learned)
-        evaluate(job, submission.suite, workers=workers, watch=watch)
-        again = _trace(job.path, submission)
-    first = _trace(path, submission)
-    _compare(submission, first, again)
-    same = source_hash(agent.entry_point.partition(":")[0]) == agent.source_sha256
-    return Reproduction(submission, len(first), len(first.rewards), same)
+    job = Job(name, path, agent.parameters, disclosure=submission.disclosure, load=load)
+    return evaluate(job, suite, workers=workers, watch=watch)
 
 
 def _learned(path: Path, submission: Submission, load: Path | None) -> Path | None:
@@ -69,6 +94,8 @@ def _trace(path: Path, submission: Submission) -> Trace:
 def _compare(submission: Submission, first: Trace, again: Trace) -> None:
     for i in range(len(first)):
         a, b = first.slates(i), again.slates(i)
+        if first.ends[i] in LOST:  # what made it fail need not come again: it chose alike until then
+            b = b[: len(a)]
         if not np.array_equal(a, b):
             shared = min(len(a), len(b))
             differs = np.flatnonzero((a[:shared] != b[:shared]).any(axis=1))
@@ -79,4 +106,13 @@ def _compare(submission: Submission, first: Trace, again: Trace) -> None:
                 f"{env_id}, training seed {first.training_seed[i]}, episode {first.episode[i]}, step {step}: the agent "
                 f"now chooses item {chosen[0]}, the submission has {chosen[1]}; are code and package "
                 f"versions those of the submission (commit {submission.commit[:12] or 'unknown'})?"
+            )
+
+
+def _compare_spending(submission: Submission, again: Submission) -> None:
+    for cell, now in zip(submission.cells, again.cells, strict=True):
+        if cell.spent != now.spent:
+            raise ReplayMismatchError(
+                f"task {cell.task}, training seed {cell.training_seed}: training now uses {now.spent.episodes} "
+                f"episodes, {now.spent.steps} steps; the submission says {cell.spent.episodes}, {cell.spent.steps}"
             )

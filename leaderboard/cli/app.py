@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from leaderboard.cli import agents, boards, checks, curves, envs, memory, offline, runs, sweep, training, tuning, worlds
+from leaderboard.cli import (
+    agents,
+    boards,
+    checks,
+    curves,
+    envs,
+    memory,
+    offline,
+    runs,
+    season,
+    sweep,
+    training,
+    tuning,
+    worlds,
+)  # fmt: skip
 
 app = typer.Typer(
     name="longrec",
@@ -31,6 +45,7 @@ for name, group, text in (
     ("curves", curves.app, "Learning curves that were made: compare them."),
     ("logs", offline.app, "Offline logs of behaviour policies: list, make, show."),
     ("memory", memory.app, "What an agent has learnt: show, merge, compact, rescue."),
+    ("season", season.app, "Rounds on hidden seeds: commit, run, reveal, check."),
     ("leaderboard", boards.app, "The board: build it from submissions, look at it."),
 ):
     app.add_typer(group, name=name, help=text, no_args_is_help=True)

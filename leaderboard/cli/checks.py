@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +13,9 @@ from leaderboard.cli.output import AsJson, Progress, Stages, print_json, print_t
 if TYPE_CHECKING:
     from leaderboard.replay import Replayed
     from leaderboard.schema import Estimate
+    from leaderboard.verification import Verdict
+
+RECORD: Final = Path("leaderboard/submissions")
 
 
 def submit(
@@ -34,45 +37,81 @@ def submit(
 
 
 def verify(
-    folders: Annotated[list[Path], typer.Argument(help="Submission folders, or folders that hold some.")],
+    folders: Annotated[list[Path] | None, typer.Argument(help="Submission folders, or folders that hold some.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help=f"The submissions of record, in {RECORD}, and nothing else may lie there.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option(help="Refuse what the folder of a run may hold and that of a submission may not.")
+    ] = False,
+    allow_reported: Annotated[
+        bool, typer.Option(help="Pass those that cannot be replayed here: another world, or another platform.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
+    seconds: Annotated[int, typer.Option(min=1, help="Processor time that one submission may take.")] = 600,
+    memory_mb: Annotated[int, typer.Option(min=256, help="Memory that one submission may take.")] = 4096,
     json: AsJson = False,
 ) -> None:
-    """Replay every action of submissions, without their agents; stops at the first that does not replay.
+    """Replay every action of submissions, without their agents. Goes on after one that fails, and ends with 1 then.
 
     Example:  longrec verify leaderboard/submissions
     """
-    from leaderboard.replay import verify as replay
-    from leaderboard.submit import find
+    from dataclasses import asdict
 
-    lines, found = [], find(folders)
-    with Stages(quiet=json) as stages:
-        for done, folder in enumerate(found):
-            stages("replaying", done, len(found))
-            start = time.perf_counter()
-            replayed = replay(folder)
-            seconds = time.perf_counter() - start
-            s = replayed.submission
-            episodes = sum(o.left.size for o in replayed.outcomes)
-            lines.append((folder, s.agent.name, s.suite.name, episodes, replayed.steps, seconds))
-        stages("replaying", len(found), len(found))
-    if json:
-        names = ("path", "agent", "suite", "episodes", "steps", "seconds")
-        print_json([dict(zip(names, line, strict=True)) for line in lines])
-        return
-    print_table(
-        "replayed, every step as claimed",
-        ["agent", "episodes", "steps", "seconds", "suite", "folder"],
-        [[a, f"{e:,}", f"{n:,}", f"{t:.2f}", s, str(f)] for f, a, s, e, n, t in lines],
-        figures=3,
+    from leaderboard.bounded import Limits
+    from leaderboard.folder import strays
+    from leaderboard.submit import find
+    from leaderboard.verification import Verdict, verify_all
+    from recsim_envs.errors import ConfigurationError
+
+    if bool(folders) == every:
+        raise ConfigurationError("name the folders to verify, or give --all")
+    found, limits = find(folders or [RECORD]), Limits(seconds, memory_mb * 2**20)
+    verdicts = (
+        [Verdict(path, "failed", "it is no submission, and may not lie here") for path in strays(RECORD)]
+        if every
+        else []
     )
+    with Stages(quiet=json) as stages:
+        for done, verdict in enumerate(verify_all(found, strict=strict or every, workers=workers, limits=limits)):
+            stages("replaying", done + 1, len(found))
+            verdicts.append(verdict)
+    verdicts.sort(key=lambda verdict: verdict.path)
+    if json:
+        print_json([asdict(verdict) for verdict in verdicts])
+    else:
+        _tell(verdicts)
+    passed = ("replayed", "reported") if allow_reported else ("replayed",)
+    if failed := sum(verdict.status not in passed for verdict in verdicts):
+        say(f"{failed} of {len(verdicts)} did not pass")
+        raise typer.Exit(1)
+
+
+def _tell(verdicts: Sequence[Verdict]) -> None:
+    replayed = [v for v in verdicts if v.status == "replayed"]
+    if replayed:
+        print_table(
+            "replayed, every step as claimed",
+            ["agent", "episodes", "steps", "seconds", "suite", "folder"],
+            [[v.agent, f"{v.episodes:,}", f"{v.steps:,}", f"{v.seconds:.2f}", v.suite, str(v.path)] for v in replayed],
+            figures=3,
+        )
+    for verdict in verdicts:
+        if verdict.status != "replayed":
+            say(f"{verdict.status}: {verdict.path}: {verdict.error}")
 
 
 def reproduce(
-    folder: Annotated[Path, typer.Argument(help="A submission folder.")],
+    row: Annotated[
+        str, typer.Argument(help="A submission's folder, its AGENT/VERSION, or the first digits of its traces_sha256.")
+    ],
     load: Annotated[
         Path | None,
         typer.Option(help="Folder of `longrec train` that the agent was loaded from. Default: the copy in the run."),
     ] = None,
+    attest: Annotated[
+        str, typer.Option(metavar="NAME", help="Your name: write down that you ran it again, for the badge re-run.")
+    ] = "",
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
     json: AsJson = False,
 ) -> None:
@@ -80,17 +119,22 @@ def reproduce(
 
     Example:  longrec reproduce runs/smoke-v1/greedy
     """
+    from leaderboard.folder import find_row
     from leaderboard.reproduce import reproduce as run
+    from leaderboard.reruns import attest as write
 
     with Progress(quiet=json) as watch:
-        done = run(folder, load=load, workers=workers, watch=watch)
+        done = run(find_row(row, RECORD), load=load, workers=workers, watch=watch)
+    written = write(done, attest) if attest else None
     if json:
         print_json({"agent": done.submission.agent.name, "episodes": done.episodes, "steps": done.steps,
-                    "same_source": done.same_source})  # fmt: skip
+                    "how": done.how, "same_source": done.same_source, "attested": written})  # fmt: skip
         return
     say(f"reproduced: {done.episodes:,} episodes, {done.steps:,} actions, all the same")
     if not done.same_source:
         say("the agent's source code is not the submission's, but acts the same")
+    if written:
+        say(f"attested in {written}   next: commit it")
 
 
 def compare(

@@ -54,7 +54,7 @@ class Plan(Stored):
     @property
     def seed_name(self) -> str:
         """What all seeds derive from. No suite can be named as a tuning is, so they share no seed."""
-        return f"tuning {self.suite.name}" if self.tuning else self.suite.seed_name
+        return f"tuning {self.suite.seed_name}" if self.tuning else self.suite.seed_name
 
 
 def make_plan(

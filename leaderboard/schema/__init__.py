@@ -16,6 +16,7 @@ from leaderboard.schema.basics import (
     Json,
     Line,
     Name,
+    Salt,
     Seconds,
     Sha256,
     Stored,
@@ -37,7 +38,9 @@ from leaderboard.schema.making import (
     SeedRecord,
     Usage,
 )
+from leaderboard.schema.rerun import Rerun, Reruns
 from leaderboard.schema.row import Badge, Estimate, Rank, Row
+from leaderboard.schema.season import Season, Secret
 from leaderboard.schema.submission import (
     TRACE_COLUMNS,
     AgentRecord,
@@ -53,6 +56,7 @@ from leaderboard.schema.suite import (
     RESERVED_OPTIONS,
     TRACKS,
     LogRef,
+    SeasonRef,
     SpentBudget,
     Suite,
     Task,
@@ -93,8 +97,14 @@ __all__ = [
     "Machine",
     "Name",
     "Phase",
+    "Rerun",
+    "Reruns",
     "Row",
+    "Salt",
+    "Season",
+    "SeasonRef",
     "Seconds",
+    "Secret",
     "SeedRecord",
     "SessionTold",
     "Sha256",

@@ -51,6 +51,8 @@ EntryPoint = Annotated[
 ]
 """How an agent is started: module:Class, command:..., or the address of a server."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Salt = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""256 random bits, in hexadecimal."""
 Line = Annotated[str, Field(max_length=500)]
 Text = Annotated[str, Field(max_length=4_000)]
 Json = Annotated[dict[str, Any], AfterValidator(_small_json)]

@@ -13,6 +13,7 @@ from leaderboard.schema.basics import (
     Json,
     Line,
     Name,
+    Salt,
     Sha256,
     Sparse,
     Stored,
@@ -78,10 +79,17 @@ class Task(Sparse):
         return self
 
 
+class SeasonRef(Stored):
+    """The season that a suite's seeds belong to, and its salt, which nobody knew before the close."""
+
+    name: Name
+    salt: Salt
+
+
 class Suite(Sparse):
     """A fixed list of tasks, training seeds and a budget. Results are compared only inside one suite hash.
 
-    `limit` is a budget below the track's.
+    `limit` is a budget below the track's; `season` makes the seeds those of a season.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -90,6 +98,7 @@ class Suite(Sparse):
     limit: SpentBudget | None = None
     training_seeds: tuple[TrainingSeed, ...] = Field(min_length=1, max_length=64)
     tasks: tuple[Task, ...] = Field(min_length=1, max_length=256)
+    season: SeasonRef | None = None
     description: Text = ""
 
     @model_validator(mode="after")
@@ -124,6 +133,11 @@ class Suite(Sparse):
     def hash(self) -> str:
         """SHA-256 of everything but the description."""
         return json_hash(self.model_dump(mode="json", exclude={"description"}))
+
+    @property
+    def seed_name(self) -> str:
+        """What all seeds derive from. No suite can be named as a season's seeds are, so they share no seed."""
+        return self.name if self.season is None else f"season {self.season.name} {self.name} {self.season.salt}"
 
     @property
     def budget(self) -> SpentBudget:

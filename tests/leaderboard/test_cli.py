@@ -178,8 +178,9 @@ def test_a_mismatch_is_one_line(longrec, submission):
     write_trace(submission / "traces.parquet", replace(trace, actions=actions))
     done = longrec("verify", submission)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: longrec/Games-v0, training seed 0, episode 0, step 0: item")
-    assert done.stderr.count("\n") == 1
+    told = f"failed: {submission}: longrec/Games-v0, training seed 0, episode 0, step 0: item"
+    assert done.stderr.startswith(told)
+    assert done.stderr.splitlines()[1:] == ["1 of 1 did not pass"]
 
 
 @pytest.mark.parametrize(

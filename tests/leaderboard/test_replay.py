@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from leaderboard.replay import verify
 from leaderboard.traces import CRASHED, LOST
 from recsim_envs.errors import ReplayMismatchError, SubmissionError
-from tests.leaderboard.edits import changed, cut, longest, read, retagged, select, write
+from tests.leaderboard.edits import changed, cut, edit, longest, read, retagged, select, write
 
 
 def test_a_true_submission_replays(finished):
@@ -160,8 +162,14 @@ def test_a_wrong_seed(submission):
 def test_a_session_that_the_agent_lost(submission, cause):
     """It keeps what it had earned, and nobody left in it; it may have no step at all."""
     trace = read(submission)
-    i, j = longest(trace), longest(trace, 1)
+    i, j = 3, 51  # of the first and the third cell
     write(submission, cut(cut(trace, i, 1, cause), j, 0, cause))
+    with pytest.raises(SubmissionError, match=r"task 0, training seed 0: lost tells of \(0, 0, 0\) sessions"):
+        verify(submission)
+    cells = json.loads((submission / "submission.json").read_text())["cells"]
+    for cell in (cells[0], cells[2]):
+        cell["lost"] = {cause.removeprefix("agent ").replace(" ", "_"): 1}
+    edit(submission, cells=cells, isolation={})
     first, second = verify(submission).outcomes
     assert first.lengths.flat[i] == 1
     assert second.lengths.flat[j - 50] == 0
@@ -174,6 +182,9 @@ def test_a_session_that_had_ended_was_not_lost(submission):
     trace = read(submission)
     i = int(np.argmax(trace.ends == "low-reward"))
     write(submission, cut(trace, i, int(trace.lengths[i]), CRASHED))
+    cells = json.loads((submission / "submission.json").read_text())["cells"]
+    cells[i // 25]["lost"] = {"crashed": 1}
+    edit(submission, cells=cells, isolation={})
     with pytest.raises(ReplayMismatchError, match="the session ends here by 'low-reward', the trace says 'agent crash"):
         verify(submission)
 
