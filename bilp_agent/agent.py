@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from bilp_agent.asking import Asker
 from bilp_agent.learn import Learner, request_seeds
-from bilp_agent.llm import LanguageModel, load_model
-from bilp_agent.llm.registry import check_spec
+from bilp_agent.llm.source import ModelSource
 from bilp_agent.memory.files import UNREADABLE, write_atomically
 from bilp_agent.mind import Memories, Mind
 from bilp_agent.quality import critic_quality, risk_quality
@@ -50,16 +49,15 @@ class PlanningAgent(Agent):
             raise ConfigurationError(
                 "train_lanes, max_tokens and max_memories must be at least 1, temperature at least 0"
             )
-        check_spec(model)
         self._settings = settings
-        self._model_source = (model, cache, dict(model_options or {}))
+        self._source = ModelSource(model, cache, model_options)
         self._max_tokens, self._temperature, self._train_lanes = max_tokens, temperature, train_lanes
         self._max_memories = max_memories
         self._encoder = load_encoder(encoder)
         self._valued = valued or self._encoder
         self._memories = Memories.empty(self._encoder, self._valued)
         self._training: dict[str, Any] = {}
-        self._model: LanguageModel | None = None
+        self._waited: dict[str, float] = {}
         self._mind: Mind | None = None
         self._lanes: dict[int, Session] = {}
         self._values: list[float] = []
@@ -74,6 +72,7 @@ class PlanningAgent(Agent):
         learner.run(envs, self._train_lanes)
         curve = [asdict(point) for point in learner.curve]
         self._training = {**mind.report(), "memories": self._memories.sizes(), "curve": curve}
+        self._waited = {"train": round(mind.asker.usage.seconds, 3)}
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
         """Get ready for `task`. Memories are only read from here on, so results do not depend on order."""
@@ -99,11 +98,25 @@ class PlanningAgent(Agent):
             if session.risk is not None:
                 self._risks.append(session.risk)
 
+    def explain(self, sessions: Sessions) -> Sequence[Mapping[str, Any]]:
+        """Plan, reflections, the Actor's answer, tools and the Critic's value of each row's latest recommendation."""
+        mind = self._ready()
+        return [mind.explain(self._lanes[lane]) for lane in sessions.lanes.tolist()]
+
+    def lessons(self) -> Sequence[Mapping[str, Any]]:
+        """The reflections that the Planner's memory holds, with the training sessions they were written after."""
+        return [] if self._mind is None else self._mind.lessons()
+
+    def use_cassette(self, path: Path, *, replay: bool) -> None:
+        """See `Agent.use_cassette`."""
+        self._source.use_cassette(path, replay=replay)
+
     def describe(self) -> Mapping[str, Any]:
         """Usage, repairs, fallbacks, grounding and the Critic's quality, in test and in training; memory sizes."""
         facts: dict[str, Any] = {"memories": self._memories.sizes(), "training": self._training}
         if self._mind is not None:
             facts |= self._mind.report()
+            facts["waited_seconds"] = self._waited | {"test": round(self._mind.asker.usage.seconds, 3)}
         if self._settings.use_critic and self._values:
             facts["critic"] = critic_quality(self._values, self._left)
         if self._risks:
@@ -129,10 +142,7 @@ class PlanningAgent(Agent):
         self._memories = Memories.empty(self._encoder, self._valued)
 
     def _asker(self) -> Asker:
-        if self._model is None:
-            spec, cache, options = self._model_source
-            self._model = load_model(spec, cache, **options)
-        return Asker(self._model, self._max_tokens, self._temperature)
+        return Asker(self._source.load(), self._max_tokens, self._temperature)
 
     def _make_mind(self, task: TaskSpec) -> Mind:
         return Mind(task, self._settings, self._memories, self._asker())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bilp_agent.actor import Actor, Turn
-from bilp_agent.asking import Asker
+from bilp_agent.asking import Answer, Asker
 from bilp_agent.context import Context
 from bilp_agent.critic import Critic, Returns
 from bilp_agent.memory import ActorExample, CriticExample, Match, Memory, Reflection, bound, records_of
@@ -18,6 +18,7 @@ from bilp_agent.reflector import Ended, Reflector
 from bilp_agent.session import Session
 from bilp_agent.settings import Settings
 from bilp_agent.slates import spread
+from bilp_agent.telling import Choice, tell_reflection, tell_session
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.encoder import Encoder
 from recsim_envs.text.grounding import Allowed, Grounding
@@ -115,7 +116,7 @@ class Mind:
         self._make_plans(sessions, seeds)
         turns = [self._turn(session, mask) for session, mask in zip(sessions, masks, strict=True)]
         names = self._actor.name(turns, seeds)
-        items = [self._ground(name.value, turn) for name, turn in zip(names, turns, strict=True)]
+        items = [self._ground(name, turn) for name, turn in zip(names, turns, strict=True)]
         self.judge(sessions, seeds)
         return items
 
@@ -156,21 +157,25 @@ class Mind:
         self.recalled["same" if session.state in self.memories.actor else "near"] += 1
         return tuple(self.memories.actor.nearest(session.state, self.settings.neighbours))
 
-    def _ground(self, names: Sequence[str], turn: Turn) -> tuple[int, ...]:
-        """Different items for titles, in order, as many as have a place at least.
+    def _ground(self, names: Answer[tuple[str, ...]], turn: Turn) -> tuple[int, ...]:
+        """Different items for titles, in order, as many as have a place at least; how is kept in the session.
 
         Where titles are missing the first candidates that keep to the plan's limit a category take their places.
         """
-        found, slots = list[int](), self.context.view.slots
-        for name in names:
+        found, hows, slots = list[int](), list[str](), self.context.view.slots
+        for name in names.value:
             free = self._without(turn.allowed, found)
             left = [item for item in turn.candidates if item not in found] if found else turn.candidates
             grounded = self._grounding.ground(name, free, left)
             self.grounded[grounded.how] += 1
+            hows.append(grounded.how)
             found.append(grounded.item)
         for item in self._filling(found, turn) if len(found) < slots else ():
             self.grounded["filled"] += 1
             found.append(item)
+        turn.session.choice = Choice(
+            turn.candidates, turn.notes, names.text, names.status, tuple(names.value), tuple(hows)
+        )
         return tuple(found)
 
     def _without(self, allowed: Allowed, taken: Sequence[int]) -> Allowed:
@@ -216,6 +221,14 @@ class Mind:
 
     def _keep(self, reflections: Sequence[Reflection]) -> None:
         self.memories.planner.extend(reflections)
+
+    def explain(self, session: Session) -> dict[str, Any]:
+        """JSON form of what the roles had in mind at the latest recommendation of a session."""
+        return tell_session(session, self.context, valued=self.settings.use_critic)
+
+    def lessons(self) -> list[dict[str, Any]]:
+        """JSON form of the reflections that are remembered, oldest first."""
+        return [tell_reflection(reflection, self.context) for reflection in self.memories.planner.records]
 
     def report(self) -> dict[str, Any]:
         """JSON form of what the language model was asked and how its answers were used."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bilp_agent.company import REACH, Company
+from bilp_agent.telling import Choice
 from bilp_agent.views import Answered, Signs, View
 from recsim_envs.spec import Batch, Catalogue
 
@@ -70,7 +71,8 @@ class Session:
     the roles retrieved, decided and estimated last; `valued` are the texts of the states that `value` is about, one, or
     one an item of the slate, `risk` the chance of leaving there where one was estimated. planned: the step that the
     plan was made before. outlooks: what was known of each recommendation before it was made. calls: the tools that were
-    asked. judged: what the Critic said of states that were asked about for this session.
+    asked. judged: what the Critic said of states that were asked about for this session. choice: how the latest
+    recommendation came about.
     """
 
     catalogue: Catalogue
@@ -102,6 +104,7 @@ class Session:
     valued: tuple[str, ...] = ()
     outlooks: list[Outlook] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
+    choice: Choice = field(default_factory=Choice)
 
     def __post_init__(self) -> None:
         for entry in self.history:

@@ -1,8 +1,8 @@
 """What agents tell about their use of language models, read with care: `facts` is free-form and from strangers.
 
-`Agent.describe()` may hold `language_model` (its name), `usage` (of test sessions), `training.usage`, each an object with
-`calls`, `input_tokens`, `cached_tokens`, `written_tokens` and `output_tokens`, and `waited_seconds` with `train` and
-`test`. A count that is missing or null was not measured.
+`Agent.describe()` may hold `language_model` (its name), `usage` (of test sessions) and `training.usage`, each an object
+with `calls`, `input_tokens`, `cached_tokens`, `written_tokens` and `output_tokens`, and `waited_seconds` with `train`
+and `test`. A count that is missing or null was not measured.
 """
 
 from __future__ import annotations

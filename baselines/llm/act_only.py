@@ -27,4 +27,4 @@ class ActOnlyAgent(LanguageModelAgent):
         answers = self._asker.ask(
             "actor", prompts, lambda _, text: named_items(text, slots), lambda i: self._first(turns[i])
         )
-        return [Named(answer.value, turn.shortlist) for answer, turn in zip(answers, turns, strict=True)]
+        return [Named(a.value, turn.shortlist, a.text, a.status) for a, turn in zip(answers, turns, strict=True)]

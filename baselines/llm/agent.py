@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from baselines.llm.desk import Desk
 from baselines.llm.visit import Visit, open_visit
 from bilp_agent.asking import Asker, UnreadableAnswerError
-from bilp_agent.llm import LanguageModel, load_model
-from bilp_agent.llm.registry import check_spec
+from bilp_agent.llm.source import ModelSource
+from bilp_agent.telling import Choice, tell_choice
 from bilp_agent.text import field
 from bilp_agent.views import shaped
 from recsim_envs import rng
@@ -34,10 +35,15 @@ class Turn:
 
 
 class Named(NamedTuple):
-    """Titles as the model wrote them, and the items that it was offered, in order of preference."""
+    """Titles as the model wrote them, and the items that it was offered, in order of preference.
+
+    answer, status: the text that the titles were read in, and how it was obtained; see `bilp_agent.asking.Answer`.
+    """
 
     titles: tuple[str, ...]
     offered: Sequence[int]
+    answer: str = ""
+    status: str = ""
 
 
 class LanguageModelAgent(Agent):
@@ -64,12 +70,11 @@ class LanguageModelAgent(Agent):
     ) -> None:
         if min(max_tokens, shortlist, window) < 1 or temperature < 0:
             raise ConfigurationError("max_tokens, shortlist and window must be at least 1, temperature at least 0")
-        check_spec(model)
-        self._model_source = (model, cache, dict(model_options or {}))
+        self._source = ModelSource(model, cache, model_options)
         self._max_tokens, self._temperature = max_tokens, temperature
         self._shortlist, self._window, self._repeats = shortlist, window, repeats
-        self._model: LanguageModel | None = None
         self._desk: Desk | None = None
+        self._waited: dict[str, float] = {}
         self._lanes: dict[int, Visit] = {}
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
@@ -84,7 +89,21 @@ class LanguageModelAgent(Agent):
 
     def describe(self) -> Mapping[str, Any]:
         """Calls a decision, usage, shares of answers repaired and replaced by a fallback, how titles were grounded."""
-        return {} if self._desk is None else self._report()
+        if self._desk is None:
+            return {}
+        return {**self._report(), "waited_seconds": self._waited | {"test": round(self._asker.usage.seconds, 3)}}
+
+    def explain(self, sessions: Sessions) -> Sequence[Mapping[str, Any]]:
+        """What the model was offered and wrote at each row's latest decision, its thought and its tools."""
+        return [self._tell(self._lanes[lane]) for lane in sessions.lanes.tolist()]
+
+    def use_cassette(self, path: Path, *, replay: bool) -> None:
+        """See `Agent.use_cassette`."""
+        self._source.use_cassette(path, replay=replay)
+
+    def _tell(self, visit: Visit) -> dict[str, Any]:
+        told = {"thought": visit.thought} if visit.thought else {}
+        return told | tell_choice(visit.choice, self.desk.text)
 
     def _name(self, turns: Sequence[Turn]) -> list[Named]:
         """Titles for each turn, still to be grounded."""
@@ -92,11 +111,8 @@ class LanguageModelAgent(Agent):
 
     def _open(self, task: TaskSpec) -> None:
         desk = Desk(task, self._window, type(self).__name__)
-        if self._model is None:
-            spec, cache, options = self._model_source
-            self._model = load_model(spec, cache, **options)
         self._desk = desk
-        self._asker = Asker(self._model, self._max_tokens, self._temperature)
+        self._asker = Asker(self._source.load(), self._max_tokens, self._temperature)
         self._grounded: Counter[str] = Counter()
         self._decisions = 0
 
@@ -123,12 +139,16 @@ class LanguageModelAgent(Agent):
         for row, (visit, seed) in enumerate(zip(visits, seeds, strict=True)):
             allowed = desk.allowed(visit, None if masks is None else masks[row], repeats=self._repeats)
             turns.append(Turn(visit, allowed, desk.shortlist(visit, allowed, offered), seed))
-        found = [
-            desk.ground(named.titles, turn.allowed, named.offered, self._grounded)
-            for named, turn in zip(self._name(turns), turns, strict=True)
-        ]
+        found = [self._ground(turn, named) for turn, named in zip(turns, self._name(turns), strict=True)]
         self._decisions += len(turns)
         return shaped(found, desk.task)
+
+    def _ground(self, turn: Turn, named: Named) -> tuple[int, ...]:
+        """The items to show; how they came about is kept in the visit."""
+        items, hows = self.desk.ground(named.titles, turn.allowed, named.offered)
+        self._grounded.update(hows)
+        turn.visit.choice = Choice(tuple(named.offered), (), named.answer, named.status, named.titles, hows)
+        return items
 
     def _seeds(self, keys: NDArray[np.uint64], steps: NDArray[np.int64]) -> list[int]:
         """A sampling seed (31 bits) for each session's step, whatever else is in the batch."""

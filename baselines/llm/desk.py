@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -100,23 +99,23 @@ class Desk:
         return strict if strict.room(self.task.catalogue.num_items) >= self.view.slots else Allowed(mask=mask)
 
     def ground(
-        self, titles: Sequence[str], allowed: Allowed, offered: Sequence[int], grounded: Counter[str]
-    ) -> tuple[int, ...]:
-        """Different items for titles, in order; the first offered fill what is missing. `grounded` counts how."""
-        size, found = self.task.catalogue.num_items, list[int]()
+        self, titles: Sequence[str], allowed: Allowed, offered: Sequence[int]
+    ) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Different items for titles, in order; the first offered fill what is missing. The items, and how of each."""
+        size, found, hows = self.task.catalogue.num_items, list[int](), list[str]()
         for name in titles:
             free = Allowed(allowed.blocked | set(found), allowed.mask) if found else allowed
             free = free if free.any_item(size) else allowed
             g = self.grounding.ground(name, free, [item for item in offered if item not in found])
-            grounded[g.how] += 1
+            hows.append(g.how)
             found.append(g.item)
         missing = self.view.slots - len(found)
         if missing:
-            grounded["filled"] += missing
             filling = [item for item in offered if item not in found][:missing]
             filling += self.search(None, allowed, missing - len(filling), {*offered, *found})
             found += (filling or found * missing)[:missing]
-        return tuple(found)
+            hows += ["filled"] * missing
+        return tuple(found), tuple(hows)
 
     def category_means(self, visit: Visit) -> list[tuple[int, float, int]]:
         """(category, this user's mean reward, how many items), the best liked first, then the most frequent."""

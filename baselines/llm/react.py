@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from baselines.llm.agent import LanguageModelAgent, Named, Turn, named_items
-from bilp_agent.asking import Prompt, UnreadableAnswerError
+from baselines.llm.visit import Visit
+from bilp_agent.asking import Answer, Prompt, UnreadableAnswerError
 from bilp_agent.text import field as read_field
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import TaskSpec
@@ -28,12 +29,23 @@ class Thought:
 
 @dataclass
 class Deliberation:
-    """One decision under way: what the tools have answered, and which items they have named."""
+    """One decision under way: what the tools have answered, which items they have named, the model's last answer."""
 
     turn: Turn
     found: list[str] = field(default_factory=list)
     offered: list[int] = field(default_factory=list)
-    titles: tuple[str, ...] = ()
+    answer: Answer[Thought] | None = None
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What was decided on; empty as long as it goes on."""
+        return self.answer.value.titles if self.answer is not None else ()
+
+    @property
+    def named(self) -> Named:
+        """The decision in the end."""
+        text, status = (self.answer.text, self.answer.status) if self.answer is not None else ("", "")
+        return Named(self.titles, self.offered or self.turn.shortlist, text, status)
 
 
 class ReActAgent(LanguageModelAgent):
@@ -77,24 +89,25 @@ class ReActAgent(LanguageModelAgent):
 
     def _name(self, turns: Sequence[Turn]) -> list[Named]:
         decisions = [Deliberation(turn) for turn in turns]
+        for turn in turns:
+            turn.visit.tools = []
         for left in range(self._tool_calls, -1, -1):
             open_ones = [d for d in decisions if not d.titles]
-            for decision, thought in zip(open_ones, self._think(open_ones, left), strict=True):
-                decision.turn.visit.thought, decision.titles = thought.text, thought.titles
-                if thought.tool:
-                    self._use_tool(decision, thought)
-        return [Named(d.titles, d.offered or d.turn.shortlist) for d in decisions]
+            for decision, answer in zip(open_ones, self._think(open_ones, left), strict=True):
+                decision.answer, decision.turn.visit.thought = answer, answer.value.text
+                if answer.value.tool:
+                    self._use_tool(decision, answer.value)
+        return [decision.named for decision in decisions]
 
-    def _think(self, decisions: Sequence[Deliberation], left: int) -> list[Thought]:
+    def _think(self, decisions: Sequence[Deliberation], left: int) -> list[Answer[Thought]]:
         """One thought a decision; falls back to the first items offered."""
         prompts = [self._prompt(decision, left) for decision in decisions]
-        answers = self._asker.ask(
+        return self._asker.ask(
             "actor",
             prompts,
             lambda _, text: read_thought(text, tools=left > 0, most=self.desk.view.slots),
             lambda i: Thought(decisions[i].turn.visit.thought, titles=self._first(decisions[i].turn)),
         )
-        return [answer.value for answer in answers]
 
     def _prompt(self, decision: Deliberation, left: int) -> Prompt:
         turn, desk = decision.turn, self.desk
@@ -112,24 +125,31 @@ class ReActAgent(LanguageModelAgent):
         return Prompt(desk.render("react_system"), user, turn.seed, choices, "Item" if choices else "", count)
 
     def _use_tool(self, decision: Deliberation, asked: Thought) -> None:
-        """Answer with facts, and remember the items that were named. A category that does not exist is said so."""
-        desk, turn, names = self.desk, decision.turn, self.desk.text.category_names
+        """Ask a tool; its answer is kept in the decision, and in the visit for those who watch."""
         self._tools[asked.tool] += 1
-        decision.found.append(f"{asked.tool} {asked.argument}".strip() + ":")
+        found, items = self._answer(decision.turn, asked)
+        decision.found += [f"{asked.tool} {asked.argument}".strip() + ":", *found]
+        decision.offered += [item for item in items if item not in decision.offered]
+        told = {"tool": asked.tool, "arguments": asked.argument, "answer": "\n".join(found)}
+        decision.turn.visit.tools.append(told)
+
+    def _answer(self, turn: Turn, asked: Thought) -> tuple[list[str], Sequence[int]]:
+        """Facts as lines, and the items that these name. A category that does not exist is said so."""
+        desk, names = self.desk, self.desk.text.category_names
         if asked.tool == "categories":
             means = [f"{names[c]} {mean:.2f} ({count})" for c, mean, count in desk.category_means(turn.visit)]
-            decision.found.append("; ".join(means) or "nothing is known of this user")
-            return
+            return ["; ".join(means) or "nothing is known of this user"], ()
         if asked.tool == "known":
             items = desk.liked(turn.visit, turn.allowed, self._most)
         else:
             categories = desk.text.named_categories(asked.argument)
             if not categories and asked.argument.casefold() not in ("", "any"):
-                decision.found.append("there is no such category")
-                return
+                return ["there is no such category"], ()
             items = desk.search(categories[0] if categories else None, turn.allowed, self._most)
-        decision.found += [f"- {desk.option(item, turn.visit)}" for item in items] or ["nothing was found"]
-        decision.offered += [item for item in items if item not in decision.offered]
+        return [f"- {desk.option(item, turn.visit)}" for item in items] or ["nothing was found"], items
+
+    def _tell(self, visit: Visit) -> dict[str, Any]:
+        return {**super()._tell(visit), "tools": visit.tools}
 
     def _report(self) -> dict[str, Any]:
         return {**super()._report(), "tools": dict(sorted(self._tools.items()))}

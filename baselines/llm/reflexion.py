@@ -93,6 +93,7 @@ class ReflexionAgent(ReActAgent):
             keys[ended], started = _keys(seed, started, len(ended)), started + len(ended)
         vector.close()
         self._training = {**self._report(), "lengths": lengths}
+        self._waited = {"train": round(self._asker.usage.seconds, 3)}
 
     def _look_back(self, visits: Sequence[Visit], left: Sequence[bool], seeds: Sequence[int]) -> None:
         """Reflect on finished sessions; what cannot be read is not remembered."""
@@ -118,6 +119,13 @@ class ReflexionAgent(ReActAgent):
             earned=visit.earned,
             **desk.past(visit, LINES),
         )
+
+    def _tell(self, visit: Visit) -> dict[str, Any]:
+        return {**super()._tell(visit), "reflections": self.lessons()}
+
+    def lessons(self) -> Sequence[Mapping[str, Any]]:
+        """The reflections that are remembered: the newest ones, with how their sessions went in front."""
+        return [{"text": text} for text in self._reflections]
 
     def describe(self) -> Mapping[str, Any]:
         """As of ReAct, and the reflections with the same account of the training that led to them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bilp_agent.telling import Choice
 from bilp_agent.views import Answered, Signs, View
 from recsim_envs.spec import Batch
 
@@ -14,7 +15,8 @@ class Visit:
 
     chance: whether an item earns now more, now less, so that all that it earned counts. length: steps so far. earned:
     the rewards of training steps together. thought: what the agent thought last, where it writes its thoughts down.
-    signs: what else is seen now.
+    tools: those asked for the latest decision, each with its argument and answer. choice: how that came about. signs:
+    what else is seen now.
     """
 
     history: list[Answered]
@@ -23,6 +25,8 @@ class Visit:
     length: int = 0
     earned: float = 0.0
     thought: str = ""
+    tools: list[dict[str, str]] = field(default_factory=list)
+    choice: Choice = field(default_factory=Choice)
     signs: Signs = field(default_factory=Signs)
 
     @property

@@ -19,6 +19,7 @@ from bilp_agent.llm.base import Completion, LanguageModel, Request, Usage, can_c
 from recsim_envs.errors import LanguageModelError
 
 SCHEMA_VERSION = 1
+_TOLD = {"input", "cached", "output"}  # what is kept of usage in any case
 
 
 def parameters_of(request: Request) -> dict[str, Any]:
@@ -68,11 +69,7 @@ def record_of(model: str, request: Request, answer: Completion) -> dict[str, Any
 def answer_of(record: Mapping[str, Any]) -> Completion:
     """The answer in such a record; raises ValueError, KeyError or TypeError for one of another shape."""
     text, usage, finish, dropped = record["text"], record["usage"], record["finish"], record.get("dropped", 0)
-    if (
-        type(text) is not str
-        or finish not in ("stop", "length")
-        or set(usage) - {"written"} != {"input", "cached", "output"}
-    ):
+    if type(text) is not str or finish not in ("stop", "length") or not _TOLD <= set(usage) <= {*_TOLD, "written"}:
         raise ValueError("text, finish or usage is of another form")
     text.encode()  # half a surrogate pair would fail later, elsewhere
     if any(n is not None and (type(n) is not int or n < 0) for n in (*usage.values(), dropped)):

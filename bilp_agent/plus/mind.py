@@ -142,7 +142,7 @@ class PlusMind(Mind):
         rows = [self._rank(turn, sight) for turn, sight in zip(turns, sights, strict=True)]
         named = self._ask([turn for turn, _ in rows], self._thin(rows), seeds)
         chosen = zip(rows, sights, named, strict=True)
-        return [self._choose(turn, sight.among(turn.candidates), titles) for (turn, _), sight, titles in chosen]
+        return [self._choose(turn, sight.among(turn.candidates), answer) for (turn, _), sight, answer in chosen]
 
     def _candidates(self, session: Session, plan: Plan, allowed: Allowed) -> tuple[int, ...]:
         """What the plan suggests, and what has gone well beside others."""
@@ -188,8 +188,8 @@ class PlusMind(Mind):
 
     def _ask(
         self, turns: Sequence[Turn], thin: Sequence[tuple[Session, str]], seeds: Sequence[int]
-    ) -> list[tuple[str, ...]]:
-        """Have the Actor name titles, and in the same batch the Critic judge states, once each; the titles.
+    ) -> list[Answer[tuple[str, ...]]]:
+        """Have the Actor name titles, and in the same batch the Critic judge states, once each; the Actor's answers.
 
         So nobody waits for the Critic: what it says counts for the choice among several titles, for the value of this
         step and for later steps. A session knows only what was asked for itself, so that what it does depends on no
@@ -204,9 +204,9 @@ class PlusMind(Mind):
         self._judged |= {state: a.value for state, a in zip(states, answers[len(naming) :], strict=True)}
         for session, state in thin:
             session.judged[state] = self._judged[state]
-        return [answer.value for answer in answers[: len(naming)]]
+        return answers[: len(naming)]
 
-    def _choose(self, turn: Turn, sight: Foresight, titles: Sequence[str]) -> tuple[int, ...]:
+    def _choose(self, turn: Turn, sight: Foresight, titles: Answer[tuple[str, ...]]) -> tuple[int, ...]:
         """Ground the titles and take the ones worth most; remember what was known of them."""
         slots, named = self.context.view.slots, self._ground(titles, turn)
         session, here = turn.session, Imagined(turn.session)

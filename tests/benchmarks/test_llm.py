@@ -79,7 +79,7 @@ def test_users(benchmark, monkeypatch, model, name, lanes):
     """
     world = kind_world(horizon=STEPS, r_min=0.0, threshold=0.0)
     counted = Rounds()
-    monkeypatch.setattr("bilp_agent.agent.load_model", lambda *_, **__: counted)
+    monkeypatch.setattr("bilp_agent.llm.source.load_model", lambda *_, **__: counted)
     play(build_agent(name, {}), world, range(USERS), lanes)  # compiles what is compiled at first use, and counts
     monkeypatch.undo()
     agent = build_agent(name, {"model": model.name, "model_options": {"concurrency": SLOTS}})

@@ -43,7 +43,7 @@ def test_titles_that_give_orders_change_nothing(
     make: Callable[..., Any], model: Callable[[Request], str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if model is not None:
-        monkeypatch.setattr("bilp_agent.agent.load_model", lambda *_args, **_options: Says(model))
+        monkeypatch.setattr("bilp_agent.llm.source.load_model", lambda *_args, **_options: Says(model))
     plain = kind_world()
     harmless = renamed(plain, {i: f"Thing {i} of words" for i in range(4)})
     shown = []

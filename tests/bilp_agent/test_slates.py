@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bilp_agent.agent import BiLLPAgent
-from bilp_agent.asking import Asker, UnreadableAnswerError
+from bilp_agent.asking import Answer, Asker, UnreadableAnswerError
 from bilp_agent.context import Context
 from bilp_agent.critic import Critic, Returns
 from bilp_agent.llm.base import Completion, Message, Request
@@ -89,7 +89,7 @@ def test_whole_sessions_are_played_with_different_items(make: Callable[..., Any]
 def test_nonsense_falls_back_and_is_counted(
     make: Callable[..., Any], env_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bilp_agent.agent.load_model", lambda *_args, **_options: Says("As an AI, I cannot."))
+    monkeypatch.setattr("bilp_agent.llm.source.load_model", lambda *_args, **_options: Says("As an AI, I cannot."))
     agent = trained(make, env_id)
     slates = [s for played in play(agent, None, range(2), 2, env_id, **SHORT[env_id]).values() for s in played]
     assert all(len(set(slate)) == len(slate) for slate in slates)
@@ -116,7 +116,7 @@ def test_any_titles_become_as_many_different_allowed_items(names: list[str], blo
     deciding = GROUNDING
     turn = deciding._turn(Session(TASK.catalogue, (), 10), None)
     turn = type(turn)(turn.session, turn.plan, Allowed(frozenset(blocked)), (), tuple(range(10, 30)))
-    slate = deciding._ground(tuple(names), turn)
+    slate = deciding._ground(Answer(tuple(names), "", "ok"), turn)
     assert len(slate) == len(set(slate)) == 10
     assert not blocked.intersection(slate)
 
@@ -305,7 +305,7 @@ def test_notes_resolve_scores_of_a_single_unit_and_name_leaving_only_where_users
     for env_id in (TOPK, SESSION):
         model = Noting()
         agent = BiLLPPlusAgent(train_lanes=2)
-        agent._model = model
+        agent._source.model = model
         agent.train(Door(None, 2, env_id, **SHORT[env_id] | {"horizon": 30}), 0)
         told[env_id] = [line for text in model.asked for line in text.splitlines() if " | expect " in line]
         assert told[env_id]

@@ -27,8 +27,8 @@ AGENTS = (ActOnlyAgent, ReActAgent, ReflexionAgent)
 
 
 def speak(agent: LanguageModelAgent, answer: str | Callable[[Request], str]) -> Says:
-    agent._model = Says(answer)  # type: ignore[assignment]
-    return agent._model  # type: ignore[return-value]
+    agent._source.model = Says(answer)  # type: ignore[assignment]
+    return agent._source.model  # type: ignore[return-value]
 
 
 def test_act_only_asks_once_a_decision_and_shows_what_is_known():

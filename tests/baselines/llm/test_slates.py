@@ -49,7 +49,7 @@ def test_slates_hold_different_items_whatever_the_order(make: Any, env_id: str) 
 @pytest.mark.parametrize("kind", [ActOnlyAgent, ReActAgent])
 def test_what_a_model_leaves_out_is_filled_and_counted(kind: Any) -> None:
     agent = kind(repeats=False)
-    agent._model = Says('Thought: x\nItem: "Item 3"\nItem: "Item 3"\nItem: "Item 9"')
+    agent._source.model = Says('Thought: x\nItem: "Item 3"\nItem: "Item 3"\nItem: "Item 9"')
     played = play(agent, None, [0], 1, TOPK, horizon=3)
     assert played[0][0][:2] == [3, 9]
     assert len(set(np.ravel(played[0]).tolist())) == 30  # nothing comes twice
@@ -60,7 +60,7 @@ def test_what_a_model_leaves_out_is_filled_and_counted(kind: Any) -> None:
 
 def test_nonsense_falls_back_to_the_shortlist() -> None:
     agent = ActOnlyAgent()
-    agent._model = Says("I cannot.")
+    agent._source.model = Says("I cannot.")
     play(agent, None, [0, 1], 2, SESSION, horizon=3)
     assert agent.describe()["answers"]["actor"]["fallback"] == 1.0
 
@@ -77,9 +77,9 @@ def test_a_visit_counts_all_that_an_item_earned() -> None:
 
 def test_reflexion_is_told_what_was_earned_and_no_departure() -> None:
     agent = ReflexionAgent(train_lanes=1)
-    agent._model = Says('Reflection: hm\nItem: "Item 7"')  # type: ignore[assignment]
+    agent._source.model = Says('Reflection: hm\nItem: "Item 7"')  # type: ignore[assignment]
     agent.train(Door(None, 1, TOPK, horizon=4), 0)
-    told = agent._model.requests[-1].messages[1].content  # type: ignore[attr-defined]
+    told = agent._source.model.requests[-1].messages[1].content  # type: ignore[attr-defined]
     assert "The session was over after step 4, the last one; the user had not left." in told
     assert "The user left" not in told
     assert agent.describe()["reflections"][0].startswith("(earned ")
@@ -114,7 +114,7 @@ def test_the_control_shows_the_best_rated_of_liked_categories() -> None:
 @pytest.mark.parametrize("kind", [ActOnlyAgent, ReActAgent])
 def test_prompts_show_what_the_planner_is_shown_too(kind: Any, env_id: str, told: str) -> None:
     agent, model = kind(), Says('Thought: x\nItem: "none of these"')
-    agent._model = model
+    agent._source.model = model
     play(agent, None, [0], 1, env_id, **SHORT[env_id])
     prompts = [request.messages[1].content for request in model.requests]
     assert any(re.search(told, prompt) for prompt in prompts)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from baselines.llm.act_only import ActOnlyAgent
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.llm import Completion, Message, Request, Usage, can_constrain, load_model
 from bilp_agent.llm.cache import CachedModel
@@ -243,3 +244,18 @@ def test_a_whole_agent_again_from_its_cassette(tmp_path: Path) -> None:
     assert agent.describe()["language_model"] == "scripted-v1"
     with pytest.raises(LanguageModelError, match="holds no answer"):
         play(BiLLPAgent(model=f"cassette:{path}", max_tokens=7), world, range(3), 3)
+
+
+@pytest.mark.parametrize("kind", [BiLLPAgent, ActOnlyAgent])
+def test_a_harness_records_and_replays_without_naming_a_parameter(tmp_path: Path, kind: Any) -> None:
+    world, played, path = kind_world(), [], tmp_path / "cassette.jsonl"
+    for replay in (False, True):
+        agent = kind(train_lanes=3) if kind.trains else kind()
+        agent.use_cassette(path, replay=replay)
+        if kind.trains:
+            agent.train(Door(world, 4), 0)
+        played.append(play(agent, world, range(3), 3))
+        assert agent.describe()["usage"]["calls"] > 0
+        assert agent.describe()["language_model"] == "scripted-v1"
+    assert played[0] == played[1]
+    assert agent.describe()["usage"]["answered_from_cache"] == agent.describe()["usage"]["calls"]

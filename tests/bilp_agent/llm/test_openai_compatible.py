@@ -348,7 +348,8 @@ def test_a_language_model_behind_a_real_server_equals_itself(server: Server, tmp
         if answer.finish == "fault":
             return 400, {}, json.dumps({"error": {"message": answer.fault, "code": "context_length_exceeded"}}).encode()
         return good(answer.text, answer.finish, prompt_tokens=answer.usage.input, completion_tokens=answer.usage.output,
-                    prompt_tokens_details={"cached_tokens": answer.usage.cached})  # fmt: skip
+                    prompt_tokens_details={"cached_tokens": answer.usage.cached,
+                                           "cache_write_tokens": answer.usage.written})  # fmt: skip
 
     server.replies = [serve]
     requests = [
