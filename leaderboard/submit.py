@@ -5,25 +5,26 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
+from leaderboard.folder import FILES
 from leaderboard.replay import verify
 from recsim_envs.errors import SubmissionError
 from recsim_envs.worlds.storage import atomic_folder
-
-FILES: Final = ("submission.json", "traces.parquet")
 
 
 def submit(run: Path, to: Path) -> Path:
     """Verify a finished run and copy it to <to>/<agent>/<suite>-<hash8 of its traces>, which is returned.
 
-    Atomic; a submission that is there already is left as it is. Raises what `verify` raises.
+    Atomic; a submission that is there already is left as it is. Raises what `verify` raises, and `SubmissionError`
+    for a run that is not finished.
     """
+    if not (run / FILES[0]).exists() and (run / "run.json").exists():
+        raise SubmissionError(f"{run} is not finished; give the command again that began it, it goes on")
     submission = verify(run).submission
     target = to / submission.agent.name / f"{submission.suite.name}-{submission.traces_sha256[:8]}"
     if not target.exists():
         with atomic_folder(target) as scratch:
-            for name in FILES:
+            for name in (*FILES, *submission.files):
                 shutil.copyfile(run / name, scratch / name)
     return target
 

@@ -122,11 +122,11 @@ def run_all(
     failed = run_cells(specs, executor, on_event, keep_going=keep_going) if specs else {}
     for job, folder in runs:
         if not folder.plan.tuning and folder.submission() is None and folder.is_whole():
-            _finish(job, folder)
+            finish(job, folder)
     return {todo[i][0]: error for i, error in failed.items()}
 
 
-def _finish(job: Job, folder: RunFolder) -> None:
+def finish(job: Job, folder: RunFolder) -> None:
     """Join the cells into a submission. `submission.json` comes last: what has it is complete."""
     loaded = [load_cell(spec) for spec in folder.specs(job.agent, 1)]
     traces = folder.path / "traces.parquet"

@@ -67,9 +67,8 @@ def make_plan(
 ) -> Plan:
     """Resolve names once, before anything is run; logs of track offline are made here.
 
-    Without `isolation`, a Python agent runs inside the harness.
-
-    With `tuning` it is a plan to choose parameters by: its users, those of named logs among them, are train users.
+    Without `isolation`, a Python agent runs inside the harness. With `tuning` it is a plan to choose parameters by: its
+    users, those of named logs among them, are train users.
     Raises `AgentError`, `ConfigurationError`, `LogError` or `WorldError` for what does not exist or does not fit
     together, and `PlatformError` where a built-in environment computes otherwise than it should.
     """
@@ -77,14 +76,18 @@ def make_plan(
         isolation = isolation or isolation_for(agent)
     record = agent_record(agent, parameters, isolation)
     check_track(record, suite.track)
-    worlds = suite_worlds(suite)
     if suite.track == "zero-shot" and record.trains:
         for task in suite.tasks:
             check_untrained(agent, parameters, isolation, task)
+    return plan_for(record, suite, isolation=isolation, tuning=tuning)
+
+
+def plan_for(record: AgentRecord, suite: Suite, *, isolation: Isolation | None = None, tuning: bool = False) -> Plan:
+    """The plan of an agent that is known to run. Raises what `make_plan` does of worlds, logs and platforms."""
     plan = Plan(
         agent=record,
         suite=suite,
-        worlds=worlds,
+        worlds=suite_worlds(suite),
         fingerprints=tuple(map(checked_fingerprint, suite.tasks)),
         isolation=isolation,
         tuning=tuning,
