@@ -73,27 +73,21 @@ def _figure(entry: Entry, name: str) -> list[str]:
 def _metric(section: Section, name: str, kept: Sequence[int]) -> dict[str, Any]:
     pairs = section.pairs.get(name)
     told = {"name": name, "better": text.better(name)}
-    return told if pairs is None else told | {"pairs": _triangle(pairs, kept)}
+    competes = [name == section.lead and not section.entries[n].row.privileged for n in kept]
+    return told if pairs is None else told | {"pairs": _triangle(pairs, kept, competes)}
 
 
-def _triangle(pairs: Pairs, kept: Sequence[int]) -> list[list[Any]]:
+def _triangle(pairs: Pairs, kept: Sequence[int], competes: Sequence[bool]) -> list[list[Any]]:
     """For entry i and each j < i: difference, low and high of i less j, and whether all comparisons tell them apart.
 
     None stands where a figure is undefined, 0 and 1 for whether they are told apart; -1 where that was not asked.
     """
     parts = [np.asarray(part)[np.ix_(kept, kept)] for part in (pairs.value, pairs.low, pairs.high)]
-    separate = _separate(pairs, kept)
+    both = np.logical_and.outer(competes, competes)
+    separate = np.where(both, np.asarray(pairs.separate)[np.ix_(kept, kept)], -1)
     return [
         [[*(_short(part[i, j]) for part in parts), int(separate[i, j])] for j in range(i)] for i in range(len(kept))
     ]
-
-
-def _separate(pairs: Pairs, kept: Sequence[int]) -> Any:
-    whole = np.full((max(kept) + 1, max(kept) + 1), -1)
-    if pairs.separate is not None:
-        size = min(len(pairs.separate), len(whole))
-        whole[:size, :size] = np.asarray(pairs.separate)[:size, :size]
-    return whole[np.ix_(kept, kept)]
 
 
 def _short(value: float) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from leaderboard.site.page import Page, html_page
+from leaderboard.site.suite import FIRST, address, standings_scale
 from leaderboard.site.tables import Frame, late_rows
 
 if TYPE_CHECKING:
@@ -24,7 +25,16 @@ def index_pages(board: Board) -> Iterator[Page]:
 
 
 def _values(board: Board) -> dict[str, Any]:
-    suites = [{"suite": suite, "tables": [_table(section) for section in suite.sections]} for suite in board.suites]
+    suites = [
+        {
+            "suite": suite,
+            "address": address(suite),
+            "shown": suite.standings[:FIRST],
+            "scale": standings_scale(suite.standings),
+            "tables": [_table(section) for section in suite.sections],
+        }
+        for suite in board.suites
+    ]
     rows = [entry.row for section in board.sections for entry in section.entries]
     choices = {
         "suite": sorted({row.suite for row in rows}),

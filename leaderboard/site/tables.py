@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from leaderboard.metrics import SCORE
-from leaderboard.schema import Estimate, Row, canonical_json
+from leaderboard.schema import Row, canonical_json
 from leaderboard.site import geometry, text
 from leaderboard.site.costs import COSTS
-from leaderboard.site.geometry import Axis, Mark
 from leaderboard.site.page import Page, templates
+from leaderboard.site.scale import Scale
 
 if TYPE_CHECKING:
     from leaderboard.board.model import Entry, Section
@@ -35,11 +35,10 @@ class Ends:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What all rows of one section's table share. `width` is that of the column of intervals, in pixels."""
+    """What all rows of one section's table share. `full` has every metric and cost, else the few of the first page."""
 
     section: Section
     full: bool
-    width: int = 220
 
     @cached_property
     def main(self) -> list[str]:
@@ -53,11 +52,11 @@ class Frame:
         return [name for name in self.section.metrics if name not in (*MAIN, self.section.lead)]
 
     @cached_property
-    def axis(self) -> Axis:
+    def scale(self) -> Scale:
         """The scale of the leading metric."""
         lead = self.section.lead
-        found = [entry.row.metrics.get(lead) for entry in self.section.entries]
-        return geometry.axis(found, 8, self.width - 8, score=lead == SCORE.name)
+        found = [(entry.row.tier, entry.row.metrics.get(lead)) for entry in self.section.entries]
+        return Scale.of(found, score=lead == SCORE.name)
 
     @cached_property
     def tones(self) -> dict[str, str]:
@@ -65,24 +64,6 @@ class Frame:
         left = [cause for cause in self.section.causes if cause not in self.section.stays]
         stays = {cause: "stay" for cause in self.section.causes if cause in self.section.stays}
         return {cause: f"t{n % TONES}" for n, cause in enumerate(left)} | stays
-
-    @cached_property
-    def _bands(self) -> Mapping[int, tuple[float, float]]:
-        reach: dict[int, list[float]] = {}
-        for entry in self.section.ranked:
-            e = entry.row.metrics.get(self.section.lead)
-            if e is not None and entry.row.tier is not None:
-                ends = [self.axis.at(x) for x in (e.value, e.low, e.high) if x is not None]
-                reach.setdefault(entry.row.tier, []).extend(ends)
-        return {tier: (min(xs) - 5, round(max(xs) - min(xs) + 10, 1)) for tier, xs in reach.items()}
-
-    def mark(self, estimate: Estimate) -> Mark:
-        """An estimate in pixels."""
-        return geometry.mark(estimate, self.axis)
-
-    def band(self, tier: int | None) -> tuple[float, float] | None:
-        """Start and width of what the intervals of a tier cover together."""
-        return None if tier is None else self._bands.get(tier)
 
     def classes(self, entry: Entry) -> str:
         """Where a row stands in its tier: not the first (same), not the last (within)."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.table import Table
@@ -10,8 +11,11 @@ from rich.text import Text
 
 from leaderboard.schema import Row
 from leaderboard.site import geometry
+from leaderboard.site.readme import section_axis
 from leaderboard.site.text import ABSENT, figure, interval, log, percent, plain, track, trained
-from leaderboard.site.view import Entry, Section, board, section_axis
+
+if TYPE_CHECKING:
+    from leaderboard.board.model import Board, Entry, Section
 
 _BAR = 24  # characters
 _WITH_BARS, _WITH_ENDS, _WITH_TRAINING = 118, 104, 84  # narrowest terminals that hold these columns
@@ -20,25 +24,24 @@ _WITH_BARS, _WITH_ENDS, _WITH_TRAINING = 118, 104, 84  # narrowest terminals tha
 class TerminalBoard:
     """What `rich` prints: a table for each suite and environment. Strangers' texts are never read as markup."""
 
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._parts = board(rows)
+    def __init__(self, board: Board) -> None:
+        self._board = board
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Tables with as many of the less important columns as fit."""
-        for part in self._parts:
-            for section in part.sections:
-                yield _table(section, options.max_width)
-                yield Text()
-        if self._parts:
-            yield Text("≈ n: its interval overlaps those of n other rows; between them the order means nothing.", "dim")
+        for section in self._board.sections:
+            yield _table(section, options.max_width)
+            yield Text()
+        if self._board.sections:
+            yield Text("Agents of one tier are not told apart; inside a tier they stand by name.", "dim")
             yield Text("*: reads hidden state; a bound, not a competitor.", "dim")
         else:
             yield Text("No submissions yet.", "dim")
 
 
-def terminal_table(rows: Iterable[Row]) -> TerminalBoard:
-    """The board as a renderable: `rich.console.Console().print(terminal_table(rows))`."""
-    return TerminalBoard(rows)
+def terminal_table(board: Board) -> TerminalBoard:
+    """The board as a renderable: `rich.console.Console().print(terminal_table(board))`."""
+    return TerminalBoard(board)
 
 
 def _table(section: Section, width: int) -> Table:
@@ -60,12 +63,12 @@ def _cells(entry: Entry, section: Section, width: int) -> Iterator[tuple[str, Te
     """One row, each cell with its heading."""
     row = entry.row
     yield "agent", Text(plain(entry.label, 60) + (" *" if row.privileged else ""))
+    yield "tier", Text(ABSENT if row.tier is None else str(row.tier), "dim")
     yield section.lead, Text(_figure(row, section.lead), "bold")
     lead = row.metrics.get(section.lead)
     yield "95 %", Text(interval(section.lead, lead) if lead else "", "dim")
     if width >= _WITH_BARS:
         yield _scale(section), _bar(entry, section)
-    yield "≈", Text(str(len(entry.overlaps)) if entry.overlaps else "", "yellow")
     for name in ("R_traj", "Len", "R_each", "repeats"):
         if name in section.metrics and name != section.lead:
             yield name, Text(_figure(row, name))

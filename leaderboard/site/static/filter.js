@@ -23,6 +23,7 @@
     let rows = 0;
     for (const board of longrec.boards) {
       const place = board.table.closest("[data-environment]");
+      if (!place) continue; // a table over all environments
       const fits = ["suite", "track", "environment"].every((name) => !want[name] || place.dataset[name] === want[name]);
       const count = fits ? await board.filter(match) : 0;
       if (mine !== turn) return;
