@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bilp_agent.asking import Answer, Asker, Prompt, Question, UnreadableAnswerError
+from bilp_agent.compact import candidate_lines, numbered
 from bilp_agent.context import Context
 from bilp_agent.memory import ActorExample, Match, records_of
 from bilp_agent.planner import Plan
@@ -57,15 +59,20 @@ class Actor:
 
     def question(self, turn: Turn, seed: int) -> Question[tuple[str, ...]]:
         """What is asked for one session."""
-        return Question("actor", self._prompt(turn, seed), self.parse, lambda: self._first(turn))
+        return Question("actor", self._prompt(turn, seed), partial(self.parse, turn=turn), lambda: self._first(turn))
 
     def _prompt(self, turn: Turn, seed: int) -> Prompt:
         # Titles that are asked for can be forced to be candidates, where the backend is able to.
         slots = self._context.view.slots
         sure = self._choices == slots and self._use_tools
-        titles = dict.fromkeys(f'"{self._context.text.title(item)}"' for item in turn.candidates) if sure else {}
+        named = [self._called(turn, place) for place in range(len(turn.candidates))] if sure else []
+        titles = dict.fromkeys(named)
         count = min(slots, max(len(titles), 1))
         return Prompt(self._system, self.prompt(turn), seed, tuple(titles), "Item" if titles else "", count)
+
+    def _called(self, turn: Turn, place: int) -> str:
+        """What a candidate is called in answers: its number where prompts are compact, else its title."""
+        return str(place + 1) if self._context.compact else f'"{self._context.text.title(turn.candidates[place])}"'
 
     def _first(self, turn: Turn) -> tuple[str, ...]:
         first = turn.candidates[: self._context.view.slots]
@@ -126,7 +133,10 @@ class Actor:
     def prompt(self, turn: Turn) -> str:
         """The user message: plan, user, session, experience, candidates."""
         context, session, tools = self._context, turn.session, self._context.toolbox
-        encouraged, discouraged = self._judged(turn)
+        good, bad = self._judged(turn)
+        if context.compact:
+            return context.user("actor", session, plan=turn.plan, candidates=candidate_lines(context, turn, good, bad))
+        encouraged, discouraged = ([context.text.title(item) for item in judged] for judged in (good, bad))
         means, most = BRIEF if context.brief else (MEANS_SHOWN, EXAMPLES_SHOWN)
         notes = turn.notes or ("",) * len(turn.candidates)
         lines = [self._candidate(session, item, note) for item, note in zip(turn.candidates, notes, strict=True)]
@@ -160,22 +170,27 @@ class Actor:
         ago = "" if since is None else f", {since} steps ago"
         return f"{line} | {known}{ago}" + (f" | {note}" if note else "")
 
-    def _judged(self, turn: Turn) -> tuple[list[str], list[str]]:
-        """Titles that did well and badly in like states: nearest state and newest record first, majority decides."""
+    def _judged(self, turn: Turn) -> tuple[list[int], list[int]]:
+        """Items that did well and badly in like states: nearest state and newest record first, majority decides."""
         balance: dict[int, int] = {}
         for record in records_of(turn.examples):
             balance[record.item] = balance.get(record.item, 0) + (1 if record.encouraged else -1)
         # A memory may come from a world with another catalogue: its unknown items mean nothing here.
         known = {item: sign for item, sign in balance.items() if 0 <= item < self._context.task.catalogue.num_items}
-        title = self._context.text.title
-        good = [title(item) for item, sign in known.items() if sign > 0]
-        bad = [title(item) for item, sign in known.items() if sign < 0]
+        good = [item for item, sign in known.items() if sign > 0]
+        bad = [item for item, sign in known.items() if sign < 0]
         return good[:EXAMPLES_SHOWN], bad[:EXAMPLES_SHOWN]
 
-    def parse(self, answer: str) -> tuple[str, ...]:
-        """The titles in the lines "Item: ...", as many as may be named; raises `UnreadableAnswerError` without any."""
+    def parse(self, answer: str, turn: Turn) -> tuple[str, ...]:
+        """The titles in the lines "Item: ...", as many as may be named; raises `UnreadableAnswerError` without any.
+
+        Where prompts are compact the lines hold numbers of candidates.
+        """
         told = (field(line, "Item") for line in answer.splitlines())
         named = [t.split(" | ")[0].strip().strip('"').strip() for t in told if t]
+        if self._context.compact:
+            chosen = numbered(" ".join(named), turn.candidates)
+            named = [self._context.text.title(item) for item in chosen]
         named = list(dict.fromkeys(title for title in named if title))
         if not named:
             raise UnreadableAnswerError('the line "Item: ..." is missing')

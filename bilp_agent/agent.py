@@ -172,7 +172,7 @@ class BiLLPAgent(PlanningAgent):
 
     model, model_options, cache: the language model, its keyword arguments and the file of its answer cache, see
         `bilp_agent.llm.load_model`. max_tokens, temperature: of every answer.
-    gamma, reflections, neighbours, window, use_*: see `bilp_agent.settings.Settings`.
+    gamma, reflections, neighbours, window, use_*, prompts: see `bilp_agent.settings.Settings`.
     train_lanes: sessions side by side in training; part of the result, since they share what they learn.
     encoder: what profiles and states are compared by, see `recsim_envs.text.encoders.load_encoder`.
     max_memories: records of each memory beyond which training compacts it, see `bilp_agent.memory.bound`.
@@ -196,6 +196,7 @@ class BiLLPAgent(PlanningAgent):
         use_critic: bool = True,
         use_tools: bool = True,
         use_filter: bool = True,
+        prompts: str = "full",
         train_lanes: int = 10,
         encoder: str = "hashing",
         max_memories: int = 100_000,
@@ -204,6 +205,7 @@ class BiLLPAgent(PlanningAgent):
             Settings(
                 gamma, reflections, neighbours, window,
                 use_planner, use_reflector, use_actor_memory, use_critic, use_tools, use_filter,
+                prompts,
             ),
             model=model, model_options=model_options, cache=cache,
             max_tokens=max_tokens, temperature=temperature, train_lanes=train_lanes, encoder=encoder,

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from bilp_agent.prompts import fitting, render, words
+from bilp_agent.prompts import COMPACT, SLATES, fitting, render, words
 from bilp_agent.session import Session, Shown
 from bilp_agent.slates import fullness_line, slate_line
 from bilp_agent.states import coarse_text, slates_text, titles_text
 from bilp_agent.toolbox import Toolbox
 from bilp_agent.tools import Tools
 from bilp_agent.views import View, view_of
+from recsim_envs.errors import AgentError
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.catalogue import CatalogueText
 
@@ -25,6 +26,7 @@ class Context:
     view: how its observations are read. window: how many past recommendations a state is made of and a prompt shows; of
     slates a prompt shows half as many. coarse: whether states are described
     abstractly, so that they recur, or by titles as in the paper. brief: whether prompts show about half of the window.
+    compact: whether prompts are those for small models, in which categories and candidates are named by numbers.
     """
 
     task: TaskSpec
@@ -32,16 +34,23 @@ class Context:
     window: int
     coarse: bool
     brief: bool
+    compact: bool
     text: CatalogueText
     tools: Tools
     toolbox: Toolbox
 
     @classmethod
-    def of(cls, task: TaskSpec, window: int, *, coarse: bool = False, brief: bool = False) -> Context:
+    def of(
+        cls, task: TaskSpec, window: int, *, coarse: bool = False, brief: bool = False, compact: bool = False
+    ) -> Context:
         """The shared parts, made from a task. Raises `AgentError` for one whose observations cannot be read."""
         view = view_of(task, "BiLLP")
         text, tools = CatalogueText(task.catalogue), Tools(task.catalogue, view.scores, chance=bool(view.name))
-        return cls(task, view, window, coarse, brief, text, tools, Toolbox(tools, text, window))
+        if compact and view.name:
+            raise AgentError(
+                f"compact prompts are for environments of single items with rewards; {task.env_id} needs prompts=full"
+            )
+        return cls(task, view, window, coarse, brief, compact, text, tools, Toolbox(tools, text, window))
 
     def system(self, role: str, **values: Any) -> str:
         """The system message of a role: the same for every session, so that a prefix cache can keep it."""
@@ -53,7 +62,8 @@ class Context:
         family = {}
         if self.view.name:
             family = {"family": self.view.name, "size": self.view.slots, "score_high": self.view.scores[1]}
-        return render(fitting(name, slates=bool(family)), **words(self.task.domain), **family, **values)
+        folders = (SLATES,) if family else (COMPACT,) if self.compact else ()
+        return render(fitting(name, *folders), **words(self.task.domain), **family, **values)
 
     def user(self, role: str, session: Session | None = None, **values: Any) -> str:
         """The user message of a role about one session, or about none."""
@@ -107,7 +117,7 @@ class Context:
         if self.view.name:
             liked = [entry for entry in (*session.history, *session.shown) if entry.reward > self.view.scores[0]]
             return titles_text([self.text.title(entry.item) for entry in liked[-self.window :]])
-        if self.coarse:
+        if self.coarse or self.compact:
             return coarse_text(session, self.text.category_names, self.task.horizon, self.window)
         recent = [*session.history[-self.window :], *session.shown[-self.window :]][-self.window :]
         return titles_text([self.text.title(entry.item) for entry in recent])

@@ -89,7 +89,7 @@ class Mind:
         self.decisions = 0
 
     def _make_context(self, task: TaskSpec) -> Context:
-        return Context.of(task, self.settings.window)
+        return Context.of(task, self.settings.window, compact=self.settings.compact)
 
     def _choices(self) -> int:
         """Titles that the Actor names for the place of one."""

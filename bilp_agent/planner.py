@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
+from bilp_agent.compact import category_lines, listed_categories, numbered
 from bilp_agent.context import Context
 from bilp_agent.memory import Reflection
 from bilp_agent.session import Session
@@ -53,17 +55,19 @@ class Planner:
         """A plan a session. Falls back to the session's last plan, else to the neutral one."""
         prompts = [Prompt(self._system, self.prompt(s), seed) for s, seed in zip(sessions, seeds, strict=True)]
         return self._asker.ask(
-            "planner", prompts, lambda _, text: self.parse(text), lambda i: sessions[i].plan or Plan()
+            "planner", prompts, lambda i, text: self.parse(text, sessions[i]), lambda i: sessions[i].plan or Plan()
         )
 
     def prompt(self, session: Session) -> str:
         """The user message: reflections, the user, the session; what changes least comes first."""
         context, tools = self._context, self._context.toolbox
+        learned = {"beliefs": session.beliefs, "reflections": [self._quoted(r) for r in session.reflections]}
+        if context.compact:
+            return context.user("planner", session, **learned, liked=category_lines(context, session))
         return context.user(
             "planner",
             session,
-            beliefs=session.beliefs,
-            reflections=[self._quoted(r) for r in session.reflections],
+            **learned,
             history=context.history(session),
             means_before=tools.category_analysis(session, during=False),
             shown=context.recent(session),
@@ -82,14 +86,16 @@ class Planner:
             return f"(earned {r.outcomes / r.used if r.used else r.earned:.1f}) {r.text}"
         return f"(stayed {r.outcomes / r.used if r.used else r.steps:.0f} of {r.horizon} steps) {r.text}"
 
-    def parse(self, answer: str) -> Plan:
-        """Read a plan. Raises `UnreadableAnswerError` without a thought and a focus; the other lines default to 0."""
+    def parse(self, answer: str, session: Session) -> Plan:
+        """Read a plan for a session; raises `UnreadableAnswerError` without a thought and a focus."""
         thought, focus = field(answer, "Thought"), field(answer, "Focus")
         if not thought:
             raise UnreadableAnswerError('the line "Thought: ..." is missing')
         if focus is None:
             raise UnreadableAnswerError('the line "Focus: ..." is missing')
         horizon, names = self._context.task.horizon, self._context.text.named_categories
+        if self._context.compact:
+            names = partial(numbered, things=listed_categories(self._context, session))
         avoid = names(field(answer, "Avoid") or "")
         return Plan(
             thought,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
+from bilp_agent.compact import ending
 from bilp_agent.context import Context
 from bilp_agent.memory import Reflection
 from bilp_agent.planner import Plan
@@ -66,6 +67,8 @@ class Reflector:
         }
         if context.view.name:
             return context.user("reflector", session, **common, **self._slate_facts(session))
+        if context.compact:
+            common |= ending(context, ended)
         return context.user(
             "reflector",
             session,

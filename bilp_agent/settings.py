@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from recsim_envs.errors import ConfigurationError
+
+PROMPTS: Final = ("full", "compact")
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class Settings:
     that Actor and Critic are shown (k). window: past recommendations that prompts and states hold.
     use_planner, use_reflector, use_actor_memory, use_critic, use_tools, use_filter: off for ablations. Without
     tools the Actor is told neither category means nor candidates; without the filter the plan and beliefs forbid
-    nothing, only the protocol does.
+    nothing, only the protocol does. prompts: "full", or "compact" for small models, see `bilp_agent.compact`.
     """
 
     gamma: float = 0.5
@@ -28,12 +31,20 @@ class Settings:
     use_critic: bool = True
     use_tools: bool = True
     use_filter: bool = True
+    prompts: str = "full"
 
     def __post_init__(self) -> None:
         if not 0 <= self.gamma < 1:
             raise ConfigurationError(f"gamma {self.gamma} must be at least 0 and below 1")
         if min(self.reflections, self.neighbours) < 0 or self.window < 1:
             raise ConfigurationError("reflections and neighbours must be at least 0, window at least 1")
+        if self.prompts not in PROMPTS:
+            raise ConfigurationError(f"prompts must be one of {', '.join(PROMPTS)}, got {self.prompts!r}")
+
+    @property
+    def compact(self) -> bool:
+        """Whether prompts are those for small models."""
+        return self.prompts == "compact"
 
 
 @dataclass(frozen=True)

@@ -213,6 +213,17 @@ class Tools:
             return (total + self._expected_anew(session, item)) / (count + 1)
         return self._expected_anew(session, item) if known is None else known
 
+    def worst_reward(self, session: Session, item: int) -> float:
+        """What a new item is expected to earn at worst: two standard deviations of past guesses lower."""
+        return self.expected_reward(session, item) - 2.0 * self.rating_gap(session)[1]
+
+    def tastes(self, session: Session) -> dict[int, tuple[float, int]]:
+        """Of each category met, the user's mean reward, drawn towards the overall mean, and how many items it is of."""
+        counts = dict(session.before.counts)
+        for category, count in session.during.counts.items():
+            counts[category] = counts.get(category, 0) + count
+        return {c: (session.mean_reward + self._taste(session, c), n) for c, n in counts.items()}
+
     def _expected_anew(self, session: Session, item: int, tastes: dict[int, float] | None = None) -> float:
         """What can be expected of an item that the user has not met. tastes: those known already, added to."""
         known = {} if tastes is None else tastes

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from bilp_agent.llm.base import Completion, Request, Usage
 from bilp_agent.llm.scripted_baselines import write_lesson, write_step
+from bilp_agent.llm.scripted_compact import write_compact_choice, write_compact_plan, write_compact_reflection
 from bilp_agent.llm.scripted_reading import Page
 from bilp_agent.llm.scripted_rules import write_choice, write_plan, write_reflection, write_value
 from bilp_agent.llm.scripted_slates import write_slate, write_slate_plan, write_slate_reflection
@@ -28,12 +29,18 @@ _SLATE_WRITERS = _WRITERS | {
     "You are the Reflector": write_slate_reflection,
     "You are the Actor": write_slate,
 }
+_COMPACT_WRITERS = _WRITERS | {
+    "You are the Planner": write_compact_plan,
+    "You are the Reflector": write_compact_reflection,
+    "You are the Actor": write_compact_choice,
+}
 
 
 class ScriptedModel:
     """The writer as a `LanguageModel`. Token counts are None: it has no tokens."""
 
     name = "scripted-v1"
+    repeatable = True
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer a batch; a prompt of no known role gets an empty answer."""
@@ -44,7 +51,11 @@ class ScriptedModel:
         system = next((m.content for m in request.messages if m.role == "system"), "")
         user = next((m.content for m in request.messages if m.role == "user"), "")
         page = Page(system, user)
-        for opening, write in (_SLATE_WRITERS if page.slates else _WRITERS).items():
+        for opening, write in _writers(page).items():
             if system.startswith(opening):
                 return write(page)
         return ""
+
+
+def _writers(page: Page) -> dict[str, Callable[[Page], str]]:
+    return _SLATE_WRITERS if page.slates else _COMPACT_WRITERS if page.compact else _WRITERS

@@ -71,6 +71,11 @@ class Page:
         """Whether slates are shown, or items that are answered otherwise than by a reward."""
         return "The score of " in self.system
 
+    @property
+    def compact(self) -> bool:
+        """Whether it is of the set for small models, whose forms follow the word "Answer"."""
+        return " Answer:" in self.system
+
     def section(self, heading: str) -> list[str]:
         """The lines below a heading (named up to its first comma)."""
         return self._sections.get(heading, [])

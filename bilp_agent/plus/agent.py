@@ -49,6 +49,7 @@ class BiLLPPlusAgent(PlanningAgent):
         use_critic: bool = True,
         use_tools: bool = True,
         use_filter: bool = True,
+        prompts: str = "full",
         plan_steps: int = 10,
         choices: int = 1,
         simulate: int = 0,
@@ -61,6 +62,7 @@ class BiLLPPlusAgent(PlanningAgent):
             PlusSettings(
                 gamma, reflections, neighbours, window,
                 use_planner, use_reflector, use_actor_memory, use_critic, use_tools, use_filter,
+                prompts,
                 plan_steps, choices, simulate, thin,
             ),
             model=model, model_options=model_options, cache=cache, max_tokens=max_tokens, temperature=temperature,

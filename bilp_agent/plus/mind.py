@@ -69,7 +69,7 @@ class PlusMind(Mind):
         return ValueTable(critic.encoder, self.returns.bound, self.settings.neighbours, critic.records)
 
     def _make_context(self, task: TaskSpec) -> Context:
-        return Context.of(task, self.settings.window, coarse=True, brief=True)
+        return Context.of(task, self.settings.window, coarse=True, brief=True, compact=self.settings.compact)
 
     def _choices(self) -> int:
         return self.settings.choices if self.settings.use_critic else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ _WORDS = {
 FOLDER = Path(__file__).parent
 SLATES = "slates"
 """The folder of the templates for slates, and for single items that are answered otherwise than by a reward."""
+COMPACT = "compact"
+"""The folder of the short templates for small models."""
 
 
 def words(domain: str) -> dict[str, str]:
@@ -29,10 +32,10 @@ def words(domain: str) -> dict[str, str]:
 
 
 @cache
-def fitting(name: str, *, slates: bool) -> str:
-    """The template of this name for slates where there is one, else the one for all."""
-    there = slates and (FOLDER / SLATES / f"{name}.j2").is_file()
-    return f"{SLATES}/{name}" if there else name
+def fitting(name: str, *folders: str) -> str:
+    """The template of this name in the first of these folders that has one, else the one for all."""
+    found = (folder for folder in folders if (FOLDER / folder / f"{name}.j2").is_file())
+    return "/".join((*islice(found, 1), name))
 
 
 @cache

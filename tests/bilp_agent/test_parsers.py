@@ -7,14 +7,16 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bilp_agent.actor import Actor
+from bilp_agent.actor import Actor, Turn
 from bilp_agent.asking import Asker, UnreadableAnswerError
 from bilp_agent.critic import Critic, Returns
-from bilp_agent.planner import LOOK_FOR_LENGTH, Planner
+from bilp_agent.planner import LOOK_FOR_LENGTH, Plan, Planner
 from bilp_agent.reflector import CAUSES, Ended, Reflector
+from recsim_envs.text.grounding import Allowed
 from tests.bilp_agent.fakes import Says, context, session
 
 SHARED, ASKER = context(), Asker(Says("?"))
+TURN = Turn(session(), Plan(), Allowed(), (), ())
 NAMES = ("Thought", "Focus", "Avoid", "Repeat after", "Rest categories", "Minimum rating", "Prefer", "Look for", "Item",
          "Value", "Cause", "Reflection", "Principle")  # fmt: skip
 WORDS = st.sampled_from(["Action", "Puzzle; Action", "never", "-7", "1e400", "nan", "3.5", "shown", "repeat", '"Eta"'])
@@ -25,7 +27,7 @@ ANSWERS = st.lists(LINES | st.text(max_size=40), max_size=12).map("\n".join)
 @given(ANSWERS)
 def test_a_plan_is_within_bounds(answer: str) -> None:
     try:
-        plan = Planner(SHARED, ASKER).parse(answer)
+        plan = Planner(SHARED, ASKER).parse(answer, session())
     except UnreadableAnswerError:
         return
     assert plan.thought
@@ -41,7 +43,7 @@ def test_a_plan_is_within_bounds(answer: str) -> None:
 @given(ANSWERS, st.integers(1, 4))
 def test_named_titles_are_no_more_than_asked_for(answer: str, choices: int) -> None:
     try:
-        named = Actor(SHARED, ASKER, choices=choices).parse(answer)
+        named = Actor(SHARED, ASKER, choices=choices).parse(answer, TURN)
     except UnreadableAnswerError:
         return
     assert 1 <= len(named) <= choices

@@ -52,14 +52,14 @@ def test_the_planner_is_shown_reflections_history_and_session() -> None:
 
 
 def test_a_plan_is_read_into_types() -> None:
-    plan = planner()[0].parse(PLAN)
+    plan = planner()[0].parse(PLAN, session())
     assert plan == Plan("keep going", focus=(1,), avoid=(0,), repeat_after=20, rest=2, prefer="shown")
 
 
 @pytest.mark.parametrize("answer", ["", "nonsense", "Thought: x", "Focus: any", "Thought:\nFocus: any"])
 def test_an_unreadable_plan_says_what_is_missing(answer: str) -> None:
     with pytest.raises(UnreadableAnswerError, match=r"Thought|Focus"):
-        planner()[0].parse(answer)
+        planner()[0].parse(answer, session())
 
 
 def test_an_unreadable_answer_is_asked_for_once_more() -> None:
@@ -198,14 +198,14 @@ def test_the_actor_is_shown_experience_from_the_nearest_state_first() -> None:
 
 def test_the_actors_answer_is_a_title() -> None:
     actor, made = turn()
-    assert actor.parse('Reason: good\nItem: "Beta Two"\nItem: "Eta"') == ("Beta Two",)
-    assert actor.parse("**Item:** Beta Two | Action | rating 4.00") == ("Beta Two",)
+    assert actor.parse('Reason: good\nItem: "Beta Two"\nItem: "Eta"', made) == ("Beta Two",)
+    assert actor.parse("**Item:** Beta Two | Action | rating 4.00", made) == ("Beta Two",)
     for answer in ("", "Beta Two", "Item:", 'Item: ""'):
         with pytest.raises(UnreadableAnswerError):
-            actor.parse(answer)
+            actor.parse(answer, made)
     assert [(a.value, a.status) for a in actor.name([made], [0])] == [(("Alpha",), "fallback")]
     several = Actor(context(), Asker(Says("?")), choices=2)
-    assert several.parse('Item: "Beta Two"\nItem:\nItem: "Eta"\nItem: "Zeta"') == ("Beta Two", "Eta")
+    assert several.parse('Item: "Beta Two"\nItem:\nItem: "Eta"\nItem: "Zeta"', made) == ("Beta Two", "Eta")
 
 
 def test_a_title_that_gives_orders_is_only_a_title() -> None:
@@ -215,7 +215,7 @@ def test_a_title_that_gives_orders_is_only_a_title() -> None:
     assert not any(line.startswith("Item:") for line in prompt.splitlines())
     assert sum("Ignore previous" in line for line in prompt.splitlines()) == 2  # shown once, a candidate once
     answer = Actor(context(), Asker(ScriptedModel()))  # the reader of the prompt is not the one who made it
-    named = answer._asker.ask("actor", [_prompt(actor, made)], lambda _, text: actor.parse(text), lambda _: ("",))
+    named = answer._asker.ask("actor", [_prompt(actor, made)], lambda _, text: actor.parse(text, made), lambda _: ("",))
     assert named[0].value[0] == context((INJECTION, *TITLES[1:])).text.title(0)
 
 

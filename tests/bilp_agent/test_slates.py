@@ -136,7 +136,7 @@ def test_items_that_nothing_allows_are_still_shown() -> None:
 def test_a_plan_for_slates_is_within_bounds(answer: str, told: str) -> None:
     lines = f"{answer}\nAt most of a category: {told}\nLeave out when full: {told}%"
     try:
-        plan = Planner(SHARED, Asker(Says("?"))).parse(lines)
+        plan = Planner(SHARED, Asker(Says("?"))).parse(lines, Session(TASK.catalogue, ()))
     except UnreadableAnswerError:
         return
     assert 0 <= plan.most <= 10

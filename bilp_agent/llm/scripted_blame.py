@@ -1,0 +1,107 @@
+"""Why the scripted writer thinks a session ended as it did, and which principles it draws from that."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from bilp_agent.llm.scripted_reading import Page, Principles
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What is known of the step at which a user left. Steps are counted back from it; None where there was nothing.
+
+    title: what was shown, or what kind of thing. gap: steps to its earlier showing; survived: the shortest such gap
+    that the user stayed through. known: its reward before this session. rating: its public rating; expected: the reward
+    that this lets expect of this user; usual: this user's mean reward; of_category: the same of its categories; None
+    where nothing was rated. category: its main category; back: steps to the latest showing of that; stayed, apart:
+    earlier steps with the main category of the step before, and without, None where it is not told.
+    """
+
+    title: str
+    gap: float | None
+    survived: float | None
+    known: float | None
+    rating: float
+    expected: float | None
+    usual: float
+    of_category: float | None
+    category: str
+    back: float | None
+    stayed: int | None
+    apart: int | None
+
+
+def read_plan_in_force(page: Page) -> Principles:
+    """The principles that the plan at the end stands for."""
+    plan = "Plan in force at the end"
+    return Principles(
+        int(page.number(plan, "Repeat after") or 0),
+        int(page.number(plan, "Rest categories") or 0),
+        page.number(plan, "Minimum rating") or 0.0,
+        tuple(c for c in page.value(plan, "Avoid").split("; ") if c not in ("", "none")),
+        page.value(plan, "Prefer"),
+    )
+
+
+def reflection_on(ending: Ending | None, old: Principles) -> str:
+    """The likeliest cause of the end, and the followed principles, corrected by it. None: the user stayed."""
+    if ending is None:
+        return _reflection("stayed", "The user stayed to the end; what was done can be kept.", old)
+    verdict = _blame_repeat(ending, old)
+    if verdict is not None:
+        return verdict
+    if ending.gap is None:
+        # Not a repeat: whatever it was about this one, what the user had met, or had just stayed through, was safer.
+        old = replace(old, prefer="shown" if ending.known is not None or old.prefer == "shown" else "known")
+    return _blame_reward(ending, old) or _blame_likeness(ending, old) or _blame_nothing(ending, old)
+
+
+def _blame_repeat(ending: Ending, old: Principles) -> str | None:
+    """A repeat, unless the user stayed through one that came as soon. One step more is demanded, to be safe."""
+    gap, survived = ending.gap, ending.survived
+    if gap is None or (survived is not None and survived <= gap):
+        return None
+    told = f"The user left when something came back after {gap:.0f} steps; that was too soon."
+    return _reflection("repeat", told, replace(old, again=max(int(gap) + 1, old.again)))
+
+
+def _blame_reward(ending: Ending, old: Principles) -> str | None:
+    """An item that this user had not met and was expected to like less than usual."""
+    if ending.known is not None or ending.expected is None or ending.expected >= ending.usual:
+        return None
+    disliked = ending.of_category is not None and ending.of_category < ending.usual
+    told = f"The user left at something new with a rating of only {ending.rating:.2f}."
+    rating = max(old.rating, math.ceil(ending.rating * 10) / 10)
+    avoid = (ending.category,) if disliked else ()
+    return _reflection("low reward", told, replace(old, rating=rating, avoid=(*old.avoid, *avoid)))
+
+
+def _blame_likeness(ending: Ending, old: Principles) -> str | None:
+    """The same main category as shortly before, if the user had rarely stayed through that."""
+    if ending.back is None or ending.stayed is None or ending.apart is None or ending.stayed >= ending.apart:
+        return None
+    told = f"The user left at the same main category as {ending.back:.0f} steps before; that was too much alike."
+    return _reflection("too alike", told, replace(old, rest=max(int(ending.back), old.rest)))
+
+
+def _blame_nothing(ending: Ending, old: Principles) -> str:
+    told = f'The user left at "{ending.title}", which was neither a repeat nor expected to be disliked.'
+    return _reflection("unknown", told, old)
+
+
+def _reflection(cause: str, told: str, principles: Principles) -> str:
+    lines = [f"Cause: {cause}", f"Reflection: {told}"]
+    if principles.again:
+        lines.append(f"Principle: Do not show the same item again within {principles.again} steps.")
+    if principles.rest:
+        lines.append(f"Principle: Let a category rest for {principles.rest} steps.")
+    if principles.prefer != "any":
+        lines.append("Principle: Prefer what the user is known to like to new ones.")
+    if principles.prefer == "shown":
+        lines.append("Principle: Come back to what was shown in this session once it has rested.")
+    if principles.rating:
+        lines.append(f"Principle: Choose new ones with a rating of at least {principles.rating:g}.")
+    lines += [f"Principle: Avoid {name}." for name in dict.fromkeys(principles.avoid)]
+    return "\n".join(lines)

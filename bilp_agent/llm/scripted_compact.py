@@ -1,0 +1,111 @@
+"""What the scripted writer writes where prompts are compact: the same rules, with numbers in place of names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from bilp_agent.llm.scripted_blame import Ending, read_plan_in_force, reflection_on
+from bilp_agent.llm.scripted_reading import Page, read_principles
+from bilp_agent.llm.scripted_rules import DID_BADLY, DID_WELL, FOCUS, demanded, reward_range, steps_left, wanted
+
+_CATEGORY: Final = re.compile(r"(\d+) (.+) (-?\d+\.\d+) \((\d+)\)$")
+_CANDIDATE: Final = re.compile(
+    r"(?P<number>\d+) .* \| "
+    r"(?:reward (?P<reward>[^ ,]+)(?P<ago>, \d+ steps ago)?|new(?:, (?P<worst>-?[\d.]+))?)(?: \| |$)"
+)
+_NOTE: Final = re.compile(r"expect (-?[\d.]+)(?:, leaves (\d+)%)?")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A line `3 Comedy | reward 5, 12 steps ago | did well` or `4 Drama | new | expect 3.1, leaves 12%`.
+
+    worth: what it is expected to earn, of a new one at worst. leaves: how often users left in such a case.
+    """
+
+    number: int
+    known: bool
+    ago: bool
+    worth: float
+    leaves: float
+    experience: float
+
+
+def write_compact_plan(page: Page) -> str:
+    """Focus on what the user likes best; demand what the reflections teach."""
+    learned = read_principles(page.section("Reflections"))
+    listed = [(int(m[1]), m[2], float(m[3])) for text in page.section("Categories") if (m := _CATEGORY.match(text))]
+    usual = sum(mean for _, _, mean in listed) / max(len(listed), 1)
+    avoid = [n for n, name, mean in listed if name in learned.avoid and mean < usual]
+    focus = [n for n, _, _ in listed if n not in avoid][:FOCUS]
+    again, prefer = demanded(page, learned)
+    return (
+        f"Thought: {'follow the reflections' if page.section('Reflections') else 'what the user likes'}\n"
+        f"Focus: {_numbers(focus, 'any')}\nAvoid: {_numbers(avoid, 'none')}\nRepeat after: {again}\n"
+        f"Rest categories: {learned.rest}\nMinimum rating: {learned.rating:g}\nPrefer: {prefer}"
+    )
+
+
+def _numbers(numbers: list[int], otherwise: str) -> str:
+    return "; ".join(map(str, numbers)) or otherwise
+
+
+def write_compact_choice(page: Page) -> str:
+    """The number of the candidate with the largest expected reward, with what experience says about it."""
+    found = [c for text in page.section("Candidates") if (c := _read_candidate(text)) is not None]
+    highest, prefer = reward_range(page)[1], page.value("Plan", "Prefer")
+    known = [c.worth for c in found if c.known]
+    usual = sum(known) / len(known) if known else 0.0
+
+    def score(c: Candidate) -> float:
+        if prefer == "shown" and c.ago and not c.leaves:
+            return 3.0 * highest  # whatever its reward: keeping the order is what keeps it safe
+        lost = c.leaves * usual * steps_left(page)
+        return (highest if prefer != "any" and c.known else 0.0) + c.worth + c.experience - lost
+
+    ranked = sorted(found, key=lambda c: -score(c))[: wanted(page)]  # equals stay in order
+    return "\n".join(f"Item: {c.number}" for c in ranked)
+
+
+def _read_candidate(text: str) -> Candidate | None:
+    match, note = _CANDIDATE.match(text), _NOTE.search(text)
+    if match is None:
+        return None
+    told = match["reward"] or match["worst"] or (note[1] if note else "0")
+    return Candidate(
+        int(match["number"]),
+        match["reward"] is not None,
+        match["ago"] is not None,
+        float(told),
+        float(note[2] or 0) / 100.0 if note else 0.0,
+        DID_WELL if text.endswith("did well") else DID_BADLY if text.endswith("did badly") else 0.0,
+    )
+
+
+def write_compact_reflection(page: Page) -> str:
+    """The likeliest cause of the end, and the principles of the plan, corrected by it."""
+    return reflection_on(_read_ending(page), read_plan_in_force(page))
+
+
+def _read_ending(page: Page) -> Ending | None:
+    match = re.search(r", at: (.+) \| rating (\S+)$", " ".join(page.section("How it ended")))
+    if match is None:
+        return None
+    expected = re.findall(r"-?\d+\.\d+", page.value("Facts", "Expected"))
+    pairs = re.findall(r"\d+", page.value("Facts", "Steps with the category before"))
+    return Ending(
+        title=match[1],
+        gap=page.number("Facts", "Shown before"),
+        survived=page.number("Facts", "Shortest repeat stayed through"),
+        known=page.number("Facts", "Known before"),
+        rating=float(match[2]),
+        expected=float(expected[0]) if expected else None,
+        usual=float(expected[1]) if expected else 0.0,
+        of_category=page.number("Facts", "Mean of its category"),
+        category=match[1],
+        back=page.number("Facts", "Its category"),
+        stayed=int(pairs[0]),
+        apart=int(pairs[1]),
+    )
