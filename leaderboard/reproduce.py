@@ -9,9 +9,10 @@ from typing import Literal
 
 import numpy as np
 
-from leaderboard.agents import registered_agents
+from leaderboard.agents import kind_of, registered_agents
 from leaderboard.evaluate.batch import Job, Watch, evaluate
 from leaderboard.evaluate.learned import FOLDER, folder_sha256, read_training
+from leaderboard.hosting.start import isolation_for
 from leaderboard.replay import verify
 from leaderboard.schema import Submission, Suite
 from leaderboard.traces import LOST, Trace, read_trace
@@ -39,10 +40,18 @@ class Reproduction:
         return self.source_sha256 == self.submission.agent.source_sha256
 
 
-def reproduce(path: Path, *, load: Path | None = None, workers: int = 0, watch: Watch | None = None) -> Reproduction:
+def reproduce(
+    path: Path,
+    *,
+    load: Path | None = None,
+    isolate: bool | None = None,
+    workers: int = 0,
+    watch: Watch | None = None,
+) -> Reproduction:
     """Verify a submission, run its agent again with its parameters and seeds, compare action by action.
 
     An agent that had learned before, by `longrec train`, is loaded from `load`, else from the copy in the run's folder.
+    `isolate` says whether it runs in a process of its own; by default as it did, and always if it is no agent of ours.
     Raises `ReplayMismatchError` naming the first environment, episode and step that came out otherwise, and
     `AgentError` if the agent cannot be found or run.
     """
@@ -50,7 +59,9 @@ def reproduce(path: Path, *, load: Path | None = None, workers: int = 0, watch: 
     with tempfile.TemporaryDirectory(prefix="longrec-reproduce-") as scratch:
         run = Path(scratch) / "run"
         learned = _learned(path, submission, load)
-        again = run_again(submission, submission.suite, run, load=learned, workers=workers, watch=watch)
+        again = run_again(
+            submission, submission.suite, run, load=learned, isolate=isolate, workers=workers, watch=watch
+        )
         first, second = _trace(path, submission), _trace(run, submission)
     _compare(submission, first, second)
     _compare_spending(submission, again)
@@ -63,13 +74,19 @@ def run_again(
     path: Path,
     *,
     load: Path | None = None,
+    isolate: bool | None = None,
     workers: int = 0,
     watch: Watch | None = None,
 ) -> Submission:
     """Run a submission's agent with its parameters on a suite, in the folder `path`; what came of it."""
     agent = submission.agent
+    if kind_of(agent.entry_point) == "trace":
+        raise AgentError(f"of agent {agent.name} only a trace is here, made elsewhere; there is nothing to run again")
     name = agent.name if registered_agents().get(agent.name) == agent.entry_point else agent.entry_point
-    job = Job(name, path, agent.parameters, disclosure=submission.disclosure, load=load)
+    isolation = isolation_for(name, isolate)
+    if isolate is None and submission.isolation is not None:
+        isolation = submission.isolation
+    job = Job(name, path, agent.parameters, disclosure=submission.disclosure, load=load, isolation=isolation)
     return evaluate(job, suite, workers=workers, watch=watch)
 
 

@@ -1,4 +1,4 @@
-"""`longrec submit`, `verify`, `reproduce` and `compare`: what makes a result checkable."""
+"""`longrec verify`, `reproduce` and `compare`: what makes a result checkable."""
 
 from __future__ import annotations
 
@@ -16,24 +16,6 @@ if TYPE_CHECKING:
     from leaderboard.verification import Verdict
 
 RECORD: Final = Path("leaderboard/submissions")
-
-
-def submit(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run, as `longrec evaluate` names it.")],
-    to: Annotated[Path, typer.Option(help="Where submissions are kept.")] = Path("leaderboard/submissions"),
-    json: AsJson = False,
-) -> None:
-    """Verify a finished run and copy it among the submissions, ready for a pull request.
-
-    Example:  longrec submit runs/smoke-v1/greedy
-    """
-    from leaderboard.submit import submit as copy
-
-    target = copy(run, to)
-    if json:
-        print_json({"path": target})
-    else:
-        say(f"verified and copied to {target}   next: longrec leaderboard build {to}")
 
 
 def verify(
@@ -112,6 +94,10 @@ def reproduce(
     attest: Annotated[
         str, typer.Option(metavar="NAME", help="Your name: write down that you ran it again, for the badge re-run.")
     ] = "",
+    isolate: Annotated[
+        bool | None,
+        typer.Option(help="In a process of its own. Default: as it ran, and always if it is no agent of this package."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
     json: AsJson = False,
 ) -> None:
@@ -124,7 +110,7 @@ def reproduce(
     from leaderboard.reruns import attest as write
 
     with Progress(quiet=json) as watch:
-        done = run(find_row(row, RECORD), load=load, workers=workers, watch=watch)
+        done = run(find_row(row, RECORD), load=load, isolate=isolate, workers=workers, watch=watch)
     written = write(done, attest) if attest else None
     if json:
         print_json({"agent": done.submission.agent.name, "episodes": done.episodes, "steps": done.steps,

@@ -97,6 +97,7 @@ __all__ = [
     "Machine",
     "Name",
     "Phase",
+    "Rank",
     "Rerun",
     "Reruns",
     "Row",

@@ -1,0 +1,123 @@
+"""Badges: who may award *re-run*, to what, and what no submission can give itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from leaderboard import reruns
+from leaderboard.evaluate.batch import Job, evaluate
+from leaderboard.files import read_model
+from leaderboard.folder import find_row
+from leaderboard.replay import verify
+from leaderboard.reproduce import Reproduction, reproduce
+from leaderboard.reruns import attest, badge_of, reruns_of
+from leaderboard.schema import Reruns, Submission
+from recsim_envs.errors import AgentError, ReplayMismatchError, SubmissionError
+from tests.leaderboard.conftest import HERE
+from tests.leaderboard.edits import edit
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(reruns, "FOLDER", tmp_path / "reruns")
+    return tmp_path / "reruns"
+
+
+@pytest.fixture(scope="module")
+def reproduced(finished) -> Reproduction:
+    return reproduce(finished, workers=1)
+
+
+def test_what_was_run_again_is_attested(reproduced, folder):
+    submission = reproduced.submission
+    assert badge_of(submission) == "replayed"
+    file = attest(reproduced, "Ann")
+    attest(reproduced, "Bob")
+    assert file == folder / f"{submission.traces_sha256}.json"
+    assert badge_of(submission) == "re-run"
+    assert [r.by for r in reruns_of(submission)] == ["Ann", "Bob"]
+    first = read_model(file, Reruns).reruns[0]
+    assert first.how == "agent"
+    assert first.same_source
+    assert first.source_sha256 == submission.agent.source_sha256
+    assert first.packages["numpy"]
+    assert first.machine.cores >= 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"agent": {"name": "mine"}},
+        {"agent": {"entry_point": "mine:Agent"}},
+        {"agent": {"parameters": {"epsilon": 0.1}}},
+        {"agent": {"source_sha256": "0" * 64}},
+        {"traces_sha256": "0" * 64},
+    ],
+    ids=str,
+)
+def test_a_copy_under_another_name_has_no_badge(reproduced, folder, submission, change):
+    attest(reproduced, "Ann")
+    record = json.loads((submission / "submission.json").read_text())
+    edit(submission, **{k: record[k] | v if isinstance(v, dict) else v for k, v in change.items()})
+    copy = read_model(submission / "submission.json", Submission)
+    assert badge_of(copy) == "replayed"
+
+
+def test_a_folder_cannot_award_itself_one(submission, folder):
+    (submission / "run.json").unlink()
+    (submission / f"{verify(submission).submission.traces_sha256}.json").write_text("{}")
+    with pytest.raises(SubmissionError, match=r"holds '[0-9a-f]{64}\.json', which submission\.json does not list"):
+        verify(submission)
+
+
+def test_a_damaged_attestation(reproduced, folder):
+    file = attest(reproduced, "Ann")
+    file.write_text(file.read_text().replace('"by"', '"buy"'))
+    with pytest.raises(SubmissionError, match=r"field reruns\.0\.buy: there is no such field; did you mean by"):
+        badge_of(reproduced.submission)
+
+
+def test_a_trace_that_the_agent_does_not_choose(submission):
+    """The random agent's trace under the name of another: it replays, and does not come again."""
+    agent = json.loads((submission / "submission.json").read_text())["agent"]
+    edit(submission, agent=agent | {"name": "popular", "entry_point": "baselines.simple:PopularAgent"})
+    assert verify(submission)
+    with pytest.raises(ReplayMismatchError, match=r"training seed 0, episode 0, step 0: the agent now chooses item"):
+        reproduce(submission, workers=1)
+
+
+def test_training_that_was_not_told(one_task, tmp_path):
+    run = tmp_path / "run"
+    evaluate(Job(f"{HERE}:Learner", run), one_task, workers=1)
+    cells = json.loads((run / "submission.json").read_text())["cells"]
+    told = cells[1]["spent"]
+    assert told["episodes"] > 0
+    cells[1]["spent"] = {"episodes": 0, "steps": 0}
+    edit(run, cells=cells)
+    assert verify(run)
+    with pytest.raises(ReplayMismatchError, match=f"training seed 3: training now uses {told['episodes']} episodes"):
+        reproduce(run, workers=1, isolate=False)
+
+
+def test_a_trace_made_elsewhere_has_nothing_to_run(submission):
+    agent = json.loads((submission / "submission.json").read_text())["agent"]
+    edit(submission, agent=agent | {"entry_point": "trace:elsewhere"})
+    with pytest.raises(AgentError, match="of agent random only a trace is here"):
+        reproduce(submission, workers=1)
+
+
+def test_rows_are_found_by_folder_version_and_hash(finished, tmp_path):
+    record = tmp_path / "submissions"
+    shutil.copytree(finished, record / "random" / "one")
+    sha256 = json.loads((finished / "submission.json").read_text())["traces_sha256"]
+    for row in (str(record / "random" / "one"), "random/one", sha256, sha256[:8]):
+        assert find_row(row, record) == record / "random" / "one"
+    for row in ("random", "random/two", "0" * 8, sha256[:4], "../one"):
+        with pytest.raises(SubmissionError, match="names none in"):
+            find_row(row, record)
+    shutil.copytree(finished, record / "random" / "two")
+    with pytest.raises(SubmissionError, match=r"names .*one and .*two; give a folder"):
+        find_row(sha256[:8], record)
