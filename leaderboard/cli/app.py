@@ -14,6 +14,7 @@ from leaderboard.cli import (
     offline,
     runs,
     season,
+    submit,
     sweep,
     training,
     tuning,
@@ -33,7 +34,7 @@ app.command()(runs.evaluate)
 app.command()(training.train)
 app.command()(sweep.sweep)
 app.command()(tuning.tune)
-app.command()(checks.submit)
+app.command()(submit.submit)
 app.command()(checks.verify)
 app.command()(checks.reproduce)
 app.command()(checks.compare)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from leaderboard.cli.executors import Address, ExecutorName
+from leaderboard.cli.isolation import AGENT, Isolate, MemoryMb, StepSeconds
 from leaderboard.cli.output import AsJson, Options, Progress, print_json, print_rows, say
 from leaderboard.cli.tracks import (
     Choice,
@@ -22,6 +24,10 @@ from leaderboard.cli.tracks import (
     of_training,
     on_device,
 )
+
+if TYPE_CHECKING:
+    from leaderboard.evaluate.checkpoint import Discard
+    from leaderboard.schema import Disclosure, Isolation, Suite
 
 Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. No result depends on it.")]
 Params = Annotated[
@@ -58,7 +64,7 @@ def quickstart(
 
 
 def evaluate(
-    agent: Annotated[str, typer.Argument(help="A registered agent (see `longrec agents list`) or module:Class.")],
+    agent: Annotated[str, typer.Argument(help=AGENT)],
     suite: Annotated[str | None, typer.Option(help="A built-in suite, or a JSON file. Default: smoke-v1.")] = None,
     env: Annotated[str | None, typer.Option(help="One environment id instead of a suite.")] = None,
     episodes: Annotated[
@@ -84,6 +90,9 @@ def evaluate(
     executor: ExecutorName = "local",
     address: Address = None,
     lanes: Annotated[int, typer.Option(min=1, help="Concurrent sessions of one cell. No result depends on it.")] = 256,
+    isolate: Isolate = None,
+    step_seconds: StepSeconds = None,
+    memory_mb: MemoryMb = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard what an earlier run left in the folder.")] = False,
     tuning: Annotated[str, typer.Option(help="Disclose how the agent was tuned, in your words.")] = "",
     trained_on_test: Annotated[bool, typer.Option("--trained-on-test", help="Disclose it.")] = False,
@@ -96,14 +105,11 @@ def evaluate(
     Example:  longrec evaluate greedy --suite smoke-v1
     """
     from leaderboard.agents import parse_parameters
-    from leaderboard.evaluate.batch import Job, run_path
-    from leaderboard.evaluate.batch import evaluate as run
-    from leaderboard.evaluate.executor import make_executor
+    from leaderboard.hosting.start import isolation_for
     from leaderboard.replay import verify
     from leaderboard.results import rows as make_rows
     from leaderboard.schema import Disclosure
 
-    place = make_executor(executor, workers=workers, address=address)
     choice = Choice(track, log, log_sessions, log_seed, budget_episodes, budget_steps)
     given = on_device(agent, parse_parameters(param or [], "agent parameter"), device)
     if load is None:
@@ -111,17 +117,45 @@ def evaluate(
     else:
         chosen = of_training(load, suite, env, option, episodes, choice)
         parameters = learned_parameters(load, agent, given)
-    path = run_path(out, chosen, agent, parameters)
-    disclosure = Disclosure(trained_on_test=trained_on_test, tuning=tuning)
-    job = Job(agent, path, parameters, command(), disclosure, "always" if fresh else "never", load)
-    with Progress(quiet=json) as watch:
-        run(job, chosen, executor=place, num_lanes=lanes, watch=watch)
+    path = play(
+        agent, parameters, chosen, out=out, fresh=fresh, load=load, quiet=json, workers=workers, executor=executor,
+        address=address, lanes=lanes, disclosure=Disclosure(trained_on_test=trained_on_test, tuning=tuning),
+        isolation=isolation_for(agent, isolate, step_seconds=step_seconds, memory_mb=memory_mb),
+    )  # fmt: skip
     rows = make_rows([verify(path)])
     if json:
         print_json({"path": path, "rows": rows})
         return
     print_rows(rows)
     say(f"submission: {path}   next: longrec submit {path}")
+
+
+def play(
+    agent: str,
+    parameters: Mapping[str, Any],
+    suite: Suite,
+    *,
+    out: Path,
+    isolation: Isolation | None,
+    disclosure: Disclosure,
+    workers: int,
+    quiet: bool,
+    executor: str = "local",
+    address: str | None = None,
+    lanes: int = 256,
+    fresh: bool = False,
+    load: Path | None = None,
+) -> Path:
+    """Run an agent on a suite and show how it goes; the folder of the run, by default where an earlier one stopped."""
+    from leaderboard.evaluate.batch import Job, evaluate, run_path
+    from leaderboard.evaluate.executor import make_executor
+
+    path, place = run_path(out, suite, agent, parameters), make_executor(executor, workers=workers, address=address)
+    discard: Discard = "always" if fresh else "never"
+    job = Job(agent, path, parameters, command(), disclosure, discard, load, isolation)
+    with Progress(quiet=quiet) as watch:
+        evaluate(job, suite, executor=place, num_lanes=lanes, watch=watch)
+    return path
 
 
 def command() -> tuple[str, ...]:

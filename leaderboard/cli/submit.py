@@ -1,0 +1,148 @@
+"""`longrec submit`: a run, an agent or a trace becomes a folder that is ready for a pull request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from leaderboard.cli.isolation import AGENT, Isolate, MemoryMb, StepSeconds
+from leaderboard.cli.output import AsJson, Options, print_json, say
+from leaderboard.cli.runs import Params, Workers, command, play
+from leaderboard.cli.tracks import Choice, Track, chosen_suite
+
+if TYPE_CHECKING:
+    from leaderboard.schema import Disclosure, SpentBudget, Suite
+
+RECORD: Final = Path("leaderboard/submissions")
+
+
+def submit(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN|AGENT", help=f"Folder of a finished run; or an agent, run first: {AGENT}"),
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Instead: a table of actions made elsewhere, .csv, .jsonl or .parquet with columns task, "
+            "training_seed, episode, step, action.",
+        ),
+    ] = None,
+    agent_name: Annotated[str | None, typer.Option(help="With --trace: whose actions they are.")] = None,
+    trained_episodes: Annotated[
+        int, typer.Option(min=0, help="With --trace: sessions that training used, for each task and training seed.")
+    ] = 0,
+    trained_steps: Annotated[int, typer.Option(min=0, help="With --trace: steps that training used, likewise.")] = 0,
+    hidden_state: Annotated[
+        bool, typer.Option("--hidden-state", help="With --trace: disclose that hidden state was used.")
+    ] = False,
+    suite: Annotated[str | None, typer.Option(help="A built-in suite, or a JSON file. Default: smoke-v1.")] = None,
+    env: Annotated[str | None, typer.Option(help="One environment id instead of a suite.")] = None,
+    episodes: Annotated[
+        int | None, typer.Option(min=1, help="With --env: episodes a training seed. Default: 100.")
+    ] = None,
+    option: Options = None,
+    track: Track = None,
+    param: Params = None,
+    isolate: Isolate = None,
+    step_seconds: StepSeconds = None,
+    memory_mb: MemoryMb = None,
+    tuning: Annotated[str, typer.Option(help="Disclose how the agent was tuned, in your words.")] = "",
+    trained_on_test: Annotated[bool, typer.Option("--trained-on-test", help="Disclose it.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the runs of agents and traces.")] = Path("runs"),
+    to: Annotated[Path, typer.Option(help="Where submissions are kept.")] = RECORD,
+    workers: Workers = 0,
+    json: AsJson = False,
+) -> None:
+    """Prepare a submission for a pull request: from a finished run, an agent that is run first, or a trace.
+
+    Given again, it goes on where it stopped. `longrec evaluate` has more options for running an agent.
+
+    Example:  longrec submit "command:node my_agent.js" --suite smoke-v1
+    """
+    from leaderboard.agents import parse_parameters
+    from leaderboard.hosting.start import isolation_for
+    from leaderboard.schema import Disclosure, SpentBudget
+    from leaderboard.submit import submit as prepare
+    from recsim_envs.errors import ConfigurationError
+
+    if (what is None) == (trace is None):
+        raise ConfigurationError("name a run or an agent, or give --trace FILE: one of them")
+    if what is not None and _is_run(Path(what)):
+        run = Path(what)
+    else:
+        chosen = chosen_suite(suite, env, episodes, option, Choice(track))
+        disclosure = Disclosure(trained_on_test=trained_on_test, tuning=tuning)
+        if trace is not None:
+            spent = SpentBudget(episodes=trained_episodes, steps=trained_steps)
+            run = _imported(trace, agent_name, chosen, out, spent, hidden_state, disclosure)
+        else:
+            assert what is not None
+            isolation = isolation_for(what, isolate, step_seconds=step_seconds, memory_mb=memory_mb)
+            parameters = parse_parameters(param or [], "agent parameter")
+            run = play(
+                what,
+                parameters,
+                chosen,
+                out=out,
+                isolation=isolation,
+                disclosure=disclosure,
+                workers=workers,
+                quiet=json,
+            )
+    target = prepare(run, to)
+    if json:
+        print_json({"path": target})
+    else:
+        _say_what_is_next(target)
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "run.json").is_file() or (path / "submission.json").is_file()
+
+
+def _imported(
+    trace: Path,
+    name: str | None,
+    suite: Suite,
+    out: Path,
+    spent: SpentBudget,
+    hidden_state: bool,
+    disclosure: Disclosure,
+) -> Path:
+    from leaderboard.elsewhere import import_trace
+    from recsim_envs.errors import ConfigurationError
+
+    if name is None:
+        raise ConfigurationError("whose actions are they? add --agent-name")
+    path = out / suite.name / name
+    return import_trace(
+        trace, name, suite, path,
+        spent=spent, hidden_state=hidden_state, command=command(), disclosure=disclosure,
+    )  # fmt: skip
+
+
+def _say_what_is_next(target: Path) -> None:
+    from leaderboard.files import read_model
+    from leaderboard.folder import FILES
+    from leaderboard.schema import Submission
+
+    submission = read_model(target / FILES[0], Submission)
+    names = (*FILES, *submission.files)
+    size = sum((target / name).stat().st_size for name in names)
+    lost = sum(cell.lost.sessions for cell in submission.cells)
+    say(f"verified and copied to {target}: {', '.join(names)}, {size / 2**20:.1f} MiB")
+    if lost:
+        say(f"{lost} of its sessions were lost, for the agent failed in them; the board says so")
+    say("next, in your fork of the repository:")
+    for line in (
+        f"git switch -c submit-{target.parent.name}-{target.name}",
+        f"git add {target}",
+        f'git commit -m "Submit {target.parent.name} on {submission.suite.name}"',
+        "git push -u origin HEAD   # and open a pull request: every step is replayed there",
+    ):
+        say(f"  {line}")
+    say(f"the board with it: longrec leaderboard build {target.parents[1]}")
