@@ -50,6 +50,7 @@ class Checkpoint:
         env.returns, env.lengths = self.tensors["returns"].tolist(), self.tensors["lengths"].tolist()
         env.running_return[:] = self.tensors["running_return"].numpy()
         env.running_length[:] = self.tensors["running_length"].numpy()
+        env.tallies = self.tensors["tallies"].numpy()
         model._last_episode_starts = self.tensors["episode_starts"].numpy()
         if "memory/0" in self.tensors:
             _fill_memory(model, [self.tensors[f"memory/{n}"] for n in range(4)])
@@ -81,6 +82,7 @@ def write_checkpoint(
         "lengths": torch.tensor(env.lengths, dtype=torch.int64),
         "running_return": torch.from_numpy(env.running_return),
         "running_length": torch.from_numpy(env.running_length),
+        "tallies": torch.from_numpy(env.tallies),
         "episode_starts": torch.from_numpy(np.asarray(model._last_episode_starts, np.bool_)),
         "torch_rng": torch.get_rng_state(),
     }

@@ -79,10 +79,10 @@ class ContinuousAgent(SB3Agent):
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
         """The items nearest to the actor's vectors, int64 (b,), or the k nearest, (b, k)."""
-        states = self._view.read(observations, infos)
+        states = self.states(observations, infos, sessions)
         with torch.no_grad():
-            vectors = self.vectors({key: torch.tensor(value) for key, value in states.items()}, sessions)
-        found = self._vectors.find(vectors.float().numpy(), states, infos)
+            vectors = self.vectors(states, sessions)
+        found = self._vectors.find(vectors.float().numpy(), {k: v.numpy() for k, v in states.items()}, infos)
         return found[:, 0] if self._slate is None else found
 
     def vectors(self, states: dict[str, torch.Tensor], sessions: Sessions) -> torch.Tensor:

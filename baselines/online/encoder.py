@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,15 +11,17 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
-from baselines.items import item_features
+from baselines.items import category_shares, item_features
 from baselines.online.pools import AttentionPool, GRUPool, MeanPool
-from baselines.online.sb3_vec import FORBIDDEN
+from baselines.online.sb3_vec import FORBIDDEN, TALLY
 from baselines.scores import NEVER
 from baselines.states import CANDIDATES, CONTEXT, ITEMS, SIGNALS, History, StateReader
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import TaskSpec
 
 ENCODERS: Final = ("mean", "gru", "attention")
+PRIOR: Final = 3.0
+"""Items with signal 0 that the mean signal of a category starts with."""
 _NOISE: Final = 0.1  # lets items of the same categories grow apart
 
 
@@ -34,6 +37,8 @@ class StateEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
         reader = StateReader(task)
         pools = [(history, _pool(kind, dim, history)) for history in reader.histories]
         width = sum(pool.width for _, pool in pools) + reader.context_width + (dim if task.candidates else 0)
+        tallied: tuple[int, ...] = observation_space[TALLY].shape if TALLY in observation_space.spaces else (0,)  # type: ignore[assignment]
+        width += math.prod(tallied)
         super().__init__(observation_space, width)
         self.dim, self._count = dim, task.catalogue.num_items
         self._histories = reader.histories
@@ -44,6 +49,11 @@ class StateEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
             self.candidates = nn.Linear(reader.candidate_width, dim)
         else:
             self.items = _item_table(task, dim)
+        self.tallies = math.prod(tallied[:-1]) if tallied[-1] else 0
+        if self.tallies:
+            shares = torch.from_numpy(category_shares(task.catalogue)).float()
+            self.register_buffer("_shares", shares.T.contiguous(), persistent=False)
+        self._rates: torch.Tensor | None = None
         self._forbidden: torch.Tensor | None = None
         self._slots: torch.Tensor | None = None
 
@@ -57,6 +67,9 @@ class StateEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
         ]
         if CONTEXT in observations:
             parts.append(observations[CONTEXT].to(dtype))
+        if self.tallies:
+            self._rates = _rates(observations[TALLY].to(dtype)).flatten(1, 2)
+            parts.append(self._rates.flatten(1))
         if self.candidates is not None:
             self._slots = self.candidates(observations[CANDIDATES].to(dtype))
             parts.append(self._slots.mean(dim=1))
@@ -78,10 +91,13 @@ class StateEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
         forbidden = bits.flatten(1)[:, : self._count].bool()
         return forbidden & ~forbidden.all(dim=1, keepdim=True)  # nothing left to choose: the session is over anyway
 
-    def scores(self, queries: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    def scores(
+        self, queries: torch.Tensor, bias: torch.Tensor | None = None, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """The product query . item, plus bias, for every item or candidate, (b, n); forbidden items score `NEVER`.
 
-        queries: (b, dim), or (b, m, dim) for m scores each, (b, m, n). bias: (n,).
+        queries: (b, dim), or (b, m, dim) for m scores each, (b, m, n). bias: (n,). weights: of the `tallies`, (b, t);
+        what these say of an item's categories, so weighed, is added to its scores.
         SB3 hands a policy's head nothing but the latent vectors, so candidates and mask are those of the last
         `forward`, which is always that of the same batch.
         """
@@ -95,6 +111,9 @@ class StateEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
             scores = (queries if several else queries.unsqueeze(1)) @ self._slots.transpose(1, 2)
             scores = scores if several else scores.squeeze(1)
         scores = scores if bias is None else scores + bias
+        if weights is not None and self._rates is not None:
+            told = torch.einsum("bt,btc->bc", weights, self._rates) @ self._shares
+            scores = scores + (told if scores.dim() == 2 else told.unsqueeze(1))
         if self._forbidden is None:
             return scores
         return scores.masked_fill(self._forbidden if scores.dim() == 2 else self._forbidden.unsqueeze(1), NEVER)
@@ -111,6 +130,10 @@ class ItemHead(nn.Module):
         super().__init__()
         self.query = nn.Linear(latent_dim, several * encoder.dim)
         self.bias = nn.Parameter(torch.zeros(encoder.items.num_embeddings - 1)) if encoder.items is not None else None
+        self.weights = nn.Linear(latent_dim, encoder.tallies) if encoder.tallies else None
+        if self.weights is not None:  # what is learned first is what all states share
+            nn.init.zeros_(self.weights.weight)
+            nn.init.zeros_(self.weights.bias)
         self._several = several
         self._encoder = (encoder,)  # in a tuple: its parameters are listed and saved once, as the encoder's
 
@@ -118,14 +141,24 @@ class ItemHead(nn.Module):
         """Scores (b, n), or (b, several * n), from latent vectors (b, latent_dim)."""
         queries, encoder = self.query(latent), self._encoder[0]
         if self._several == 1:
-            return encoder.scores(queries, self.bias)
-        return encoder.scores(queries.view(len(latent), self._several, encoder.dim), self.bias).flatten(1)
+            return encoder.scores(queries, self.bias, self._weights(latent))
+        queries = queries.view(len(latent), self._several, encoder.dim)
+        return encoder.scores(queries, self.bias, self._weights(latent)).flatten(1)
 
     def mean(self, latent: torch.Tensor) -> torch.Tensor:
         """The mean of the several scores of each item, (b, n): the score of the mean query."""
         encoder = self._encoder[0]
         queries = self.query(latent).view(len(latent), self._several, encoder.dim).mean(dim=1)
-        return encoder.scores(queries, self.bias)
+        return encoder.scores(queries, self.bias, self._weights(latent))
+
+    def _weights(self, latent: torch.Tensor) -> torch.Tensor | None:
+        return None if self.weights is None else self.weights(latent)
+
+
+def _rates(sums: torch.Tensor) -> torch.Tensor:
+    """Tallies as numbers of a moderate size: logarithms of what was shown, means of its signals, shrunk towards 0."""
+    shown = sums[:, :, :1]
+    return torch.cat([shown.log1p(), sums[:, :, 1:] / (shown + PRIOR)], dim=2)
 
 
 def check_encoder(kind: str) -> None:

@@ -50,7 +50,7 @@ class MaskablePPOAgent(PPOAgent):
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
         """The allowed item of the highest score, int64 (b,)."""
-        states = {key: torch.tensor(value) for key, value in self._view.read(observations, infos).items()}
+        states = self.states(observations, infos, sessions)
         with torch.no_grad():
             scores = self.scores(self._policy, states).float().numpy()
         return best_allowed(scores, allowed_items(infos))

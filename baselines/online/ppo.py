@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from stable_baselines3 import PPO
 
@@ -19,12 +19,15 @@ class PPOAgent(ActorCriticAgent):
     """Clipped policy optimisation.
 
     n_steps: steps of every session between two updates. epochs, batch_size: passes over a rollout, and their
-    minibatches. None: by the number of sessions, see `baselines.online.sizes`. clip: of the probability ratio.
+    minibatches. None: tuned, else n_steps and batch_size by the number of sessions, see `baselines.online.sizes`.
+    clip: of the probability ratio.
     """
 
+    general: ClassVar[dict[str, Any]] = ActorCriticAgent.general | {"gae_lambda": 0.95, "epochs": 4}
+
     n_steps: int | None = None
-    gae_lambda: float = 0.95
-    epochs: int = 4
+    gae_lambda: float | None = None
+    epochs: int | None = None
     batch_size: int | None = None
     clip: float = 0.2
 

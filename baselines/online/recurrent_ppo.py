@@ -51,7 +51,7 @@ class RecurrentPPOAgent(PPOAgent):
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
         """As in `SB3Agent`; a lane's memory is emptied at step 0."""
-        states = {key: torch.tensor(value) for key, value in self._view.read(observations, infos).items()}
+        states = self.states(observations, infos, sessions)
         lanes, begins = torch.from_numpy(sessions.lanes), torch.from_numpy(sessions.steps == 0).double()
         policy = self._policy
         memory = self._hidden[:, lanes], self._cell[:, lanes]

@@ -13,14 +13,16 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
+from torch import nn
 
 from baselines.networks import NetworkAgent, check_device, own_torch
 from baselines.online.checkpoints import read_checkpoint
 from baselines.online.encoder import StateEncoder, check_encoder
-from baselines.online.sb3_vec import GymVecEnv, PolicyView
+from baselines.online.sb3_vec import TALLY, GymVecEnv, PolicyView
 from baselines.online.sizes import lanes_for, step_limit
 from baselines.online.watch import Watch, keep_events, optimizers_of, stop_at_nan
 from baselines.selection import best_slates
+from baselines.tuned import filled, open_parameters
 from recsim_envs import rng
 from recsim_envs.errors import AgentError, BudgetExceededError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec, TrainingEnvs
@@ -34,20 +36,23 @@ class SB3Agent(NetworkAgent):
 
     num_envs: sessions side by side in training; None: by the budget, see `baselines.online.sizes`.
     encoder: how histories are read, "mean", "gru" or "attention". embedding_dim: size of an item's embedding, at
-    least 3. hidden: units of the one hidden layer. gamma: discount a step. learning_rate: of Adam.
+    least 3. hidden: units of the one hidden layer. gamma: discount a step. learning_rate: of Adam. None: what was tuned
+    for the family, see `baselines.tuned`, else the value in `general`.
     device: where networks are trained; acting is on the CPU. checkpoint_seconds: between two checkpoints, where any
     are kept.
     """
 
     masks_in_states: ClassVar[bool] = True
     """Whether forbidden items are told to the network as part of the state, see `PolicyView`."""
+    general: ClassVar[dict[str, Any]] = {"gamma": 0.9, "learning_rate": 1e-3}
+    """Values of open parameters for which nothing was tuned."""
 
     num_envs: int | None = None
     encoder: str = "mean"
     embedding_dim: int = 32
     hidden: int = 64
-    gamma: float = 0.9
-    learning_rate: float = 1e-3
+    gamma: float | None = None
+    learning_rate: float | None = None
     device: str = "cpu"
     checkpoint_seconds: float = 30.0
 
@@ -95,6 +100,12 @@ class SB3Agent(NetworkAgent):
         """
         self.check(envs.task)
         check_device(self.device)
+        chosen = filled(self, envs.task, self.general)
+        policy, facts = chosen.learned(envs, seed)
+        self._learned(policy, facts | {"parameters": {name: getattr(chosen, name) for name in open_parameters(self)}})
+
+    def learned(self, envs: TrainingEnvs, seed: int) -> tuple[nn.Module, dict[str, Any]]:
+        """The trained policy, and what there is to tell of the training. No parameter of `general` is open here."""
         limit = step_limit(envs)
         with own_torch():
             model, env, watch = self._set_up(envs, seed)
@@ -106,7 +117,7 @@ class SB3Agent(NetworkAgent):
         facts = {"trained_on": envs.task.env_id, "train_steps": model.num_timesteps}
         facts |= {"gradient_updates": model._n_updates, "num_envs": env.num_envs}
         facts |= {"train_episodes": len(env.returns), "learning_curve": learning_curve(env)}
-        self._learned(model.policy, facts)
+        return model.policy, facts
 
     def _set_up(self, envs: TrainingEnvs, seed: int) -> tuple[BaseAlgorithm, GymVecEnv, Watch]:
         """Algorithm and environment at the start of training, or where the checkpoint in the door's folder left off."""
@@ -149,6 +160,15 @@ class SB3Agent(NetworkAgent):
         """Build the policy around the learned weights. Raises `AgentError` as `NetworkAgent._filled` does."""
         self._policy = self._filled(task, self.policy)
         self._view, self._slate = PolicyView(task, masks=self.masks_in_states), task.slate_size
+        self._tallies = self._view.nothing(num_lanes)
+
+    def states(self, observations: Batch, infos: Batch, sessions: Sessions) -> dict[str, torch.Tensor]:
+        """What the policy is shown of a batch. Once before each step: the step is added to the sessions' tallies."""
+        before = self._tallies[sessions.lanes]
+        before[sessions.steps == 0] = 0.0
+        states = self._view.read(observations, infos, before)
+        self._tallies[sessions.lanes] = states.get(TALLY, before)
+        return {key: torch.tensor(value) for key, value in states.items()}
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
         """The allowed item of the highest score, int64 (b,), or the k of the highest, best first, (b, k).
@@ -156,7 +176,7 @@ class SB3Agent(NetworkAgent):
         Scores are rounded to float32 first: candidates alike in every feature differ by the rounding of a matrix
         product, which depends on the batch, and must not be told apart by it.
         """
-        states = {key: torch.tensor(value) for key, value in self._view.read(observations, infos).items()}
+        states = self.states(observations, infos, sessions)
         with torch.no_grad():
             scores = self.scores(self._policy, states).float().numpy()
         return best_slates(scores, self._slate, None)

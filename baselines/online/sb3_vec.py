@@ -12,26 +12,31 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from baselines.states import StateReader
+from baselines.tally import tally_of
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Batch, TaskSpec
 
 FORBIDDEN = "forbidden"
 """Observation key of the items a protocol forbids: uint8 (b, ceil(n_items / 8)), a bit an item."""
+TALLY = "tally"
+"""Observation key of the session's sums, see `baselines.tally`."""
 
 States = dict[str, NDArray[Any]]
 
 
 class PolicyView:
-    """What the policies of SB3 agents are shown of a task: `StateReader`'s arrays, and the forbidden items as bits.
+    """What the policies of SB3 agents are shown: `StateReader`'s arrays, forbidden items as bits, the session's tally.
 
     SB3's own algorithms know no action masks. As part of the observation they also travel through its buffers;
-    packed, so that a replay buffer over 14 thousand items stays small. `masked` is whether they are there.
+    packed, so that a replay buffer over 14 thousand items stays small. `masked` is whether they are there; `tally` is
+    None where the observations hold more than the last step.
     """
 
     def __init__(self, task: TaskSpec, *, masks: bool = True) -> None:
         self._reader = StateReader(task)
         self._count = task.catalogue.num_items
         self.masked = masks and task.protocol != "FB"
+        self.tally = tally_of(task, self._reader)
 
     @property
     def space(self) -> spaces.Dict:
@@ -42,16 +47,28 @@ class PolicyView:
                 known[key] = spaces.Box(-1, self._count - 1, box.shape or (), np.int32)
         if self.masked:
             known[FORBIDDEN] = spaces.Box(0, 255, ((self._count + 7) // 8,), np.uint8)
+        if self.tally is not None:
+            known[TALLY] = self.tally.space
         return spaces.Dict(known)
 
-    def read(self, observations: Batch, infos: Batch) -> States:
-        """A batch of the task's observations and infos in the form of `space`."""
+    def nothing(self, count: int) -> NDArray[np.float32]:
+        """The tallies of so many sessions before their first observations."""
+        return np.zeros((count, *(() if self.tally is None else self.tally.shape)), np.float32)
+
+    def read(self, observations: Batch, infos: Batch, before: NDArray[np.float32] | None = None) -> States:
+        """A batch of the task's observations and infos in the form of `space`.
+
+        before: the tallies of these sessions before these observations; None: they begin.
+        """
         out = {
             key: value.astype(np.int32) if value.dtype == np.int64 else value
             for key, value in self._reader.read(observations).items()
         }
         if self.masked:
             out[FORBIDDEN] = np.packbits(np.asarray(infos["action_mask"]) == 0, axis=1, bitorder="little")
+        if self.tally is not None:
+            count = len(next(iter(out.values())))
+            out[TALLY] = self.tally.after(self.nothing(count) if before is None else before, out)
         return out
 
 
@@ -84,6 +101,7 @@ class GymVecEnv(VecEnv):  # type: ignore[misc]
         self.value_of_cut: Callable[[States], NDArray[np.float32]] | None = None
         self._actions: NDArray[np.int64] = np.zeros(0, np.int64)
         self._infos: Mapping[str, Any] = {}
+        self.tallies = self.view.nothing(envs.num_envs)
         super().__init__(envs.num_envs, self.view.space, task.action_space)
 
     def reset(self) -> States:
@@ -91,12 +109,23 @@ class GymVecEnv(VecEnv):  # type: ignore[misc]
         observations, self._infos = self.envs.reset(seed=self._seeds[0])
         self._reset_seeds()
         self.running_return[:], self.running_length[:] = 0.0, 0
-        return self.view.read(observations, self._infos)
+        return self.read(observations, self._infos, np.ones(self.num_envs, np.bool_))
+
+    def read(self, observations: Batch, infos: Batch, begun: NDArray[np.bool_]) -> States:
+        """The states of all lanes, with a new observation each; in those that have `begun`, of a new session."""
+        before = np.where(begun.reshape(-1, *[1] * (self.tallies.ndim - 1)), np.float32(0), self.tallies)
+        states = self.view.read(observations, infos, before)
+        self.tallies = states.get(TALLY, self.tallies)
+        return states
 
     def go_on_from(self, observations: Batch, infos: Batch) -> States:
-        """Take over an environment that stands at these observations and infos, in the middle of its sessions."""
+        """Take over an environment that stands at these observations and infos, in the middle of its sessions.
+
+        `tallies` are to be what they were: the observations are counted in them already.
+        """
         self._infos = infos
-        return self.view.read(observations, infos)
+        states = self.view.read(observations, infos)
+        return states | ({TALLY: self.tallies} if TALLY in states else {})
 
     def step_async(self, actions: NDArray[Any]) -> None:
         """Keep the actions for `step_wait`."""
@@ -115,7 +144,7 @@ class GymVecEnv(VecEnv):  # type: ignore[misc]
         infos: list[dict[str, Any]] = [{}] * self.num_envs
         if dones.any():
             self._end(np.flatnonzero(dones), truncated & ~terminated, scaled, infos)
-        return self.view.read(observations, self._infos), scaled, dones, infos
+        return self.read(observations, self._infos, dones), scaled, dones, infos
 
     def count(self, rewards: NDArray[np.float64], ended: NDArray[np.bool_]) -> None:
         """Take in a step's rewards, and record the sessions that ended with it."""
@@ -134,7 +163,8 @@ class GymVecEnv(VecEnv):  # type: ignore[misc]
     ) -> None:
         """Fill in the infos of ended sessions, or the values of what was cut off."""
         masks = {key: mask[lanes] for key, mask in self._infos.get("final_info", {}).items() if key == "action_mask"}
-        last = self.view.read({key: value[lanes] for key, value in self._infos["final_obs"].items()}, masks)
+        ends = {key: value[lanes] for key, value in self._infos["final_obs"].items()}
+        last = self.view.read(ends, masks, self.tallies[lanes])
         cut = cut[lanes]
         if self.value_of_cut is None:
             for row, lane in enumerate(lanes):

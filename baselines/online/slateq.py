@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.logger import Logger, configure
+from torch import nn
 from torch.nn.functional import mse_loss
 
 from baselines.checkpoint import Tensors, flatten, unflatten, write_state
-from baselines.networks import check_device, own_torch
+from baselines.networks import own_torch
 from baselines.online.checkpoints import FILE, read_checkpoint
 from baselines.online.choice import check_optimiser, slate_worth, surprise
 from baselines.online.replay import ReplayRing
@@ -70,21 +71,19 @@ class SlateQAgent(SB3Agent):
         encoder = self.policy_kwargs(task)["features_extractor_kwargs"]
         return SlateQNet(self.policy_space(task), task.slate_size or 1, self.hidden, encoder)
 
-    def train(self, envs: TrainingEnvs, seed: int) -> None:
+    def learned(self, envs: TrainingEnvs, seed: int) -> tuple[nn.Module, dict[str, Any]]:
         """As in `SB3Agent`: until the budget is spent, deterministic on the CPU, going on from a checkpoint."""
-        self.check(envs.task)
-        check_device(self.device)
         with own_torch():
             training = _Training(self, envs, seed)
             while not envs.spent():
                 training.step()
             training.write()
             training.play.close()
-        self._learned(training.net, training.facts())
+        return training.net, training.facts()
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
         """The slate of most worth, int64 (b, k), or (b,) where one item is shown."""
-        states = {key: torch.from_numpy(np.array(value)) for key, value in self._view.read(observations, infos).items()}
+        states = self.states(observations, infos, sessions)
         with torch.no_grad():
             slates = self._policy.best(states, self._facts["form"], self.optimiser, rounded=True).numpy()
         return slates[:, 0] if self._slate is None else slates
@@ -100,6 +99,9 @@ class _Training:
         torch.manual_seed(self._seed % 2**63)
         self.net = agent.policy(envs.task).to(agent.device)
         self._target = copy.deepcopy(self.net.value)
+        assert agent.gamma is not None
+        assert agent.learning_rate is not None
+        self._gamma = agent.gamma
         self._optimizer = torch.optim.Adam(self.net.parameters(), lr=agent.learning_rate)
         stop_at_nan([self._optimizer], lambda: f"{self.steps} steps and {self.updates} updates")
         self._replay = ReplayRing(agent.buffer_size, self._seed)
@@ -110,12 +112,12 @@ class _Training:
         saved = None if envs.folder is None else read_checkpoint(envs.folder, self._identity)
         if saved is None:
             self.play = SlatePlay(envs.make(agent.lanes(envs)), envs.task)
-            self.play.stand_at(*self.play.envs.reset(seed=self._seed % 2**31))  # the door has seeds of its own
+            self.play.begin(self._seed % 2**31)  # the door has seeds of its own
         else:
             ((vector, observations, infos),) = envs.restore(saved.mark)
             self.play = SlatePlay(vector, envs.task)
-            self.play.stand_at(observations, infos)
             self._restore(saved.tensors, saved.facts)
+            self.play.go_on_from(observations, infos)
         self._batch = agent.batch_size or batch_size_for(self.play.num_envs)
         self._repeats = agent.gradient_steps or gradient_steps_for(self.play.num_envs)
         self._log: Logger | None = None
@@ -195,7 +197,7 @@ class _Training:
             state, worth = self._target(after)
             appeal = worth if self.form == "sure" else self.net.appeal(after)
             gains = slate_worth(self.form, appeal.gather(1, best), worth.gather(1, best), self.net.attention())
-            return rows["rewards"] + self.agent.gamma * ~rows["terminated"] * (state + gains)
+            return rows["rewards"] + self._gamma * ~rows["terminated"] * (state + gains)
 
     def _tensors(self, arrays: dict[str, NDArray[Any]]) -> Tensors:
         return {key: torch.from_numpy(value).to(self.agent.device) for key, value in arrays.items()}
@@ -234,6 +236,7 @@ class _Training:
         tensors["lengths"] = torch.tensor(play.lengths, dtype=torch.int64)
         tensors["running_return"] = torch.from_numpy(play.running_return)
         tensors["running_length"] = torch.from_numpy(play.running_length)
+        tensors["tallies"] = torch.from_numpy(play.tallies)
         counters = {"rounds": self.rounds, "updates": self.updates, "several": self._several}
         facts = {"identity": self._identity, "mark": self.envs.mark(), "trees": trees, "added": self._replay.added}
         write_state(self.envs.folder / FILE, tensors, facts | {"counters": counters})
@@ -250,4 +253,5 @@ class _Training:
         play.returns, play.lengths = tensors["returns"].tolist(), tensors["lengths"].tolist()
         play.running_return[:] = tensors["running_return"].numpy()
         play.running_length[:] = tensors["running_length"].numpy()
+        play.tallies = tensors["tallies"].numpy()
         self.rounds, self.updates, self._several = counters["rounds"], counters["updates"], counters["several"]

@@ -24,10 +24,16 @@ class SlatePlay(GymVecEnv):
         self.infos: Batch = {}
         self.states: States = {}
 
-    def stand_at(self, observations: Batch, infos: Batch) -> None:
-        """Take over what the environment shows now: after its reset, or where a checkpoint has put it."""
+    def begin(self, seed: int) -> None:
+        """Start a session in every lane."""
+        self.observations, self.infos = self.envs.reset(seed=seed)
+        self.states = self.read(self.observations, self.infos, np.ones(self.num_envs, np.bool_))
+
+    def go_on_from(self, observations: Batch, infos: Batch) -> States:
+        """As in `GymVecEnv`."""
         self.observations, self.infos = observations, infos
-        self.states = self.view.read(observations, infos)
+        self.states = super().go_on_from(observations, infos)
+        return self.states
 
     def play(self, slates: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Show slates (b, k), one a lane, and give what came of it: arrays of b rows.
@@ -38,13 +44,15 @@ class SlatePlay(GymVecEnv):
         before = self.states
         shown = slates if self.task.slate_size else slates[:, 0]
         observations, rewards, terminated, truncated, infos = self.envs.step(shown)
-        last, last_infos = _last(observations, infos, terminated | truncated)
+        ended = terminated | truncated
+        last, last_infos = _last(observations, infos, ended)
         if not self._checked:
             self._responses.require_shown(last, slates)
             self._checked = True
-        self.count(rewards, terminated | truncated)
-        self.stand_at(observations, infos)
-        after = self.view.read(last, last_infos) if last is not observations else self.states
+        self.count(rewards, ended)
+        after = self.view.read(last, last_infos, self.tallies)
+        self.observations, self.infos = observations, infos
+        self.states = self.read(observations, infos, ended)
         return (
             {f"now {key}": value for key, value in before.items()}
             | {f"next {key}": value for key, value in after.items()}

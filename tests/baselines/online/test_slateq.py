@@ -14,6 +14,7 @@ from baselines.online.replay import ReplayRing
 from baselines.online.responses import ResponseReader
 from baselines.online.slateq import SlateQAgent, _Training
 from baselines.online.slateq_play import SlatePlay
+from baselines.tuned import filled
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.families import make_family
 from recsim_envs.spec import Budget, TaskSpec
@@ -30,6 +31,10 @@ def fake_door(env_id: str, budget: Budget, **more) -> FakeDoor:
     family, known = options(env_id)
     known = known | more
     return FakeDoor(known.pop("world", None), budget, family=family, **known)
+
+
+def training_of(agent: SlateQAgent, envs: FakeDoor) -> _Training:
+    return _Training(filled(agent, envs.task, agent.general), envs, 0)
 
 
 @pytest.mark.parametrize("env_id", [*SLATES, *CANDIDATES, "SingleItemBored-v0", "GamesClicks-v0"])
@@ -49,7 +54,7 @@ def test_what_was_taken_is_read_of_the_slate_that_was_shown(env_id: str):
     """Also in the step in which a session ends; rewards, where each is for something that was taken, tell."""
     fake = fake_door(env_id, Budget(), horizon=5)
     play = SlatePlay(fake.make(16), fake.task)
-    play.stand_at(*play.envs.reset(seed=3))
+    play.begin(3)
     ends, taken, rewards = 0, [], []
     for step in range(30):
         slates = np.stack(
@@ -110,7 +115,7 @@ def test_choice_and_worth_are_those_of_the_dynamics():
 
 def test_targets_are_those_of_a_search_through_all_slates():
     envs = fake_door("InterestEvolution-v0", Budget(steps=640))
-    training = _Training(SlateQAgent(num_envs=32, learning_rate=0.02), envs, 0)
+    training = training_of(SlateQAgent(num_envs=32, learning_rate=0.02), envs)
     while not envs.spent():
         training.step()
     rows = training._tensors(training._replay.sample(5, 64))
@@ -127,10 +132,8 @@ def test_targets_are_those_of_a_search_through_all_slates():
 
 
 def test_slots_explore_one_by_one_and_slates_hold_no_item_twice():
-    training = _Training(
-        SlateQAgent(initial_epsilon=0.3, final_epsilon=0.3, learning_starts=0),
-        fake_door("SlateTopKBored-v0", Budget(steps=10_000)), 0,
-    )  # fmt: skip
+    agent = SlateQAgent(initial_epsilon=0.3, final_epsilon=0.3, learning_starts=0)
+    training = training_of(agent, fake_door("SlateTopKBored-v0", Budget(steps=10_000)))
     slates, shares = training._slates(), []
     best = training.net.best(training._tensors(training.play.states), "one", "exact").numpy()
     shares.append((slates != best).mean())
@@ -139,7 +142,7 @@ def test_slots_explore_one_by_one_and_slates_hold_no_item_twice():
 
 
 def test_attention_never_rises_from_slot_to_slot():
-    training = _Training(SlateQAgent(), fake_door("SlateTopKBored-v0", Budget(steps=2_000)), 0)
+    training = training_of(SlateQAgent(), fake_door("SlateTopKBored-v0", Budget(steps=2_000)))
     with torch.no_grad():
         training.net.fading += torch.linspace(-4, 4, 9)
         attention = training.net.attention()
