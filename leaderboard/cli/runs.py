@@ -66,7 +66,7 @@ def quickstart(
 def evaluate(
     agent: Annotated[str, typer.Argument(help=AGENT)],
     suite: Annotated[str | None, typer.Option(help="A built-in suite, or a JSON file. Default: smoke-v1.")] = None,
-    env: Annotated[str | None, typer.Option(help="One environment id instead of a suite.")] = None,
+    env: Annotated[str | None, typer.Option(help="One environment id; with --suite, the suite's tasks on it.")] = None,
     episodes: Annotated[
         int | None, typer.Option(min=1, help="With --env: episodes a training seed. Default: 100.")
     ] = None,

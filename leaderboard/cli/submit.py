@@ -40,7 +40,7 @@ def submit(
         bool, typer.Option("--hidden-state", help="With --trace: disclose that hidden state was used.")
     ] = False,
     suite: Annotated[str | None, typer.Option(help="A built-in suite, or a JSON file. Default: smoke-v1.")] = None,
-    env: Annotated[str | None, typer.Option(help="One environment id instead of a suite.")] = None,
+    env: Annotated[str | None, typer.Option(help="One environment id; with --suite, the suite's tasks on it.")] = None,
     episodes: Annotated[
         int | None, typer.Option(min=1, help="With --env: episodes a training seed. Default: 100.")
     ] = None,

@@ -76,22 +76,21 @@ def chosen_suite(
     Raises `ConfigurationError` for options that do not go together, or a budget beyond the track's.
     """
     from leaderboard.agents import parse_parameters
-    from leaderboard.suites import custom_suite, load_suite, on_track
+    from leaderboard.suites import custom_suite, load_suite, on_track, part
     from recsim_envs.errors import ConfigurationError
 
     choice.check()
-    if env is None:
+    if env is None or name is not None:
         if episodes is not None or option:
-            raise ConfigurationError("--episodes and --option belong to --env; a suite fixes both")
+            raise ConfigurationError("--episodes and --option belong to --env without --suite; a suite fixes both")
         suite = load_suite(name or "smoke-v1")
         track = choice.track or suite.track
         limit = choice.limit() or (suite.limit if track == suite.track else None)
         logs = [task.log for task in suite.tasks]
         if choice.track == "offline" and (choice.log is not None or suite.track != "offline"):
             logs = [choice.reference(task.env_id, task.options) for task in suite.tasks]
-        return on_track(suite, track, logs=logs if track == "offline" else None, limit=limit)
-    if name is not None:
-        raise ConfigurationError("give either --suite or --env, not both")
+        chosen = on_track(suite, track, logs=logs if track == "offline" else None, limit=limit)
+        return chosen if env is None else part(chosen, env)
     options, track = parse_parameters(option or [], "option"), choice.track or "scarce"
     log = choice.reference(env, options) if track == "offline" else None
     return custom_suite(env, episodes=episodes or 100, options=options, track=track, log=log, limit=choice.limit())

@@ -88,3 +88,15 @@ def on_track(
         return made.model_copy(update={"name": f"{suite.name[:60]}-{track}-{made.hash[:8]}"})
     except ValidationError as fault:
         raise ConfigurationError(f"suite {suite.name} cannot be on track {track}: {first_fault(fault)}") from None
+
+
+def part(suite: Suite, env_id: str) -> Suite:
+    """The tasks of a suite on one environment: a suite of its own, with test users of its own, named after both.
+
+    For agents that refuse other environments of the suite. Raises `ConfigurationError` where it has no such task.
+    """
+    tasks = tuple(task for task in suite.tasks if task.env_id == env_id)
+    if not tasks:
+        known = sorted({task.env_id for task in suite.tasks})
+        raise ConfigurationError(f"suite {suite.name} has no environment {env_id!r}{suggestion(env_id, known)}")
+    return suite.model_copy(update={"name": f"{suite.name[:50]}-{env_id.rpartition('/')[2][:29]}", "tasks": tasks})

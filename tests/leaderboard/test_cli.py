@@ -100,7 +100,7 @@ def test_help_is_quick():
         (("evaluate", "randon"), "error: agent 'randon' is not registered; did you mean random"),
         (("evaluate", "random", "--suite", "smoke"), "error: suite 'smoke' does not exist; did you mean smoke-v1"),
         (("evaluate", "random", "--env", "longrec/Gmaes-v0"), "is not registered; did you mean longrec/Games-v0"),
-        (("evaluate", "random", "--env", "x-v0", "--suite", "smoke-v1"), "give either --suite or --env, not both"),
+        (("evaluate", "random", "--env", "x-v0", "--suite", "smoke-v1"), "suite smoke-v1 has no environment 'x-v0'"),
         (("evaluate", "random", "--episodes", "3"), "--episodes and --option belong to --env"),
         (("evaluate", "random", "-p", "x"), "error: agent parameter 'x' is not of the form key=value"),
         (("evaluate", "random", "-p", "x=1"), "error: agent 'random' has no parameter 'x'"),

@@ -64,6 +64,16 @@ def test_a_suite_on_another_track_is_another_suite():
     assert len({plain.name, online.name, offline.name, fewer.name}) == 4
 
 
+def test_a_part_of_a_suite_is_a_suite_of_its_own():
+    whole = chosen_suite("online-v1", None, None, None, Choice(steps=300))
+    found = chosen_suite("online-v1", "longrec/Retention-v0", None, None, Choice(steps=300))
+    assert found.tasks == tuple(task for task in whole.tasks if task.env_id == "longrec/Retention-v0")
+    assert (found.training_seeds, found.limit) == (whole.training_seeds, SpentBudget(steps=300))
+    assert found.name == f"{whole.name}-Retention-v0"
+    with pytest.raises(ConfigurationError, match="suite smoke-v1 has no environment 'longrec/Gams-v0'; did you mean"):
+        chosen_suite("smoke-v1", "longrec/Gams-v0", None, None, Choice())
+
+
 def test_a_suites_own_limit_goes_with_its_track(tmp_path):
     plain = load_suite("smoke-v1").model_copy(update={"name": "mine", "limit": SpentBudget(episodes=7)})
     (tmp_path / "mine.json").write_text(plain.model_dump_json())
