@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
-from bilp_agent.llm.base import Completion, LanguageModel, Message, Request, can_constrain
+from bilp_agent.llm.base import Completion, LanguageModel, Message, Request, can_constrain, is_repeatable
 from bilp_agent.llm.prefix import PrefixMeter, prompt_text
 from bilp_agent.llm.usage import UsageMeter
 from bilp_agent.prompts import render
@@ -163,12 +163,19 @@ class Asker:
         shares = {role: self._shares(role) for role in roles}
         calls, prefixes = self.usage.calls, self.prefixes.report()
         return {
+            "sampling": self._sampling(),
             "usage": self.usage.report(),
             "prompt_characters_per_call": prefixes["prompt_characters"] / calls if calls else None,
             "reusable_prefix_share": prefixes["reusable_share"],
             "answers": shares,
             "faults": dict(sorted(self.faults.items())),
         }
+
+    def _sampling(self) -> dict[str, Any]:
+        """How answers are drawn, and whether that can be done again."""
+        how = f"temperature {self.temperature:g}, a seed for each session and step" if self.temperature else "greedy"
+        again = is_repeatable(self.model)
+        return {"controlled": again, "how": how if again else f"{how}; the model promises no repetition"}
 
     def _shares(self, role: str) -> dict[str, float]:
         counts = {status: self.outcomes[role, status] for status in ("ok", "repaired", "fallback")}

@@ -1,30 +1,114 @@
-"""Where a run came from: commit, package versions, machine."""
+"""Where a run came from: commit, packages, machine, resolved parameters, and what its randomness follows from."""
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 from pathlib import Path
+from typing import Any, Final
 
+from leaderboard.agents import default_parameters, kind_of, load_class
 from leaderboard.evaluate.executor import usable_cores
-from leaderboard.schema import Machine
+from leaderboard.schema import AgentRecord, Cell, Learned, Machine, SeedRecord, canonical_json
+from recsim_envs.errors import AgentError
 
-_PACKAGES = (
-    "longrec", "numpy", "numba", "gymnasium", "pyarrow", "pydantic", "torch", "stable-baselines3", "transformers",
-    "faiss-cpu", "openai",
-)  # fmt: skip
+_OURS: Final = "longrec"
+_TOOLS: Final = frozenset({"test", "docs", "all"})  # extras that no result can depend on, or that are others together
+_GPUS: Final = Path("/proc/driver/nvidia/gpus")
 
 
-def packages() -> dict[str, str]:
-    """Versions of the installed packages that can change a result, or the code that made it."""
-    found = {}
-    for name in _PACKAGES:
+def packages(entry_point: str = "") -> dict[str, str]:
+    """Versions of the installed packages that can change a result: all that this one and the agent's build upon."""
+    return dict(_packages(entry_point))
+
+
+@cache  # reading what is installed takes long, and does not change
+def _packages(entry_point: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    waiting = [_OURS, *_distributions_of(entry_point)]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+        waiting += [_normalised(needed) for needed in requires(name) or () if _counts(name, needed)]
+    return dict(sorted(found.items()))
+
+
+def _counts(name: str, needed: str) -> bool:
+    """Whether a requirement belongs to what runs: extras of ours do, where they are installed; of others no extras."""
+    extras = re.findall(r"""extra\s*==\s*["']([^"']+)["']""", needed)
+    return not extras or (name == _OURS and _TOOLS.isdisjoint(extras))
+
+
+def _normalised(requirement: str) -> str:
+    """The name in a requirement, in the one spelling that package indexes know (PEP 503)."""
+    found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
+    return re.sub(r"[-_.]+", "-", found.group()).lower() if found else ""
+
+
+def _distributions_of(entry_point: str) -> Sequence[str]:
+    """The distributions that the module of an agent's class comes from; none for one that is not installed."""
+    if not entry_point or kind_of(entry_point) != "class":
+        return ()
+    top = entry_point.partition(":")[0].partition(".")[0]
+    return [_normalised(name) for name in packages_distributions().get(top, ())]
+
+
+def configuration(agent: AgentRecord) -> dict[str, Any]:
+    """Every parameter of an agent, defaults too; of one that is no class here, those that it was given."""
+    if kind_of(agent.entry_point) != "class":
+        return agent.parameters
+    try:
+        defaults = default_parameters(load_class(agent.entry_point))
+    except AgentError:  # it can be imported in its own process only
+        return agent.parameters
+    return {name: _plain(value) for name, value in defaults.items()} | agent.parameters
+
+
+def _plain(value: Any) -> Any:
+    """A default as it is stored: what is no JSON as its text."""
+    try:
+        canonical_json(value).encode()
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)[:500]
+    return value
+
+
+def seeds(agent: AgentRecord, learned: Learned | None, cells: Sequence[Cell]) -> tuple[SeedRecord, ...]:
+    """The kinds of randomness of a run, see `leaderboard.seeds`."""
+    records = [_seed("environment", "a hash of suite, environment and episode")]
+    if learned is not None:
+        records.append(_seed("training", "the training seed of what was loaded"))
+    elif agent.trains and any(cell.spent.steps for cell in cells):
+        records.append(_seed("training", "the training seed, for the agent and its users"))
+    elif agent.learns_from_log:
+        records.append(_seed("training", "the training seed; the log has its own"))
+    here = kind_of(agent.entry_point) == "class"
+    told = "a key for each session" + ("" if here else "; nobody knows what else an agent elsewhere draws from")
+    records.append(_seed("acting", told, controlled=here))
+    sampling = [_mapping(cell.facts.get("sampling")) for cell in cells if "language_model" in cell.facts]
+    if sampling:
+        known = {str(one.get("how", "not told")) for one in sampling}
+        controlled = all(one.get("controlled") is True for one in sampling)
+        records.append(_seed("sampling", "; ".join(sorted(known)), controlled=controlled))
+    return tuple(records)
+
+
+def _seed(kind: Any, how: str, *, controlled: bool = True) -> SeedRecord:
+    return SeedRecord(kind=kind, controlled=controlled, how=how[:500])
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def commit() -> tuple[str, bool]:
@@ -49,18 +133,38 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def machine() -> Machine:
-    """The system, the processor and the number of cores this process may use."""
+    """The system, the processor, memory, the number of cores this process may use, and graphics processors."""
     return Machine(
         system=f"{platform.system()} {platform.release()}"[:500],
         processor=_processor()[:500],
         cores=usable_cores(),
         python=platform.python_version(),
+        memory_bytes=_memory(),
+        accelerator=_accelerator()[:500],
     )
 
 
 def _processor() -> str:
+    return _field(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine()
+
+
+def _memory() -> int | None:
     try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):  # not told on this system
+        return None
+
+
+def _accelerator() -> str:
+    """NVIDIA's processors as its driver lists them: no library is loaded to ask."""
+    models = [_field(file, "Model") for file in sorted(_GPUS.glob("*/information"))]
+    return ", ".join(model for model in models if model)
+
+
+def _field(file: Path, name: str) -> str:
+    """The first value of a "name : value" line; empty if there is none."""
+    try:
+        lines = file.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")

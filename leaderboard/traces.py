@@ -177,7 +177,7 @@ def read_trace(
         with pq.ParquetFile(path, read_dictionary=["end"]) as file:
             _check_sizes(path, file, max_episodes, min(max_steps, MAX_STEPS), min(max_items, MAX_STEPS))
             table = file.read()
-        return _from_table(path, table), _footer(table)
+        return _from_table(path, table), _texts(table.schema.metadata)
     except FileNotFoundError:
         raise SubmissionError(f"{path} does not exist; copy the whole submission folder") from None
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -239,6 +239,11 @@ def _ends(path: Path, column: Any) -> NDArray[Any]:
     return np.array(words, dtype=object)[which]
 
 
-def _footer(table: Any) -> dict[str, str]:
-    metadata = table.schema.metadata or {}
+def read_footer(path: Path) -> dict[str, str]:
+    """The footer of a traces file that was read before, alone."""
+    return _texts(pq.read_schema(path).metadata)
+
+
+def _texts(metadata: Any) -> dict[str, str]:
+    metadata = metadata or {}
     return {k.decode(): v.decode() for k, v in metadata.items() if k != b"ARROW:schema"}

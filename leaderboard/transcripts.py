@@ -49,7 +49,8 @@ def to_text(lines: Sequence[SessionTold | LessonsTold]) -> str:
 def from_text(text: str, where: object) -> list[SessionTold | LessonsTold]:
     """Read JSON lines. Raises `SubmissionError` naming `where`, line and field."""
     found = []
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):  # texts may hold other kinds of line ends
+    lines = text.removesuffix("\n").split("\n") if text else []  # not splitlines: texts may hold other ends of lines
+    for number, line in enumerate(lines, 1):
         try:
             found.append(_LINE.validate_json(line))
         except ValidationError as fault:

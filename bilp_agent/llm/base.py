@@ -111,7 +111,8 @@ class LanguageModel(Protocol):
     `generate` returns one completion a request, in order. A request that alone cannot be answered (too long,
     still refused after bounded retries) comes back with finish "fault". What makes every request fail (an
     unreachable endpoint, a wrong key, an unknown model) raises `LanguageModelError` saying what to do next.
-    A backend that honours `Request.choices` has an attribute `constrains` that is true; see `can_constrain`.
+    A backend that honours `Request.choices` has an attribute `constrains` that is true, see `can_constrain`; one whose
+    answers repeat themselves an attribute `repeatable`, see `is_repeatable`.
     """
 
     @property
@@ -120,6 +121,11 @@ class LanguageModel(Protocol):
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer a batch."""
+
+
+def is_repeatable(model: LanguageModel) -> bool:
+    """Whether the same request, with its seed, always gets the same answer; endpoints promise it to nobody."""
+    return bool(getattr(model, "repeatable", False))
 
 
 def can_constrain(model: LanguageModel) -> bool:

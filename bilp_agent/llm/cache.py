@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from bilp_agent.llm.base import Completion, LanguageModel, Request, Usage, can_constrain
+from bilp_agent.llm.base import Completion, LanguageModel, Request, Usage, can_constrain, is_repeatable
 from recsim_envs.errors import LanguageModelError
 
 SCHEMA_VERSION = 1
@@ -106,6 +106,11 @@ class CachedModel:
     def constrains(self) -> bool:
         """Whether the model behind the cache honours `Request.choices`."""
         return can_constrain(self._model)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the model behind the cache repeats itself."""
+        return is_repeatable(self._model)
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer from the store what it holds; ask the model, once each, for the rest."""

@@ -158,6 +158,8 @@ class Cassette:
 class CassetteModel:
     """Replays a cassette: answers what was recorded, and asks nobody else."""
 
+    repeatable = True
+
     def __init__(self, path: str | Path) -> None:
         self._cassette = Cassette(path)
 

@@ -42,6 +42,7 @@ class HuggingFaceModel:
         torch, transformers = _import_libraries()
         self._torch, self._batch_size = torch, batch_size
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.repeatable = self.device == "cpu"  # other processors sum in the order that suits them
         self._tokenizer, self._model = _load(transformers, path, dtype)
         try:
             self._model.to(self.device).eval()

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from leaderboard import provenance
+from leaderboard.evaluate.attach import attach
 from leaderboard.evaluate.build import Plan, make_plan, with_learned
-from leaderboard.evaluate.cell import CellSpec
-from leaderboard.evaluate.checkpoint import Discard, RunFolder, is_finished, load_cell
+from leaderboard.evaluate.cell import Answers, CellSpec
+from leaderboard.evaluate.checkpoint import CASSETTE, Discard, RunFolder, is_finished, load_cell
 from leaderboard.evaluate.executor import Event, Executor, make_executor, run_cells
 from leaderboard.evaluate.learned import take
 from leaderboard.files import file_sha256, read_model, write_json
+from leaderboard.prices import prices_sha256
 from leaderboard.schema import Disclosure, Isolation, Submission, Suite, json_hash
 from leaderboard.traces import concatenate, write_trace
+from leaderboard.usage import waited
 from recsim_envs.errors import LongrecError
 
 DEFAULT_LANES = 256
@@ -37,6 +40,18 @@ class Job:
     """A folder of `longrec train` that is loaded instead of training."""
     isolation: Isolation | None = None
     """Limits of an agent that runs in a process of its own; None: a Python agent runs inside the harness."""
+    contact: str = ""
+    record: bool = False
+    """Whether answers of language models are recorded into a cassette that goes with the submission."""
+    replay: Path | None = None
+    """A cassette that all answers come from instead."""
+
+    @property
+    def answers(self) -> Answers | None:
+        """What is done with answers of language models."""
+        if self.replay is not None:
+            return Answers(self.replay, replay=True)
+        return Answers(self.path / CASSETTE) if self.record else None
 
 
 Watch = Callable[[Sequence[CellSpec], Event], None]
@@ -114,7 +129,7 @@ def run_all(
         (n, spec)
         for n, (job, folder) in enumerate(runs)
         if folder.submission() is None
-        for spec in folder.specs(job.agent, num_lanes)
+        for spec in folder.specs(job.agent, num_lanes, job.answers)
         if wanted(spec) and not is_finished(spec)
     ]
     specs = [spec for _, spec in todo]
@@ -128,7 +143,10 @@ def run_all(
 
 def finish(job: Job, folder: RunFolder) -> None:
     """Join the cells into a submission. `submission.json` comes last: what has it is complete."""
-    loaded = [load_cell(spec) for spec in folder.specs(job.agent, 1)]
+    specs = folder.specs(job.agent, 1)
+    loaded = [load_cell(spec) for spec in specs]
+    cells = tuple(cell for _, cell in loaded)
+    wall, waited_for = sum(c.train_seconds + c.test_seconds for c in cells), waited(cells)
     traces = folder.path / "traces.parquet"
     write_trace(traces, concatenate([trace for trace, _ in loaded]))
     plan, (commit, dirty) = folder.plan, provenance.commit()
@@ -142,16 +160,22 @@ def finish(job: Job, folder: RunFolder) -> None:
         fingerprints=plan.fingerprints,
         logs=plan.logs,
         learned=plan.learned,
-        cells=tuple(cell for _, cell in loaded),
+        cells=cells,
         traces_sha256=file_sha256(traces),
         command=tuple(part[:500] for part in job.command[:64]),
-        packages=provenance.packages(),
+        packages=provenance.packages(plan.agent.entry_point),
         commit=commit,
         dirty=dirty,
         machine=provenance.machine(),
-        wall_seconds=round(sum(c.train_seconds + c.test_seconds for _, c in loaded), 3),
+        wall_seconds=round(wall, 3),
+        working_seconds=None if waited_for is None else round(max(wall - waited_for, 0.0), 3),
         disclosure=job.disclosure.model_copy(update={"hidden_state": plan.agent.privileged}),
         isolation=plan.isolation,
+        configuration=provenance.configuration(plan.agent),
+        seeds=provenance.seeds(plan.agent, plan.learned, cells),
+        prices_sha256=prices_sha256(),
+        files=attach(folder.path, specs, job.answers),
+        contact=job.contact,
     )
     write_json(folder.path / "submission.json", submission)
     folder.discard_cells()

@@ -15,15 +15,26 @@ from leaderboard import seeds
 from leaderboard.evaluate.build import Plan
 from leaderboard.evaluate.player import Player
 from leaderboard.evaluate.simulate import guarded, simulate
+from leaderboard.evaluate.witness import Onlooker, room_for
 from leaderboard.files import first_fault
-from leaderboard.schema import MAX_JSON, Cell, Json
+from leaderboard.schema import MAX_JSON, Cell, Json, TrainingCurve
 from leaderboard.traces import write_trace
+from leaderboard.transcripts import to_text
+from leaderboard.usage import told
 from recsim_envs.errors import AgentError, BudgetExceededError, EpisodeError, InvalidActionError
 from recsim_envs.spec import Agent
 
 Report = Callable[[str, int, int], None]
 """(phase "test", or "train" and how it goes; done: episodes, steps where these are the budget, or updates; of how many,
 or 0)."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A cassette that language models' answers are recorded into, or, with `replay`, that all of them come from."""
+
+    path: Path
+    replay: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class CellSpec:
     training_seed: int
     num_lanes: int
     path: Path
+    answers: Answers | None = None
 
     @property
     def folder(self) -> Path:
@@ -98,6 +110,7 @@ def _run(spec: CellSpec, report: Report) -> None:
     plan, task = spec.plan, spec.plan.suite.tasks[spec.task]
     name, env_id, seed = plan.seed_name, task.env_id, spec.training_seed
     num_lanes = min(spec.num_lanes, task.episodes)
+    onlooker = Onlooker(spec.task, seed, _room(spec))
     with Player(spec, report, num_lanes) as player:
         start = time.perf_counter()
         player.learn()
@@ -112,19 +125,34 @@ def _run(spec: CellSpec, report: Report) -> None:
             training_seed=seed,
             privileged=plan.agent.privileged,
             progress=lambda done: report("test", done, task.episodes),
+            witness=onlooker,
             rescue=None if plan.isolation is None else player,
         )
+        facts = agent_facts(player.agent)
         cell = Cell(
             task=spec.task,
             training_seed=seed,
             spent=player.spent,
             train_seconds=round(trained - start, 3),
             test_seconds=round(time.perf_counter() - trained, 3),
-            facts=agent_facts(player.agent),
+            facts=facts,
+            usage=told(facts),
+            latency=onlooker.latency(),
             lost=player.lost(trace),
         )
-    write_trace(spec.path, trace, {"cell": cell.model_dump_json()})
+        footer = {"cell": cell.model_dump_json(), "transcript": to_text(onlooker.transcript(player.agent))}
+        if player.curve:
+            curve = TrainingCurve(task=spec.task, training_seed=seed, points=player.curve)
+            footer["curve"] = curve.model_dump_json()
+    write_trace(spec.path, trace, footer)
     shutil.rmtree(spec.folder, ignore_errors=True)
+
+
+def _room(spec: CellSpec) -> int:
+    """Bytes of transcript that a cell may have: only those of the first training seed are told of."""
+    suite = spec.plan.suite
+    chosen = spec.training_seed == suite.training_seeds[0] and not spec.plan.tuning
+    return room_for(len(suite.tasks)) if chosen else 0
 
 
 def agent_facts(agent: Agent) -> dict[str, Any]:

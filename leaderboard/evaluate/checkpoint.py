@@ -4,7 +4,9 @@ run.json              the plan: agent, suite, worlds
 learned/              of --load: a copy of what the agent had learned before
 cells/000-1.training/ what the agent keeps while it trains, to go on after a kill
 cells/000-1.parquet   episodes of task 0 under training seed 1, its record in the footer; written atomically
+cassette.jsonl        of --cassette: what language models answered so far
 traces.parquet        all episodes, once every cell is finished
+curve.json, ...       what goes with them, see leaderboard.evaluate.attach
 submission.json       written last: where it exists, the run is complete
 """
 
@@ -12,20 +14,24 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import ValidationError
 
 from leaderboard.evaluate.build import Plan
-from leaderboard.evaluate.cell import CellSpec
+from leaderboard.evaluate.cell import Answers, CellSpec
 from leaderboard.files import read_model, write_json
-from leaderboard.schema import Cell, Submission
+from leaderboard.schema import OPTIONAL_FILES, Cell, Submission
 from leaderboard.traces import Trace, read_trace
 from recsim_envs.errors import ConfigurationError, SubmissionError
 
+CASSETTE: Final = "cassette.jsonl"
+"""Where answers are recorded while a run goes on; it is packed in the end."""
+
 Discard = Literal["never", "other", "always"]
 
-_SCRATCH = (".run.json-", ".traces.parquet-", ".submission.json-")  # what a killed write leaves behind
+# What a killed write leaves behind.
+_SCRATCH = tuple(f".{name}-" for name in ("run.json", "traces.parquet", "submission.json", *OPTIONAL_FILES))
 
 
 class RunFolder:
@@ -60,7 +66,7 @@ class RunFolder:
             )
 
     def _clear(self) -> None:
-        for name in ("submission.json", "traces.parquet"):
+        for name in ("submission.json", "traces.parquet", CASSETTE, *OPTIONAL_FILES):
             (self.path / name).unlink(missing_ok=True)
         for name in ("cells", "learned"):
             shutil.rmtree(self.path / name, ignore_errors=True)
@@ -71,11 +77,11 @@ class RunFolder:
         file = self.path / "submission.json"
         return read_model(file, Submission) if file.exists() else None
 
-    def specs(self, agent: str, num_lanes: int) -> list[CellSpec]:
+    def specs(self, agent: str, num_lanes: int, answers: Answers | None = None) -> list[CellSpec]:
         """All cells of the run, in the submission's order."""
-        suite = self.plan.suite
+        suite, cells = self.plan.suite, self.path / "cells"
         return [
-            CellSpec(self.plan, agent, task, seed, num_lanes, self.path / "cells" / f"{task:03d}-{seed}.parquet")
+            CellSpec(self.plan, agent, task, seed, num_lanes, cells / f"{task:03d}-{seed}.parquet", answers)
             for task in range(len(suite.tasks))
             for seed in suite.training_seeds
         ]

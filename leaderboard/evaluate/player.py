@@ -11,8 +11,9 @@ from leaderboard.evaluate.logs import training_log
 from leaderboard.evaluate.simulate import guarded
 from leaderboard.hosting.failures import AgentLostError
 from leaderboard.hosting.start import end, start_agent
-from leaderboard.schema import Lost, SpentBudget
+from leaderboard.schema import Lost, SpentBudget, TrainingPoint
 from leaderboard.traces import CRASHED, OUT_OF_MEMORY, TIMED_OUT, Trace
+from recsim_envs.errors import AgentError
 from recsim_envs.families.base import Simulator
 from recsim_envs.spec import Agent
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 class Player:
     """Implements `leaderboard.evaluate.simulate.Rescue` for a cell. Use as a context: its end is the agent's, too.
 
-    agent: the agent as it is now. spent: what training used. After `learn` and `reset` the agent can act. Where its
-    process failed, `again` loads what it had learned, if the agent saves and loads; else it learns the same once more,
-    from the same seeds and users.
+    agent: the agent as it is now. spent: what training used; curve: how it went. After `learn` and `reset` the agent
+    can act. Where its process failed, `again` loads what it had learned, if the agent saves and loads; else it learns
+    the same once more, from the same seeds and users.
     """
 
     def __init__(self, spec: CellSpec, report: Report, num_lanes: int) -> None:
@@ -34,6 +35,7 @@ class Player:
         self._seed = seeds.agent_seed(spec.plan.seed_name, self._task.env_id, spec.training_seed)
         self._told = ""
         self.spent = SpentBudget(episodes=0, steps=0)
+        self.curve: tuple[TrainingPoint, ...] = ()
         self.agent = self._fresh()
 
     def __enter__(self) -> Player:
@@ -43,8 +45,14 @@ class Player:
         end(self.agent)
 
     def _fresh(self) -> Agent:
-        plan = self._spec.plan
-        return start_agent(self._spec.agent, plan.agent.parameters, plan.isolation)
+        plan, answers = self._spec.plan, self._spec.answers
+        agent = start_agent(self._spec.agent, plan.agent.parameters, plan.isolation)
+        if answers is not None:
+            if type(agent).use_cassette is Agent.use_cassette:
+                end(agent)
+                raise AgentError(f"agent {plan.agent.name!r} can use no cassette: it asks no language model")
+            guarded(agent, "use_cassette", lambda: agent.use_cassette(answers.path, replay=answers.replay))
+        return agent
 
     def simulator(self, num_lanes: int) -> Simulator:
         """A simulator of the cell's task, on which nothing runs."""
@@ -135,6 +143,7 @@ class Player:
         envs = training_envs(spec.plan, spec.task, spec.training_seed, task, tell, spec.folder)
         guarded(agent, "train", lambda: agent.train(envs, self._seed))
         self.spent = SpentBudget(episodes=envs.used_episodes, steps=envs.used_steps)
+        self.curve = envs.curve.points()
 
 
 def recent(mean_return: float, mean_length: float) -> str:

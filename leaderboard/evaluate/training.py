@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
+from leaderboard.evaluate.metered_curve import MeteredCurve
 from leaderboard.evaluate.record import CLOSE, MAKE, RESET, STEP, Operation, Recorder
 from recsim_envs.errors import AgentError, BudgetExceededError, EpisodeError
 from recsim_envs.spec import Budget, TaskSpec
@@ -62,6 +63,7 @@ class MeteredEnvs:
         self._seed_of, self._privileged, self._progress = seed_of, privileged, progress
         self._made: list[_MeteredVectorEnv] = []
         self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
+        self.curve = MeteredCurve()
         self.recorder = None if folder is None else Recorder(folder / "environments")
 
     def make(self, num_envs: int) -> VectorEnv[Any, Any, Any]:
@@ -162,9 +164,11 @@ class MeteredEnvs:
             returns, lengths = zip(*self._recent, strict=True)
             self._progress(self.used_episodes, sum(returns) / len(returns), sum(lengths) / len(lengths))
 
-    def note(self, returns: NDArray[np.float64], lengths: NDArray[np.int64]) -> None:
-        """Take in what sessions that ended earned and how long they were, for the progress of training."""
+    def note(self, returns: NDArray[np.float64], lengths: NDArray[np.int64], steps: int) -> None:
+        """Take in what sessions earned that ended in a batch of so many steps, and how long they were."""
         self._recent.extend(zip(returns.tolist(), lengths.tolist(), strict=True))
+        used = self.used_episodes + len(returns), self.used_steps + steps
+        self.curve.add(returns.tolist(), lengths.tolist(), *used)
 
     def demand(self) -> None:
         """Raise `BudgetExceededError` if nothing is left."""
@@ -224,7 +228,7 @@ class _MeteredVectorEnv(VectorEnv[Any, Any, Any]):
                 array[surplus] = infos["final_obs"][key][surplus]
         self._returns += rewards
         self._lengths += 1
-        self._meter.note(self._returns[ended], self._lengths[ended])
+        self._meter.note(self._returns[ended], self._lengths[ended], self.num_envs)
         self._returns[ended] = self._lengths[ended] = 0
         self._open = ~(terminated | truncated)  # of what autoreset began, nothing was seen but its start
         self._meter.charge(len(ended), self.num_envs)

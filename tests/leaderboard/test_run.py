@@ -55,7 +55,8 @@ def test_what_a_submission_records(reference, one_task):
     assert [c.spent.episodes for c in submission.cells] == [100, 100]
     assert all(c.spent.steps > 100 for c in submission.cells)
     assert submission.cells[0].facts != submission.cells[1].facts  # another training seed learned something else
-    assert sorted(p.name for p in reference.iterdir()) == ["run.json", "submission.json", "traces.parquet"]
+    names = ["curve.json", "run.json", "submission.json", "traces.parquet"]
+    assert sorted(p.name for p in reference.iterdir()) == names
 
 
 def test_training_seeds_differ_and_share_their_episodes(reference):
