@@ -6,17 +6,20 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from leaderboard.evaluate.attach import add_curves
+from leaderboard.files import write_json
 from leaderboard.folder import FILES
 from leaderboard.replay import verify
 from recsim_envs.errors import SubmissionError
 from recsim_envs.worlds.storage import atomic_folder
 
 
-def submit(run: Path, to: Path) -> Path:
+def submit(run: Path, to: Path, curves: Sequence[Path] = ()) -> Path:
     """Verify a finished run and copy it to <to>/<agent>/<suite>-<hash8 of its traces>, which is returned.
 
-    Atomic; a submission that is there already is left as it is. Raises what `verify` raises, and `SubmissionError`
-    for a run that is not finished.
+    curves: folders of learning curves that go with it. Atomic; a submission that is there already is left as it is.
+    Raises what `verify` raises, `SubmissionError` for a run that is not finished, and `ConfigurationError` for a curve
+    that is not of its agent and suite.
     """
     if not (run / FILES[0]).exists() and (run / "run.json").exists():
         raise SubmissionError(f"{run} is not finished; give the command again that began it, it goes on")
@@ -26,6 +29,8 @@ def submit(run: Path, to: Path) -> Path:
         with atomic_folder(target) as scratch:
             for name in (*FILES, *submission.files):
                 shutil.copyfile(run / name, scratch / name)
+            if curves:
+                write_json(scratch / FILES[0], add_curves(scratch, submission, curves))
     return target
 
 

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from leaderboard.schema import Disclosure, Isolation, Suite
 
 Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. No result depends on it.")]
+Trials = Annotated[
+    int | None, typer.Option(min=1, help="Disclose how many configurations were compared before this one.")
+]
+Contact = Annotated[str, typer.Option(help="How to reach you, for the record; may be left out.")]
+Cassette = Annotated[
+    bool, typer.Option("--cassette", help="Record what language models answer, so that others need none to run it.")
+]
 Params = Annotated[
     list[str] | None,
     typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter of the agent; may repeat."),
@@ -96,6 +103,9 @@ def evaluate(
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard what an earlier run left in the folder.")] = False,
     tuning: Annotated[str, typer.Option(help="Disclose how the agent was tuned, in your words.")] = "",
     trained_on_test: Annotated[bool, typer.Option("--trained-on-test", help="Disclose it.")] = False,
+    trials: Trials = None,
+    contact: Contact = "",
+    cassette: Cassette = False,
     json: AsJson = False,
 ) -> None:
     """Run an agent on a suite and write a submission: metadata and the trace of every action.
@@ -119,7 +129,8 @@ def evaluate(
         parameters = learned_parameters(load, agent, given)
     path = play(
         agent, parameters, chosen, out=out, fresh=fresh, load=load, quiet=json, workers=workers, executor=executor,
-        address=address, lanes=lanes, disclosure=Disclosure(trained_on_test=trained_on_test, tuning=tuning),
+        address=address, lanes=lanes, contact=contact, record=cassette,
+        disclosure=Disclosure(trained_on_test=trained_on_test, tuning=tuning, trials=trials),
         isolation=isolation_for(agent, isolate, step_seconds=step_seconds, memory_mb=memory_mb),
     )  # fmt: skip
     rows = make_rows([verify(path)])
@@ -145,14 +156,22 @@ def play(
     lanes: int = 256,
     fresh: bool = False,
     load: Path | None = None,
+    contact: str = "",
+    record: bool = False,
 ) -> Path:
-    """Run an agent on a suite and show how it goes; the folder of the run, by default where an earlier one stopped."""
+    """Run an agent on a suite and show how it goes; the folder of the run, by default where an earlier one stopped.
+
+    Raises `ConfigurationError` where answers would be recorded on other machines.
+    """
     from leaderboard.evaluate.batch import Job, evaluate, run_path
     from leaderboard.evaluate.executor import make_executor
+    from recsim_envs.errors import ConfigurationError
 
+    if record and executor != "local":
+        raise ConfigurationError("a cassette is one file on this machine; leave --cassette or --executor out")
     path, place = run_path(out, suite, agent, parameters), make_executor(executor, workers=workers, address=address)
     discard: Discard = "always" if fresh else "never"
-    job = Job(agent, path, parameters, command(), disclosure, discard, load, isolation)
+    job = Job(agent, path, parameters, command(), disclosure, discard, load, isolation, contact, record)
     with Progress(quiet=quiet) as watch:
         evaluate(job, suite, executor=place, num_lanes=lanes, watch=watch)
     return path

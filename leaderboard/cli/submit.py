@@ -9,7 +9,7 @@ import typer
 
 from leaderboard.cli.isolation import AGENT, Isolate, MemoryMb, StepSeconds
 from leaderboard.cli.output import AsJson, Options, print_json, say
-from leaderboard.cli.runs import Params, Workers, command, play
+from leaderboard.cli.runs import Cassette, Contact, Params, Trials, Workers, command, play
 from leaderboard.cli.tracks import Choice, Track, chosen_suite
 
 if TYPE_CHECKING:
@@ -52,6 +52,13 @@ def submit(
     memory_mb: MemoryMb = None,
     tuning: Annotated[str, typer.Option(help="Disclose how the agent was tuned, in your words.")] = "",
     trained_on_test: Annotated[bool, typer.Option("--trained-on-test", help="Disclose it.")] = False,
+    trials: Trials = None,
+    contact: Contact = "",
+    cassette: Cassette = False,
+    curve: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Learning curve of `longrec train --curve` to go with it; may repeat."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the runs of agents and traces.")] = Path("runs"),
     to: Annotated[Path, typer.Option(help="Where submissions are kept.")] = RECORD,
     workers: Workers = 0,
@@ -75,7 +82,7 @@ def submit(
         run = Path(what)
     else:
         chosen = chosen_suite(suite, env, episodes, option, Choice(track))
-        disclosure = Disclosure(trained_on_test=trained_on_test, tuning=tuning)
+        disclosure = Disclosure(trained_on_test=trained_on_test, tuning=tuning, trials=trials)
         if trace is not None:
             spent = SpentBudget(episodes=trained_episodes, steps=trained_steps)
             run = _imported(trace, agent_name, chosen, out, spent, hidden_state, disclosure)
@@ -92,8 +99,10 @@ def submit(
                 disclosure=disclosure,
                 workers=workers,
                 quiet=json,
+                contact=contact,
+                record=cassette,
             )
-    target = prepare(run, to)
+    target = prepare(run, to, curve or ())
     if json:
         print_json({"path": target})
     else:
