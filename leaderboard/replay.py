@@ -84,6 +84,8 @@ def _simulators(path: Path, submission: Submission) -> list[Simulator]:
                 f"{here.sha256[:12]}; install the longrec version {submission.packages.get('longrec', '?')} that made "
                 "the submission, or evaluate again on this world"
             )
+        if here.name != world.name:
+            raise SubmissionError(f"{path}: {task.env_id} was run on world {here.name!r}, and not on {world.name!r}")
         if (computed := checked_fingerprint(task)) != known:
             raise PlatformError(
                 f"{path}: {task.env_id} computes otherwise here than where the submission was made: its fingerprint is "
