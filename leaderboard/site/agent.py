@@ -8,11 +8,12 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from leaderboard.metrics import SCORE
 from leaderboard.schema import SeedRecord, Submission
 from leaderboard.site import text
 from leaderboard.site.costs import COSTS
 from leaderboard.site.page import Page, html_page
-from leaderboard.site.tables import Frame
+from leaderboard.site.scale import Scale
 
 if TYPE_CHECKING:
     from leaderboard.board.model import Board, Entry, Section
@@ -26,7 +27,7 @@ def agent_pages(board: Board) -> Iterator[Page]:
     placed.sort(key=lambda pair: (pair[0].agent_id, pair[0].id))
     for agent_id, of_agent in groupby(placed, lambda pair: pair[0].agent_id):
         shown = list(of_agent)
-        inputs = [[entry.key, section.id, len(section.ranked)] for entry, section in shown]
+        inputs = [[entry.key, section.id] for entry, section in shown]
         yield html_page(f"agents/{agent_id}.html", inputs, "agent.html.j2", partial(_values, shown))
 
 
@@ -35,7 +36,8 @@ def _values(shown: Sequence[tuple[Entry, Section]]) -> dict[str, Any]:
     metrics = list(dict.fromkeys(name for _, section in shown for name in section.metrics))
     return {
         "row": entries[0].row,
-        "placed": [(entry, section, Frame(section, full=True)) for entry, section in shown],
+        "placed": shown,
+        "scale": Scale.of([(None, entry.row.metrics.get(SCORE.name)) for entry in entries], score=True),
         "metrics": metrics,
         "costs": [(cost.title, [_written(cost, entry) for entry in entries]) for cost in COSTS.values()],
         "runs": _runs(entries),

@@ -54,7 +54,7 @@ def profiles(standings: Sequence[Standing]) -> Chart | None:
             ys=s.profile.share,
             style=n,
             href=f"../agents/{s.entries[0].agent_id}.html",
-            band=list(zip(s.profile.low, s.profile.high, strict=True)),
+            band=list(zip(s.profile.low or (), s.profile.high or (), strict=True)),
         )
         for n, s in enumerate(competing)
     ]

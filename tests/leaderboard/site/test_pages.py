@@ -1,0 +1,215 @@
+"""The pages of the site: well formed, harmless, small, and asking for nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from leaderboard.board.arrange import board_of
+from leaderboard.board.model import Board, Reported
+from leaderboard.schema import Disclosure, Estimate, Row, World
+from leaderboard.site import pages
+from tests.leaderboard.fake_rows import fake_row
+from tests.leaderboard.site.fake_board import fake_board, many
+
+VOID = {"meta", "link", "input", "br", "hr", "img"}
+ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>|`${7*7}`{{7*7}}\u202e](http://evil.example)\n# x"
+KINDS = ("index", "suites/", "environments/", "agents/", "lives/", "compare", "metrics")
+
+
+class Reader(HTMLParser):
+    """Checks that tags nest, and keeps what tests ask about."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        assert len(dict(attrs)) == len(attrs), f"an attribute of {tag} is there twice"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"script", "style"} & set(self.open):
+            self.words += data
+
+    def ids(self) -> list[str]:
+        return [attrs["id"] or "" for _, attrs in self.tags if "id" in attrs]
+
+
+def rendered(board: Board) -> dict[str, str]:
+    return {page.name: page.render() for page in pages(board)}
+
+
+@pytest.fixture(scope="module")
+def site() -> dict[str, str]:
+    return rendered(fake_board())
+
+
+def html_of(site: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in site.items() if name.endswith(".html")}
+
+
+def hostile_row(agent: str = "greedy", task: int = 0) -> Row:
+    """Every text that the schema lets a stranger choose."""
+    return fake_row(
+        agent,
+        task,
+        parameters={ATTACK: ATTACK},
+        version=ATTACK,
+        options={"protocol": ATTACK},
+        world=World(name=ATTACK, sha256="0" * 64),
+        departures={ATTACK: 0.5, "horizon": 0.5},
+        stays=("horizon",),
+        facts=({"notes": ATTACK, "usage": ATTACK}, {}),
+        command=("longrec", ATTACK),
+        commit=ATTACK,
+        metrics={"score": Estimate(value=0.1, note=ATTACK), "strange": Estimate(value=1e9)},
+        disclosure=Disclosure(tuning=ATTACK),
+    )
+
+
+def test_there_is_a_page_of_every_kind(site: dict[str, str]) -> None:
+    html = html_of(site)
+    assert {kind for kind in KINDS if any(name.startswith(kind) for name in html)} == set(KINDS)
+    assert len([name for name in html if name.startswith("agents/")]) == 11
+    assert len([name for name in html if name.startswith("lives/")]) == 22
+
+
+def test_pages_are_well_formed_and_links_lead_somewhere(site: dict[str, str]) -> None:
+    data = {"leaderboard.csv", "leaderboard.json", "leaderboard.parquet"}  # made beside the site
+    read = {name: Reader(text) for name, text in html_of(site).items()}
+    for name, page in read.items():
+        ids = page.ids()
+        assert len(ids) == len(set(ids)), name
+        for tag, attrs in page.tags:
+            address = attrs.get("href") if tag in ("a", "link") else attrs.get("src") if tag == "script" else None
+            if address is None or address.startswith("data:"):
+                continue
+            path, _, fragment = address.partition("#")
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if path else name
+            assert target in site or target in data, f"{name}: {address}"
+            if fragment and target != "compare.html":  # there it says what to compare
+                assert fragment in read[target].ids(), f"{name}: {address}"
+        labels = [a for _, attrs in page.tags for a in (attrs.get("for"), attrs.get("aria-labelledby")) if a]
+        assert {part for label in labels for part in label.split()} <= {*ids, "filters"}, name
+
+
+def test_nothing_is_asked_from_elsewhere(site: dict[str, str]) -> None:
+    for name, text in html_of(site).items():
+        reader = Reader(text)
+        assert "default-src 'none'; style-src 'self'; script-src 'self'" in text
+        assert not [tag for tag, _ in reader.tags if tag in {"iframe", "img", "object", "embed", "base", "style"}], name
+        assert not [a for _, attrs in reader.tags for a in attrs if a.startswith("on") or a == "style"], name
+        inline = [attrs for tag, attrs in reader.tags if tag == "script" and "src" not in attrs]
+        assert all(attrs == {"type": "application/json", "id": "lives"} for attrs in inline), name
+        sources = [
+            attrs.get("src") or attrs.get("href") or "" for tag, attrs in reader.tags if tag in ("script", "link")
+        ]
+        assert not [source for source in sources if re.match(r"\w+:|//", source) and source != "data:,"], name
+    for name, text in site.items():
+        if name.endswith((".css", ".js")):
+            assert not re.search(r"https?:(?!//www\.w3\.org/2000/svg)|@import|url\(|eval\(|\bfetch\(", text), name
+
+
+def test_texts_of_strangers_stay_texts() -> None:
+    rows = [hostile_row("greedy"), hostile_row("random"), hostile_row("greedy", 1)]
+    reported = Reported(path=ATTACK, agent=ATTACK, suite=ATTACK, reason=ATTACK)
+    ours = {tag for text in html_of(rendered(fake_board())).values() for tag, _ in Reader(text).tags}
+    words = ""
+    for name, text in rendered(fake_board(rows, (reported,))).items():
+        assert "\u202e" not in text, name
+        if name.endswith(".html"):
+            page = Reader(text)
+            words += page.words
+            assert {tag for tag, _ in page.tags} <= ours, name
+            assert not [a for _, attrs in page.tags for a in attrs if a.startswith("on")], name
+            blocks = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL)
+            assert all(json.loads(block) for block in blocks), name
+    assert "<img src=x onerror=alert(2)>" in words
+    assert "{{7*7}}" in words
+
+
+def test_data_of_strangers_stays_data() -> None:
+    rows = [hostile_row("greedy"), hostile_row("random")]
+    files = {n: text for n, text in rendered(fake_board(rows)).items() if n.startswith("data/")}
+    assert files
+    for text in files.values():
+        call, _, rest = text.partition("(")
+        assert call in ("compare.section", "longrec.rows")
+        json.loads(f"[{rest.removesuffix(');' + chr(10))}]")
+
+
+def test_pages_are_small_with_a_thousand_agents() -> None:
+    sizes = {}
+    for page in pages(fake_board(many(1000))):
+        if not page.name.startswith(("agents/agent-0", "lives/")) or "0500" in page.name:
+            sizes[page.name] = len(page.render().encode())
+    assert max(sizes.values()) < 2_000_000, max(sizes, key=lambda name: sizes[name])
+    first_view = [
+        "index.html",
+        *(f"assets/{n}" for n in ("site.css", "table.css", "plots.css", "theme.js", "table.js", "filter.js")),
+    ]
+    assert sum(sizes[name] for name in first_view) < 300_000
+    assert max(sizes[name] for name in sizes if name.startswith(("agents/", "environments/", "suites/"))) < 1_000_000
+
+
+def test_an_agents_page_depends_on_its_own_rows_only() -> None:
+    """So that adding one submission does not draw a thousand pages anew."""
+    before, after = ({page.name: page.inputs for page in pages(board_of(many(n)))} for n in (20, 21))
+    changed = {name for name in before if before[name] != after[name]}
+    assert not [name for name in changed if name.startswith(("agents/", "lives/", "assets/", "metrics"))]
+    assert {name for name in after if name not in before and name.startswith("agents/")} == {
+        name for name in after if "agent-0020" in name and name.startswith("agents/")
+    }
+
+
+def test_an_empty_board_is_a_site() -> None:
+    site = rendered(fake_board([]))
+    assert "No submissions yet" in site["index.html"]
+    assert "no two agents" in site["compare.html"]
+
+
+def test_who_could_not_be_replayed_is_listed_without_figures() -> None:
+    html = rendered(
+        fake_board([], (Reported(path="x/y", agent="ghost", suite="s-v1", reason="its world is not here"),))
+    )
+    assert "Reported, not replayed" in html["index.html"]
+    assert "ghost" in html["index.html"]
+
+
+def test_inside_a_tier_agents_stand_by_name_and_the_tier_is_told(site: dict[str, str]) -> None:
+    name = next(name for name in site if name.startswith("environments/Games"))
+    rows = re.findall(r'<tr class="([^"]*)" data-tier="(\d+)".*?<bdi>([^<]*)</bdi>', site[name], re.DOTALL)
+    ranked = [(int(tier), agent) for _, tier, agent in rows if tier != "999999"]
+    assert ranked == sorted(ranked)
+    assert [agent for words, _, agent in rows if "same" in words.split()] == [
+        "greedy-no-repeat",
+        "greedy",
+        "ppo",
+        "popular",
+    ]
+
+
+def test_privileged_rows_are_apart(site: dict[str, str]) -> None:
+    for name, text in site.items():
+        if name.startswith("environments/"):
+            (apart,) = re.findall(r'<tbody class="apart">(.*?)</tbody>', text, re.DOTALL)
+            assert "oracle" in apart
+            assert "greedy" not in apart
