@@ -10,10 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from leaderboard.board.model import Board, Entry, Pairs, Reported, Section, SuiteBoard
+from leaderboard.board.model import Board, Entry, Overall, Reported, Section, Standing, SuiteBoard
+from leaderboard.board.summary import Summary
 from leaderboard.metrics import METRICS, SCORE
-from leaderboard.schema import Row, Submission, canonical_json, json_hash
+from leaderboard.schema import Row, canonical_json, json_hash
 from leaderboard.site.text import plain, settings
+from leaderboard.stats import Pairs
 
 FIRST: Final = (SCORE.name, "R_traj", "Len", "R_each", "coverage", "repeats")
 """Metrics in the board's order; those that join the registry later follow."""
@@ -21,10 +23,10 @@ FIRST: Final = (SCORE.name, "R_traj", "Len", "R_each", "coverage", "repeats")
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The rows of one section in any order, each with its submission, and comparisons in that order."""
+    """The rows of one section in any order, each with its summary, and comparisons in that order."""
 
     rows: Sequence[Row]
-    submissions: Sequence[Submission | None]
+    summaries: Sequence[Summary | None]
     pairs: Mapping[str, Pairs] = field(default_factory=dict)
 
 
@@ -41,16 +43,27 @@ def board_of(rows: Iterable[Row], reported: Iterable[Reported] = ()) -> Board:
     return arrange([Table(members, [None] * len(members)) for members in grouped], reported)
 
 
-def arrange(tables: Iterable[Table], reported: Iterable[Reported] = ()) -> Board:
-    """The board of these tables."""
+def arrange(
+    tables: Iterable[Table], reported: Iterable[Reported] = (), overall: Mapping[str, Sequence[Overall]] | None = None
+) -> Board:
+    """The board of these tables, with what is known of suites as a whole, by their hash."""
     ordered = sorted(tables, key=lambda table: section_key(table.rows[0]))
     suites = []
     for (name, hash_), members in groupby(ordered, lambda t: (t.rows[0].suite, t.rows[0].suite_hash)):
         sections = tuple(map(_section, members))
-        suites.append(SuiteBoard(name, hash_, sections, json_hash([s.key for s in sections])))
+        standings = _standings(sections, (overall or {}).get(hash_, ()))
+        suites.append(SuiteBoard(name, hash_, sections, json_hash([s.key for s in sections]), standings))
     apart = tuple(sorted(reported, key=lambda r: (r.suite, r.agent, r.path)))
     key = json_hash([[s.key for s in suites], [r.model_dump() for r in apart]])
     return Board(tuple(suites), apart, key)
+
+
+def _standings(sections: Sequence[Section], found: Sequence[Overall]) -> tuple[Standing, ...]:
+    of: dict[int, list[Entry]] = {}
+    for entry in (entry for section in sections for entry in section.entries):
+        of.setdefault(id(entry.summary), []).append(entry)
+    made = [Standing(tuple(of[id(o.summary)]), o.aggregate, o.profile, o.tier, o.rank) for o in found]
+    return tuple(sorted(made, key=lambda s: (s.tier is None, s.tier or 0, s.entries[0].label, s.entries[0].id)))
 
 
 def lead_of(rows: Iterable[Row]) -> str:
@@ -63,7 +76,7 @@ def _section(table: Table) -> Section:
     id_ = f"{plain(rows[0].env_id.rpartition('/')[2])}-{json_hash(list(key))[:8]}"
     labels = _labels(rows)
     order = sorted(range(len(rows)), key=lambda n: (*_place(rows[n]), labels[n], _identity(rows[n])))
-    entries = [_entry(rows[n], id_, labels[n], table.submissions[n]) for n in order]
+    entries = [_entry(rows[n], id_, labels[n], table.summaries[n]) for n in order]
     found = {name for row in rows for name in row.metrics}
     known = [name for name in (*FIRST, *METRICS) if name in found]
     stays = frozenset(cause for row in rows for cause in row.stays)
@@ -91,15 +104,15 @@ def _identity(row: Row) -> tuple[str, ...]:
     return row.agent, canonical_json(row.parameters), row.version, row.traces_sha256 or ""
 
 
-def _entry(row: Row, section: str, label: str, submission: Submission | None) -> Entry:
+def _entry(row: Row, section: str, label: str, summary: Summary | None) -> Entry:
     identity = json_hash(_identity(row))
     return Entry(
         row=row,
         id=f"{section}-{row.agent}-{identity[:8]}",
         agent_id=f"{row.agent}-{json_hash(_identity(row)[:2])[:8]}",
         label=label,
-        key=json_hash([section, label, row.model_dump(mode="json")]),
-        submission=submission,
+        key=json_hash([section, label, row.model_dump(mode="json"), summary.key if summary else ""]),
+        summary=summary,
     )
 
 
@@ -123,5 +136,5 @@ def _causes(rows: Sequence[Row], stays: frozenset[str]) -> tuple[str, ...]:
 
 def _permuted(pairs: Pairs, order: Sequence[int]) -> Pairs:
     at = np.ix_(order, order)
-    separate = None if pairs.separate is None else pairs.separate[at]
-    return Pairs(pairs.difference[at], pairs.low[at], pairs.high[at], separate)
+    parts = {name: getattr(pairs, name)[at] for name in ("value", "low", "high", "p", "separate")}
+    return Pairs(**parts, note=pairs.note)

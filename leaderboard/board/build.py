@@ -1,62 +1,106 @@
-"""The board: submissions are replayed, their rows become files that anyone can read.
-
-`build` publishes only what replay gave; `render` is pure: the same rows, in whatever order, give the same bytes.
-"""
+"""From submission folders to the folder of a board: replay what is new, compare, draw, replace."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from leaderboard import site
-from leaderboard.files import atomic_path
-from leaderboard.replay import verify
-from leaderboard.results import rows as replayed_rows
-from leaderboard.schema import Row
-from leaderboard.site.data import csv_text, json_text
-from leaderboard.site.terminal import terminal_table
-from leaderboard.site.view import ordered_rows
-from recsim_envs.errors import ConfigurationError
+from leaderboard.board.arrange import arrange
+from leaderboard.board.cached import Watch, summaries
+from leaderboard.board.data import csv_text, json_text, parquet_bytes
+from leaderboard.board.groups import groups
+from leaderboard.board.judge import table
+from leaderboard.board.model import Board, Reported
+from leaderboard.board.overall import overall
+from leaderboard.board.publish import publish
+from leaderboard.board.store import Store, default_folder
+from leaderboard.board.summary import Summary, without_twins
+from leaderboard.bounded import Limits
+from leaderboard.files import read_model
+from leaderboard.schema import Submission
+from leaderboard.site.page import Page
+from leaderboard.verification import printable
+from recsim_envs.errors import LongrecError, PlatformError, UnreplayableError
 
-__all__ = ["build", "picture", "render", "terminal_table"]
-
-picture = site.picture
+_QUIET: Final[Watch] = lambda done, total: None  # noqa: E731
 
 
-def build(submissions: Sequence[Path], out: Path) -> list[Row]:
-    """Replay submission folders and write their board into the folder `out`; returns its rows in their order.
+@dataclass(frozen=True, eq=False)
+class Built:
+    """What a build came to. `failed` are not what they claim, and not on the board; `rendered` counts new files."""
 
-    Raises what `leaderboard.replay.verify` raises for the first submission that does not replay: then nothing is
-    written. Raises `ConfigurationError` where `out` cannot be written.
+    board: Board
+    failed: Mapping[Path, LongrecError]
+    rendered: int
+
+
+def build(
+    submissions: Sequence[Path],
+    out: Path,
+    *,
+    cache: Path | None = None,
+    workers: int = 0,
+    strict: bool = False,
+    limits: Limits | None = None,
+    watch: Watch = _QUIET,
+) -> Built:
+    """Replay submission folders and make `out` the folder of their board.
+
+    What the cache holds is not replayed again, and files that stay the same are not drawn again: the board is the same
+    with and without. With `strict`, a submission that does not replay stops the build, which then writes nothing and
+    raises what `leaderboard.replay.verify` raises for it. Raises `ConfigurationError` where `out` cannot be written.
     """
-    return render(replayed_rows([verify(path) for path in submissions]), out)
+    board, failed = make(submissions, cache=cache, workers=workers, strict=strict, limits=limits, watch=watch)
+    return Built(board, failed, publish(files(board), out))
 
 
-def render(rows: Iterable[Row], out: Path) -> list[Row]:
-    """Write `LEADERBOARD.md`, `leaderboard.json`, `leaderboard.csv`, `leaderboard.svg` and `index.html` into `out`.
+def make(
+    submissions: Sequence[Path],
+    *,
+    cache: Path | None = None,
+    workers: int = 0,
+    strict: bool = False,
+    limits: Limits | None = None,
+    watch: Watch = _QUIET,
+) -> tuple[Board, dict[Path, LongrecError]]:
+    """The board of submission folders, and those that failed; nothing is written but the cache."""
+    store = Store(cache or default_folder())
+    found = summaries(submissions, store, workers=workers, limits=limits, watch=watch)
+    errors = {path: result for path, result in found.items() if isinstance(result, LongrecError)}
+    if strict and errors:
+        raise next(iter(errors.values()))
+    unable = {path: e for path, e in errors.items() if isinstance(e, UnreplayableError | PlatformError)}
+    failed = {path: e for path, e in errors.items() if path not in unable}
+    kept, twins = without_twins([s for s in found.values() if isinstance(s, Summary)])
+    if strict and twins:
+        raise next(iter(twins.values()))
+    grouped = groups(kept)
+    reported = [_reported(path, error) for path, error in unable.items()]
+    board = arrange([table(group, store) for group in grouped], reported, overall(grouped, store))
+    store.prune()
+    return board, failed | twins
 
-    Either all files are replaced or none. Returns the rows in the order of the board.
-    """
-    ordered = ordered_rows(rows)
-    _write(
-        out,
-        {
-            "LEADERBOARD.md": site.markdown(ordered),
-            "leaderboard.json": json_text(ordered),
-            "leaderboard.csv": csv_text(ordered),
-            "leaderboard.svg": site.picture(ordered),
-            "index.html": site.page(ordered),
-        },
+
+def files(board: Board) -> Iterator[Page]:
+    """Every file of a board: the site, and the data for programs, spreadsheets, data frames and GitHub."""
+    yield from site.pages(board)
+    rows = board.rows
+    yield Page("LEADERBOARD.md", board.key, lambda: site.markdown(board))
+    yield Page("leaderboard.svg", board.key, lambda: site.picture(board))
+    yield Page("leaderboard.json", board.key, lambda: json_text(board))
+    yield Page("leaderboard.csv", board.key, lambda: csv_text(rows))
+    yield Page("leaderboard.parquet", board.key, lambda: parquet_bytes(rows))
+
+
+def _reported(path: Path, error: LongrecError) -> Reported:
+    """What is told of a submission that cannot be replayed here; its record was read, or there is no such error."""
+    submission = read_model(path / "submission.json", Submission)
+    return Reported(
+        path=path.name,
+        agent=submission.agent.name,
+        suite=submission.suite.name,
+        reason=printable(str(error))[:4_000],
     )
-    return ordered
-
-
-def _write(out: Path, texts: Mapping[str, str]) -> None:
-    """Write all files to scratch files first, and put them in place only when every one is complete."""
-    for name in texts:
-        if (out / name).is_dir():
-            raise ConfigurationError(f"cannot write {out / name}: it is a folder; remove it or choose another --out")
-    with ExitStack() as complete:
-        for name, text in texts.items():
-            complete.enter_context(atomic_path(out / name)).write_text(text, "utf-8", newline="\n")

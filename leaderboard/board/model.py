@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from leaderboard.board.summary import Summary
+from leaderboard.lives import Lives
+from leaderboard.schema import (
+    LessonsTold,
+    Line,
+    LogRecord,
+    Rank,
+    Row,
+    SessionTold,
+    Sha256,
+    Stored,
+    Submission,
+    Text,
+    World,
+)
 
-from leaderboard.schema import Line, LogRecord, Row, Sha256, Stored, Submission, Text, World
-
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:
+    from leaderboard.stats import Aggregate, Pairs, Profile
 
 
 class Reported(Stored):
@@ -24,28 +36,13 @@ class Reported(Stored):
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
-    """One metric of every two entries of a section, paired by user: entry i less entry j, float64 (n, n) each.
-
-    `low` and `high` are the 95 % interval of that one comparison. NaN stands where a figure is undefined. `separate`,
-    bool (n, n), says who is told apart from whom when all comparisons of the section must hold together; it is what
-    tiers are made of, and is there for the leading metric only, among entries that compete.
-    """
-
-    difference: Floats
-    low: Floats
-    high: Floats
-    separate: NDArray[np.bool_] | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class Entry:
     """One row with its names, and what pages tell of its submission beyond figures.
 
     `id` is unique on the board and `agent_id` the same for all rows of one agent with the same parameters; both are
     safe in file names and fragments. `label` is the shortest of agent, parameters and folder that is unique in its
-    section; strangers wrote it. `key` is a hash of everything that an entry shows. `submission` is None where a board is made
-    from rows alone.
+    section; strangers wrote it. `key` is a hash of everything that an entry shows. `summary` is None where a board
+    is made from rows alone.
     """
 
     row: Row
@@ -53,7 +50,20 @@ class Entry:
     agent_id: str
     label: str
     key: str
-    submission: Submission | None = None
+    summary: Summary | None = None
+
+    @property
+    def submission(self) -> Submission | None:
+        """Everything that was recorded of the run."""
+        return None if self.summary is None else self.summary.submission
+
+    def lives(self) -> Lives | None:
+        """A few of its sessions, step by step; read from the cache when it is asked for."""
+        return None if self.summary is None else self.summary.lives(self.row.task)
+
+    def transcript(self) -> list[SessionTold | LessonsTold]:
+        """What the agent told of its sessions on this task; read from the cache when it is asked for."""
+        return self.summary.transcript(self.row.task) if self.summary else []
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +72,9 @@ class Section:
 
     `lead` is the metric that tells them apart: the score, or R_traj where no row has a score. `ranked` stand by tier,
     and inside a tier by label; `apart` read hidden state. `metrics` are the columns. `causes` are the ends that occur,
-    most frequent first, those of `stays`, where the user had not left, last. `pairs` holds the lead, and
-    other metrics where the section is small; it is empty where a board is made from rows alone.
+    most frequent first, those of `stays`, where the user had not left, last. `pairs` compares every two entries, in
+    their order, by the lead and, where the section is small, by other metrics; `separate` and `p` are among `ranked`
+    only, and are there for the lead only. It is empty where a board is made from rows alone.
     """
 
     id: str
@@ -95,13 +106,43 @@ class Section:
 
 
 @dataclass(frozen=True, eq=False)
+class Overall:
+    """One submission over all tasks of its suite: its normalised scores taken together.
+
+    Those that read hidden state have neither tier nor rank.
+    """
+
+    summary: Summary
+    aggregate: Aggregate
+    profile: Profile
+    tier: int | None
+    rank: Rank | None
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """An `Overall` on the board: `entries` holds its row in each section of the suite."""
+
+    entries: tuple[Entry, ...]
+    aggregate: Aggregate
+    profile: Profile
+    tier: int | None
+    rank: Rank | None
+
+
+@dataclass(frozen=True, eq=False)
 class SuiteBoard:
-    """The sections of one suite hash."""
+    """The sections of one suite hash.
+
+    `standings`, by tier and label, take the suite's tasks together; there are none for a suite of one task, and none
+    for a submission that lacks a score on one of them.
+    """
 
     name: str
     hash: Sha256
     sections: tuple[Section, ...]
     key: str
+    standings: tuple[Standing, ...] = ()
 
     @property
     def first(self) -> Row:
@@ -126,15 +167,3 @@ class Board:
     def rows(self) -> list[Row]:
         """Every row, in the order of the board."""
         return [entry.row for section in self.sections for entry in section.entries]
-
-
-@dataclass(frozen=True)
-class Page:
-    """A file of the site. `inputs` is JSON that names all it is made of (the keys of what it shows).
-
-    Where name, inputs and the code of the site are those that the file there was made from, `render` is not called.
-    """
-
-    name: str
-    inputs: Any
-    render: Callable[[], str]

@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from leaderboard.board.model import Board
     from leaderboard.evaluate.cell import CellSpec
     from leaderboard.evaluate.executor import Event
     from leaderboard.schema import Row
@@ -79,11 +80,18 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def print_rows(rows: Sequence[Row]) -> None:
-    """Rows as the board shows them in a terminal."""
+def print_board(board: Board) -> None:
+    """The tables of a board."""
     from leaderboard.site.terminal import terminal_table
 
-    _console().print(terminal_table(rows))
+    _console().print(terminal_table(board))
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """Rows as a board of them alone would show them."""
+    from leaderboard.board.arrange import board_of
+
+    print_board(board_of(rows))
 
 
 class Progress:

@@ -54,5 +54,5 @@ def run(out: Path, workers: int, *, every: bool, quiet: bool) -> tuple[Path, lis
         failures = evaluate_all(jobs, suite, workers=workers, watch=watch)
     finished = [job for i, job in enumerate(jobs) if i not in failures]
     folders = [submit(job.path, out / "submissions") for job in finished]
-    rows = build(folders, out / "board")  # replays every one again: the board trusts no folder
-    return out / "board", rows, {names[i]: error for i, error in failures.items()}
+    built = build(folders, out / "board", strict=True)  # replays every one again: the board trusts no folder
+    return out / "board", built.board.rows, {names[i]: error for i, error in failures.items()}

@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 
 from leaderboard.schema.basics import Count, EnvId, Finite, Json, Line, Name, Seconds, Sha256, Stored
 from leaderboard.schema.isolation import Lost
-from leaderboard.schema.making import Latency, Usage
-from leaderboard.schema.making import Disclosure
+from leaderboard.schema.making import Disclosure, Latency, Usage
 from leaderboard.schema.submission import LogRecord, World
 from leaderboard.schema.suite import SpentBudget, Track
 

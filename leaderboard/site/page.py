@@ -27,7 +27,7 @@ class Page:
 
     name: str
     inputs: Any
-    render: Callable[[], str]
+    render: Callable[[], str | bytes]
 
     @property
     def root(self) -> str:

@@ -1,0 +1,124 @@
+"""Rows held against each other: scores between the anchors of their section, who is told apart, tiers, ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leaderboard.board.arrange import Table
+from leaderboard.board.groups import RETURN, Group
+from leaderboard.board.store import Arrays, Store
+from leaderboard.metrics import METRICS, SCORE
+from leaderboard.schema import Estimate, Rank, Row, Stored
+from leaderboard.stats import Influence, Pairs, compare, influence, scores, tiers
+
+_SMALL: Final = 40
+"""Rows of a section up to which every metric is compared, not the leading one alone."""
+_ANCHOR: Final = "anchor of the scale"
+
+
+class Judged(Stored):
+    """What a comparison gave, one entry a member; the cache keeps it beside the arrays of its pairs."""
+
+    scores: tuple[Estimate | None, ...]
+    tiers: tuple[int | None, ...]
+    ranks: tuple[Rank | None, ...]
+    notes: dict[str, str]
+
+
+def table(group: Group, store: Store | None = None) -> Table:
+    """Rows with their scores, tiers and ranks. With a `store`, the same members are compared once."""
+    entry = store.read(group.key) if store else None
+    if entry is not None:
+        judged, arrays = Judged.model_validate_json(entry[0]), entry[1]
+    else:
+        judged, arrays = _judge(group)
+        if store:
+            store.write(group.key, judged.model_dump_json().encode(), arrays)
+    rows = [_row(member.row, n, judged) for n, member in enumerate(group.members)]
+    return Table(rows, [m.summary for m in group.members], _unpacked(judged, arrays))
+
+
+def scale_of(group: Group) -> float | None:
+    """The score that one unit of R_traj is worth; None without anchors, or where random is as good as the oracle."""
+    if group.anchors is None:
+        return None
+    bottom, top = (group.members[n].summary.tasks[group.members[n].task] for n in group.anchors)
+    width = top.metrics[RETURN].value - bottom.metrics[RETURN].value
+    return 1 / width if width > 0 else None
+
+
+def placed(parts: Sequence[Influence], competing: Sequence[int]) -> tuple[Pairs, list[int | None], list[Rank | None]]:
+    """Tiers and ranks of those who compete, None for others, and the comparison they follow from."""
+    among = compare([parts[n] for n in competing])
+    found = tiers(among)
+    tiered: list[int | None] = [None] * len(parts)
+    ranks: list[Rank | None] = [None] * len(parts)
+    for place, n in enumerate(competing):
+        tiered[n] = found.tier[place]
+        ranks[n] = Rank(low=found.rank_low[place], high=found.rank_high[place])
+    return among, tiered, ranks
+
+
+def _judge(group: Group) -> tuple[Judged, Arrays]:
+    sums, scale = group.sums(), scale_of(group)
+    parts = [influence(of, scale or 1.0) for of in sums]
+    among, tiered, ranks = placed(parts, group.competing)
+    pairs = _of_metrics(group) if len(parts) <= _SMALL else {}
+    pairs[RETURN if scale is None else SCORE.name] = _with_others(parts, group.competing, among)
+    scored: Sequence[Estimate | None] = [None] * len(parts)
+    if scale is not None and group.anchors is not None:
+        scored = [
+            Estimate(value=float(n == group.top), note=_ANCHOR) if n in group.anchors else estimate
+            for n, estimate in enumerate(scores(sums, *(sums[n] for n in group.anchors)))
+        ]
+    notes = {name: of.note for name, of in pairs.items()}
+    judged = Judged(scores=tuple(scored), tiers=tuple(tiered), ranks=tuple(ranks), notes=notes)
+    return judged, _packed(pairs)
+
+
+def _row(row: Row, n: int, judged: Judged) -> Row:
+    scored, metrics, versions = judged.scores[n], row.metrics, row.metric_versions
+    if scored is not None:
+        metrics, versions = {**metrics, SCORE.name: scored}, {**versions, SCORE.name: SCORE.version}
+    new = {"metrics": metrics, "metric_versions": versions, "tier": judged.tiers[n], "rank": judged.ranks[n]}
+    return row.model_copy(update=new)
+
+
+def _of_metrics(group: Group) -> dict[str, Pairs]:
+    """Comparisons by every metric that has an interval."""
+    names = [name for name in METRICS if all(name in m.summary.tasks[m.task].sums for m in group.members)]
+    sums = zip(*(m.summary.sums(m.task, names) for m in group.members), strict=True)
+    return {
+        name: _with_others([influence(of) for of in members], [], None)
+        for name, members in zip(names, sums, strict=True)
+    }
+
+
+def _with_others(parts: Sequence[Influence], competing: Sequence[int], among: Pairs | None) -> Pairs:
+    """Comparisons of all, in which those who compete have what is jointly true `among` them."""
+    whole = compare(parts, replicates=1)  # nothing joint is asked of all of them
+    p, separate = np.full(whole.p.shape, np.nan), np.zeros(whole.separate.shape, np.bool_)
+    if among is not None:
+        p[np.ix_(competing, competing)], separate[np.ix_(competing, competing)] = among.p, among.separate
+    return Pairs(whole.value, whole.low, whole.high, p, separate, whole.note)
+
+
+def _packed(pairs: Mapping[str, Pairs]) -> Arrays:
+    """As arrays of the cache; figures for pages need no more than single precision."""
+    found: dict[str, NDArray[Any]] = {}
+    for name, of in pairs.items():
+        found |= {f"{name}/{part}": getattr(of, part).astype(np.float32) for part in ("value", "low", "high", "p")}
+        found[f"{name}/separate"] = of.separate
+    return found
+
+
+def _unpacked(judged: Judged, arrays: Arrays) -> dict[str, Pairs]:
+    parts = ("value", "low", "high", "p", "separate")
+    return {
+        name: Pairs(**{part: arrays[f"{name}/{part}"] for part in parts}, note=note)
+        for name, note in judged.notes.items()
+    }

@@ -1,0 +1,170 @@
+"""Summaries: all that a board needs of one replayed submission, small enough to keep those of a thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leaderboard.lives import Lives, lives_of
+from leaderboard.metrics import METRICS, Outcomes, departures, reward_curve, stays, survival
+from leaderboard.replay import Replayed
+from leaderboard.schema import (
+    Count,
+    Estimate,
+    Finite,
+    LessonsTold,
+    Line,
+    Name,
+    SessionTold,
+    Stored,
+    Submission,
+    canonical_json,
+)
+from leaderboard.stats import Sums, means
+from leaderboard.transcripts import from_text, read_transcript, to_text
+from recsim_envs.errors import SubmissionError
+
+_POOLED: Final = "pooled over all sessions: no interval"
+_TRANSCRIPT: Final = "transcript.jsonl"
+_LIVES, _TOLD = "lives", "told"  # names of arrays that hold text
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class TaskSummary(Stored):
+    """The figures of one task that follow from this submission alone: the score, which needs others, is not among them.
+
+    `sums` names the arrays behind each metric that has an interval: numerators and denominators, (seeds, users) each.
+    """
+
+    episodes: Count
+    users: Count
+    steps: Count
+    metrics: dict[Name, Estimate]
+    versions: dict[Name, int]
+    departures: dict[Line, Finite]
+    stays: tuple[Line, ...]
+    curve: tuple[Finite, ...]
+    reward_curve: tuple[Finite, ...]
+    sums: dict[Name, tuple[str, str]]
+
+
+class Figures(Stored):
+    """The part of a summary that is kept as JSON."""
+
+    tasks: tuple[TaskSummary, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """A replayed submission without its steps.
+
+    `key` is the hash of all it was made from. `arrays` reads the larger part of a task, which is not held for every
+    submission at once: per-user sums, a few sessions for the player, and what the agent told of them.
+    """
+
+    path: Path
+    submission: Submission
+    key: str
+    tasks: tuple[TaskSummary, ...]
+    arrays: Callable[[int], Arrays]
+
+    def sums(self, task: int, metrics: Sequence[str]) -> list[Sums]:
+        """Per-user sums of metrics that have an interval on this task."""
+        arrays, stream = self.arrays(task), stream_of(self.submission)
+        parts = ([np.asarray(arrays[n], np.float64) for n in self.tasks[task].sums[metric]] for metric in metrics)
+        return [Sums(numerator, denominator, stream) for numerator, denominator in parts]
+
+    def lives(self, task: int) -> Lives | None:
+        """The sessions that the player shows."""
+        found = self.arrays(task).get(_LIVES)
+        return None if found is None else Lives.model_validate_json(found.tobytes())
+
+    def transcript(self, task: int) -> list[SessionTold | LessonsTold]:
+        """What the agent told of its sessions."""
+        found = self.arrays(task).get(_TOLD)
+        return [] if found is None else from_text(found.tobytes().decode(), self.path)
+
+
+def stream_of(submission: Submission) -> str:
+    """The same for all submissions of one agent with the same parameters."""
+    return canonical_json([submission.agent.entry_point, submission.agent.parameters])
+
+
+def metric_sums(outcomes: Outcomes, submission: Submission) -> dict[str, Sums]:
+    """Per-user sums of every metric that has an interval."""
+    ratios = {name: m.ratio for name, m in METRICS.items() if m.ratio is not None and m.applies(outcomes)}
+    stream = stream_of(submission)
+    return {name: Sums.of(*ratio(outcomes), outcomes.users, stream) for name, ratio in ratios.items()}
+
+
+def summarise(replayed: Replayed, key: str = "", *, lives: bool = False) -> Summary:
+    """The summary of a replayed submission, with a few of its sessions for the player where `lives` are asked for."""
+    submission, start = replayed.submission, 0
+    tasks, arrays = [], []
+    told = read_transcript(replayed.path / _TRANSCRIPT) if _TRANSCRIPT in submission.files else []
+    for number, (task, outcomes) in enumerate(zip(submission.suite.tasks, replayed.outcomes, strict=True)):
+        figures, kept = _task(outcomes, submission)
+        stop = start + outcomes.left.size
+        if lives:
+            kept[_LIVES] = _bytes(lives_of(task, replayed.trace.of(slice(start, stop))).model_dump_json())
+        if of_task := [line for line in told if line.task == number]:
+            kept[_TOLD] = _bytes(to_text(of_task))
+        tasks.append(figures)
+        arrays.append(kept)
+        start = stop
+    return Summary(replayed.path, submission, key, tuple(tasks), arrays.__getitem__)
+
+
+def without_twins(found: Sequence[Summary]) -> tuple[list[Summary], dict[Path, SubmissionError]]:
+    """Those that are nobody else's run, the first of each, and the complaint about every other by its path."""
+    kept: dict[str, Summary] = {}
+    twins: dict[Path, SubmissionError] = {}
+    for summary in found:
+        s = summary.submission
+        key = canonical_json([s.agent.name, s.agent.parameters, s.suite_hash, s.traces_sha256])
+        first = kept.setdefault(key, summary)
+        if first is not summary:
+            twins[summary.path] = SubmissionError(
+                f"{first.path} and {summary.path} are the same run; remove one of them"
+            )
+    return list(kept.values()), twins
+
+
+def _task(outcomes: Outcomes, submission: Submission) -> tuple[TaskSummary, dict[str, NDArray[Any]]]:
+    """The figures of one task, and the arrays behind them."""
+    applying = {name: m for name, m in METRICS.items() if m.applies(outcomes)}
+    sums = metric_sums(outcomes, submission)
+    found = {name: estimate for name, estimate in zip(sums, means(list(sums.values())), strict=True) if estimate}
+    for name, metric in applying.items():
+        if metric.pooled is not None and (value := metric.pooled(outcomes)) is not None:
+            found[name] = Estimate(value=value, note=_POOLED)
+    arrays: dict[str, NDArray[Any]] = {}
+    places: dict[bytes, str] = {}  # many metrics share a denominator
+    names = {}
+    for name, of in sums.items():
+        for array in (of.numerator, of.denominator):
+            arrays[places.setdefault(array.tobytes(), str(len(places)))] = array
+        names[name] = (places[of.numerator.tobytes()], places[of.denominator.tobytes()])
+    figures = TaskSummary(
+        episodes=outcomes.left.size,
+        users=len(np.unique(outcomes.users)),
+        steps=len(outcomes.rewards),
+        metrics={name: found[name] for name in applying if name in found},
+        versions={name: applying[name].version for name in applying if name in found},
+        departures=departures(outcomes),
+        stays=stays(outcomes),
+        curve=tuple(survival(outcomes)),
+        reward_curve=tuple(reward_curve(outcomes).everyone),
+        sums=names,
+    )
+    return figures, arrays
+
+
+def _bytes(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), np.uint8)
