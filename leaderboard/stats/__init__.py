@@ -8,7 +8,7 @@ from leaderboard.stats.influence import Influence, SeedLevel, average, influence
 from leaderboard.stats.intervals import LEVEL, difference, estimate, interval, mean, means, score, scores
 from leaderboard.stats.pairs import Pairs, compare
 from leaderboard.stats.power import Detectable, detectable
-from leaderboard.stats.suite import Aggregate, Profile, Scores, aggregate, profile, suite_scores
+from leaderboard.stats.suite import Aggregate, Profile, Scores, aggregate, profile, suite_scores, suites_scores
 from leaderboard.stats.sums import CLUSTERS, REPLICATES, Sums, counts
 from leaderboard.stats.tiers import Tiers, tiers
 
@@ -42,5 +42,6 @@ __all__ = [
     "score",
     "scores",
     "suite_scores",
+    "suites_scores",
     "tiers",
 ]

@@ -29,10 +29,9 @@ import numpy as np
 
 from leaderboard.schema import Estimate
 from leaderboard.stats.student import t_quantile
-from leaderboard.stats.sums import REPLICATES, Floats, Sums, forget, resample
+from leaderboard.stats.sums import AT_ONCE, REPLICATES, Floats, Sums, forget, resample
 
 LEVEL: Final = 0.95
-_AT_ONCE: Final = 64  # agents whose replicates are held in memory
 Method = Literal["percentile", "bca"]
 Statistic = Callable[..., Any]
 
@@ -191,8 +190,8 @@ def scores(agents: Sequence[Sums], bottom: Sums, top: Sums) -> list[Estimate | N
 
 def _many(sums: Sequence[Sums], interval_of: Callable[[Sums], Estimate | None]) -> list[Estimate | None]:
     found = []
-    for start in range(0, len(sums), _AT_ONCE):
-        some = sums[start : start + _AT_ONCE]
+    for start in range(0, len(sums), AT_ONCE):
+        some = sums[start : start + AT_ONCE]
         resample(some)
         found += [interval_of(s) for s in some]
         forget(some)

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from leaderboard.stats.influence import Influence
 from leaderboard.stats.intervals import LEVEL
 from leaderboard.stats.student import normal_equivalent, t_quantiles
-from leaderboard.stats.sums import REPLICATES, Floats, counts
+from leaderboard.stats.sums import REPLICATES, Floats, counts, users_of
 from recsim_envs import rng
 
 _LANES: Final = 32  # replicates that the kernel carries at once
@@ -112,7 +112,7 @@ def _replicates(agents: Sequence[Influence], users: Floats, replicates: int) -> 
     """How far each agent's figure moves in each replicate: (n, replicates)."""
     moved, start = np.zeros((len(agents), replicates)), 0
     for task, size in enumerate(agents[0].blocks):
-        drawn = counts(size, replicates, f"users of task {task}" if task else "users")
+        drawn = counts(size, replicates, users_of(task))
         moved += users[:, start : start + size] @ drawn.T
         start += size
     seen: Counter[str] = Counter()
@@ -143,7 +143,7 @@ def _adjusted(clear: Floats, error: Floats, moved: NDArray[np.float32]) -> Float
     return p
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _count_exceeding(first: Any, second: Any, scale: Any, limit: Any, moved: Any, exceeding: Any) -> None:
     """Add, for each pair from the least clear on, in how many replicates any pair so far reaches its limit."""
     largest = np.zeros(moved.shape[1], np.float32)

@@ -11,7 +11,7 @@ sampling", Vital and Health Statistics 2(95), 1985; Rao & Wu, "Resampling infere
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from leaderboard.schema import Estimate
 from leaderboard.stats.intervals import LEVEL
-from leaderboard.stats.sums import REPLICATES, Floats, Sums, counts, ratio
+from leaderboard.stats.sums import AT_ONCE, REPLICATES, Floats, Sums, counts, ratio, users_of
 from recsim_envs import rng
 
 THRESHOLDS: Final = tuple(np.linspace(0, 1.2, 61).round(2).tolist())
@@ -30,7 +30,8 @@ THRESHOLDS: Final = tuple(np.linspace(0, 1.2, 61).round(2).tolist())
 class Scores:
     """Normalised scores of one agent: `values` float64 (S seeds, T tasks), and in R replicates: (R, S', T).
 
-    A replicate holds S' = S - 1 seeds, drawn anew for each task; the one seed where S is 1. users: the fewest of a task.
+    A replicate holds S' = S - 1 seeds, drawn anew for each task; the one seed where S is 1. users: the fewest of any
+    task.
     """
 
     values: Floats
@@ -42,31 +43,57 @@ def suite_scores(
     agent: Sequence[Sums], bottom: Sequence[Sums], top: Sequence[Sums], replicates: int = REPLICATES
 ) -> Scores | None:
     """Scores of an agent between `bottom` = 0 and `top` = 1; one `Sums` a task each. None where a task has no scale."""
-    found, drawn, users = [], [], []
-    for task, (of, low, high) in enumerate(zip(agent, bottom, top, strict=True)):
-        if not high.value > low.value:
-            return None
-        size = of.numerator.shape[1]
-        weights = counts(size, replicates, f"users of task {task}" if task else "users")
-        found.append(_scores(of, low, high, np.ones((1, size)))[0])
-        drawn.append(_scores(of, low, high, weights))
-        users.append(size)
-    values, of_users = np.stack(found, axis=-1), np.stack(drawn, axis=-1)
-    if np.isnan(values).any():
+    return next(suites_scores([agent], bottom, top, replicates))
+
+
+def suites_scores(
+    agents: Sequence[Sequence[Sums]], bottom: Sequence[Sums], top: Sequence[Sums], replicates: int = REPLICATES
+) -> Iterator[Scores | None]:
+    """`suite_scores` of each of many agents, by few products of matrices."""
+    if not all(high.value > low.value for low, high in zip(bottom, top, strict=True)):
+        yield from (None for _ in agents)
+        return
+    weights = [_weights(task, of, replicates) for task, of in enumerate(bottom)]
+    ends = [[_of_all_seeds(s, w) for s in pair] for *pair, w in zip(bottom, top, weights, strict=True)]
+    for start in range(0, len(agents), AT_ONCE):
+        some = agents[start : start + AT_ONCE]
+        of_tasks = [_of_each_seed([a[task] for a in some], w) for task, w in enumerate(weights)]
+        for n, agent in enumerate(some):
+            scores = [ratio(found[n] - low, high - low) for found, (low, high) in zip(of_tasks, ends, strict=True)]
+            yield _split(np.stack(scores, axis=-1), agent)
+
+
+def _split(scores: Floats, agent: Sequence[Sums]) -> Scores | None:
+    """From scores (1 + R, S, T), the first without resampling."""
+    if np.isnan(scores[0]).any():
         return None
-    return Scores(values, _draw_seeds(of_users, agent[0].stream), min(users))
+    users = min(s.numerator.shape[1] for s in agent)
+    return Scores(scores[0], _draw_seeds(scores[1:], agent[0].stream), users)
+
+
+def _weights(task: int, sums: Sums, replicates: int) -> Floats:
+    """How often each user counts: (1 + R, U), once in the first row."""
+    users = sums.numerator.shape[1]
+    return np.concatenate([np.ones((1, users)), counts(users, replicates, users_of(task))])
+
+
+def _of_all_seeds(sums: Sums, weights: Floats) -> Floats:
+    """A metric with users counted by `weights`: (1 + R, 1)."""
+    return ratio(weights @ sums.numerator.sum(axis=0), weights @ sums.denominator.sum(axis=0))[:, None]
+
+
+def _of_each_seed(sums: Sequence[Sums], weights: Floats) -> list[Floats]:
+    """A metric of several agents under each seed, with users counted by `weights`: (1 + R, S) each."""
+    numerator, denominator = (
+        weights @ np.concatenate(parts).T for parts in zip(*((s.numerator, s.denominator) for s in sums), strict=True)
+    )
+    stops = np.cumsum([len(s.numerator) for s in sums])[:-1]
+    return np.split(ratio(numerator, denominator), stops, axis=1)
 
 
 def of_runs(values: Floats, replicates: int = REPLICATES) -> Scores:
     """Scores (S, T) that are known without error, so that training seeds alone vary: what rliable takes."""
     return Scores(values, _draw_seeds(np.repeat(values[None], replicates, axis=0), ""), 2)
-
-
-def _scores(agent: Sums, bottom: Sums, top: Sums, weights: Floats) -> Floats:
-    """Of each seed, with users counted by `weights` (R, U): (R, S)."""
-    low, high = (ratio(weights @ s.numerator.sum(axis=0), weights @ s.denominator.sum(axis=0)) for s in (bottom, top))
-    of_seeds = ratio(weights @ agent.numerator.T, weights @ agent.denominator.T)
-    return ratio(of_seeds - low[:, None], (high - low)[:, None])
 
 
 def _draw_seeds(of_users: Floats, stream: str) -> Floats:

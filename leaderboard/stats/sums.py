@@ -14,6 +14,7 @@ from recsim_envs import rng
 
 REPLICATES: Final = 2000
 CLUSTERS: Final = 4096  # at most so many are resampled: a replicate counts each of them
+AT_ONCE: Final = 64  # agents that are resampled by one product
 Floats = NDArray[np.float64]
 
 
@@ -90,6 +91,11 @@ def counts(size: int, replicates: int, purpose: str) -> Floats:
     table = np.bincount(cells.reshape(-1), minlength=replicates * size).reshape(replicates, size).astype(np.float64)
     table.setflags(write=False)  # it is shared by the cache
     return table
+
+
+def users_of(task: int) -> str:
+    """The purpose of `counts` for the users of one task of a suite: those of different tasks are independent."""
+    return f"users of task {task}" if task else "users"
 
 
 def resample(sums: Sequence[Sums], replicates: int = REPLICATES) -> None:
