@@ -19,7 +19,7 @@ from baselines.states import StateReader
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.faces.env import SimulatorEnv
 from recsim_envs.faces.seeding import lane_seeds
-from recsim_envs.spec import Budget, TaskSpec
+from recsim_envs.spec import Budget, Sessions, TaskSpec
 from tests.baselines.support import FakeDoor, evaluate
 from tests.worlds import tiny_world
 
@@ -198,10 +198,11 @@ def test_learns_what_each_user_wants(agent):
     learner = agent(gamma=0.5, learning_rate=3e-3)
     learner.train(door, 0)
     curve = learner.describe()["learning_curve"]
-    learner.reset(door.task, 3, 0)
+    learner.reset(door.task, 64, 0)
     env = Mirror(64, door.task)
     observations, _ = env.reset()
-    right = learner.act(observations, {}, None) == env._wanted  # type: ignore[arg-type]
+    sessions = Sessions(np.arange(64), np.zeros(64, np.uint64), np.zeros(64, np.int64))
+    right = learner.act(observations, {}, sessions) == env._wanted
     assert right.mean() >= 0.9
     assert curve[-1]["return"] > 2 * curve[0]["return"]
 
