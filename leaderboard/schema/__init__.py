@@ -42,7 +42,6 @@ from leaderboard.schema.rerun import Rerun, Reruns
 from leaderboard.schema.row import Badge, Estimate, Rank, Row
 from leaderboard.schema.season import Season, Secret
 from leaderboard.schema.submission import (
-    TRACE_COLUMNS,
     AgentRecord,
     Cell,
     Learned,
@@ -63,6 +62,7 @@ from leaderboard.schema.suite import (
     Track,
     check_limit,
 )
+from leaderboard.schema.trace import TRACE_COLUMNS, TraceRow
 from leaderboard.schema.transcript import LessonsTold, SessionTold, TranscriptLine
 
 __all__ = [
@@ -115,6 +115,7 @@ __all__ = [
     "Suite",
     "Task",
     "Text",
+    "TraceRow",
     "Track",
     "TrainingCurve",
     "TrainingPoint",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -175,16 +175,3 @@ class Submission(Stored):
                 raise ValueError(f"{where}.{unit} is {used}, of an agent that does not train")
             if limit is not None and used > limit:
                 raise ValueError(f"{where}.{unit} is {used}; track {self.suite.track} allows {limit}")
-
-
-TRACE_COLUMNS: Final[dict[str, str]] = {
-    "task": "uint16",  # index into suite.tasks
-    "training_seed": "uint32",
-    "episode": "uint32",  # 0..quota-1
-    "episode_seed": "uint64",  # a function of suite, environment and episode: the same for all agents
-    "actions": "list<int32>",  # one a step, the leaving step included; k a step, in order, where slates of k are shown
-    "rewards": "list<float32>",  # one a step, as claimed
-    "tags": "list<uint16>",  # hash of (episode seed, step, action, reward), so that an edit is found with its step
-    "end": "string",  # why the session ended, in the words of the simulator
-}
-"""Columns of `traces.parquet`: one row an episode, sorted by task, training seed (suite order) and episode."""
