@@ -21,7 +21,7 @@ class LinearThompsonAgent(LinearBandit):
     `LinearBandit`. After training it acts by the mean.
     """
 
-    def __init__(self, *, scale: float = 0.3, dim: int = 8, ridge: float = 1.0, session_prior: float = 10.0,
+    def __init__(self, *, scale: float = 0.1, dim: int = 8, ridge: float = 1.0, session_prior: float = 10.0,
                  num_envs: int = 8, default_episodes: int = 1000) -> None:  # fmt: skip
         super().__init__(
             dim=dim, ridge=ridge, session_prior=session_prior, num_envs=num_envs, default_episodes=default_episodes
