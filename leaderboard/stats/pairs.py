@@ -67,8 +67,11 @@ def compare(agents: Sequence[Influence], level: float = LEVEL, replicates: int =
     variance, freedom = _variances(agents, users)
     error = np.sqrt(variance)
     half = np.where((error > 0) & ~np.eye(len(agents), dtype=bool), t_quantiles(freedom, level) * error, np.nan)
-    drawn = _replicates(agents, users, replicates)
-    p = _adjusted(_clearness(difference, error, freedom, users.shape[1]), error, drawn)
+    by_signs = 2.0 ** (1 - min(users.shape[1], _MOST_SIGNS))
+    clear = _clearness(difference, error, freedom, by_signs)
+    p = _adjusted(clear, error, _replicates(agents, users, replicates))
+    constant = np.tri(len(agents), k=-1, dtype=bool) & (error == 0) & (np.abs(difference) > 0)
+    p[constant | constant.T] = np.fmax(p, min(1.0, by_signs * constant.sum()))[constant | constant.T]
     one_seed = min(agent.num_seeds for agent in agents) < 2
     return Pairs(
         value=difference,
@@ -97,15 +100,15 @@ def _variances(agents: Sequence[Influence], users: Floats) -> tuple[Floats, Floa
     return total, np.where(total > 0, np.maximum(freedom, least), most)
 
 
-def _clearness(difference: Floats, error: Floats, freedom: Floats, users: int) -> Floats:
+def _clearness(difference: Floats, error: Floats, freedom: Floats, by_signs: float) -> Floats:
     """How clear each difference is by itself, as a normal deviate (n, n); NaN where it is undefined.
 
     A difference that is the same for every user has no variance to be tested by: its tail is that of the sign test.
     """
-    by_signs = -NormalDist().inv_cdf(2.0 ** -min(users, _MOST_SIGNS))
     with np.errstate(divide="ignore", invalid="ignore"):
         clear = normal_equivalent(difference / error, freedom)
-    return np.where(error > 0, clear, np.where(difference == 0, 0.0, by_signs + 0.0 * difference))
+    constant = np.where(difference == 0, 0.0, -NormalDist().inv_cdf(by_signs / 2))
+    return np.where(error > 0, clear, np.where(np.isnan(difference), np.nan, constant))
 
 
 def _replicates(agents: Sequence[Influence], users: Floats, replicates: int) -> NDArray[np.float32]:

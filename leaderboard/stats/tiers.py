@@ -4,7 +4,9 @@ The agents told apart jointly at 95 % (`pairs`) are ordered, the others are not:
 tiers: an agent is one tier below the lowest tier in which somebody is better. So nobody in a tier is told apart from
 anybody in it, every agent below the first tier is worse than somebody in the tier above, and no partition without
 ordered pairs has fewer tiers (Mirsky, "A dual of Dilworth's decomposition theorem", American Mathematical Monthly
-78(8), 1971). Taking an agent away moves no other by more than one tier, and one who beats nobody moves none.
+78(8), 1971). Who is better than somebody better is told apart as well, but for rare differences in degrees of freedom,
+because standard errors obey the triangle inequality. So, among the same decisions, taking an agent away moves no other
+by more than one tier, and taking away one who beats nobody moves none.
 
 Ranks follow from the same comparisons: an agent's best possible rank has those before it who are better, its worst
 has all before it but those who are worse; all these intervals hold together at 95 % (Mogstad, Romano, Shaikh & Wilhelm,
