@@ -64,7 +64,7 @@ def test_the_public_names():
         "agents list", "agents show", "world fetch", "world build", "world card", "world list", "logs list",
         "logs make", "logs show", "ope", "curves compare", "memory show", "memory merge", "memory compact",
         "memory rescue",
-        "leaderboard build", "leaderboard serve",
+        "leaderboard build", "leaderboard show", "leaderboard serve",
     }  # fmt: skip
 
 
@@ -169,6 +169,17 @@ def test_from_evaluation_to_board(longrec, world_path, tmp_path):
     assert built.returncode == 0, built.stderr
     assert "Learner" in built.stdout
     assert {"index.html", "LEADERBOARD.md", "leaderboard.json"} <= {p.name for p in (tmp_path / "board").iterdir()}
+    assert "0 of its files are new" in longrec("leaderboard", "build", "subs", "--out", "board").stderr
+    shown = json.loads(longrec("leaderboard", "show", "subs", "--json").stdout)
+    assert (len(shown["rows"]), shown["reported"], shown["failed"]) == (2, [], {})
+    (tmp_path / verified[0]["path"] / "stranger").touch()
+    told = longrec("leaderboard", "show", "subs")
+    assert told.returncode == 1
+    assert f"failed, left out: {verified[0]['path']}" in told.stderr
+    assert "Learner" not in told.stdout
+    strict = longrec("leaderboard", "build", "subs", "--out", "board", "--strict")
+    assert strict.returncode == 1
+    assert strict.stderr.startswith("error: ")
 
 
 def test_a_mismatch_is_one_line(longrec, submission):

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from leaderboard.board.arrange import board_of
 from leaderboard.evaluate.batch import Job, evaluate, open_run
 from leaderboard.evaluate.build import make_plan
 from leaderboard.evaluate.cell import run_cell
@@ -16,7 +17,6 @@ from leaderboard.replay import verify
 from leaderboard.reproduce import reproduce
 from leaderboard.results import rows
 from leaderboard.schema import LogRef, SpentBudget, Submission, Suite, Task
-from leaderboard.site.view import board
 from recsim_envs.errors import AgentError, ConfigurationError, LogError, SubmissionError
 from recsim_envs.offline import DatasetSpec
 from recsim_envs.offline.store import made
@@ -78,7 +78,7 @@ def test_tracks_have_tables_of_their_own(learnt, suite, tmp_path):
             run(paths[-1], on(suite, track).model_copy(update={"name": f"tiny-{track}"}), agent)
     run(tmp_path / "same", on(suite, "offline"), "random")
     found = rows([verify(path) for path in [*paths, tmp_path / "same"]])
-    for part in board(found):
+    for part in board_of(found).suites:
         members = [entry.row for section in part.sections for entry in section.entries]
         assert len({row.track for row in members}) == len({row.suite_hash for row in members}) == 1
     scored = {(row.track, row.agent) for row in found if "score" in row.metrics}
