@@ -145,7 +145,7 @@ class HuggingFaceModel:
         spelled = [self._spelled(request) for request in constrained]
         choosers = [Chooser(spelling, first.max_tokens, self._decode) for spelling in spelled]
         if choosers:  # after the sampler: the likeliest of what noise left is a draw among what is allowed
-            processors.append(ChoiceProcessor(choosers, _end_ids(self._model, self._tokenizer)))
+            processors.append(ChoiceProcessor(choosers, end_ids(self._model, self._tokenizer)))
         elif first.stop:
             options |= {"stop_strings": list(first.stop), "tokenizer": self._tokenizer}
         output = self._run({**encoded, **options, "logits_processor": processors})
@@ -169,7 +169,7 @@ class HuggingFaceModel:
 
     def _read(self, ids: list[int], prompt: _Prompt, request: Request) -> Completion:
         """Tokens to text, up to the end mark or the first stop string."""
-        ends = _end_ids(self._model, self._tokenizer)
+        ends = end_ids(self._model, self._tokenizer)
         length = next((i for i, token in enumerate(ids) if token in ends), len(ids))
         raw = self._decode(ids[:length])
         text = cut_at_stop(raw, request.stop)
@@ -246,7 +246,7 @@ def _load(transformers: Any, path: str, dtype: str | None) -> tuple[Any, Any]:
     return tokenizer, model
 
 
-def _end_ids(model: Any, tokenizer: Any) -> set[int]:
+def end_ids(model: Any, tokenizer: Any) -> set[int]:
     """Token ids that end an answer or fill it up: the generation configuration may name several."""
     named = model.generation_config.eos_token_id
     ends = set(named) if isinstance(named, list) else {named}

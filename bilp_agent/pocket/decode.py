@@ -1,0 +1,145 @@
+"""Decoding for small Llama models on a CPU: all rows of a batch at once, in plain torch operations, cache included.
+
+`transformers.generate` spends most of its time outside of the matrix products of a model this small. Here the weights
+of a layer that meet the same input are one matrix, the cache is allocated once, and rows that are done leave the
+batch. What comes out is the same, token by token (tested).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bilp_agent.llm.huggingface import HuggingFaceModel, end_ids
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import LlamaForCausalLM
+
+Processor = Callable[[Any, Any], Any]
+"""From token ids (b, t) and scores (b, vocabulary) to scores."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """The weights of one layer: `qkv` (3 d, d), `out` (d, d), `up` (2 m, d): gate above up, `down` (d, m)."""
+
+    before: torch.Tensor
+    qkv: torch.Tensor
+    out: torch.Tensor
+    between: torch.Tensor
+    up: torch.Tensor
+    down: torch.Tensor
+
+
+class Decoder:
+    """Greedy decoding with a Llama model without biases and with as many key as query heads."""
+
+    def __init__(self, model: LlamaForCausalLM) -> None:
+        import torch
+
+        self._torch, config = torch, model.config
+        self._heads, self._eps = config.num_attention_heads, config.rms_norm_eps
+        self._width = config.hidden_size // self._heads
+        self._embeddings, self._last = model.model.embed_tokens.weight.detach(), model.model.norm.weight.detach()
+        self._scores = model.lm_head.weight.detach()
+        self._layers = [self._taken(layer) for layer in model.model.layers]
+        base = config.rope_parameters["rope_theta"]
+        turns = base ** (-torch.arange(0, self._width, 2, dtype=torch.float32) / self._width)
+        self._turns = torch.cat([turns, turns]).to(self._embeddings.device)
+
+    def _taken(self, layer: Any) -> _Layer:
+        a, m, cat = layer.self_attn, layer.mlp, self._torch.cat
+        return _Layer(
+            layer.input_layernorm.weight.detach(),
+            cat([a.q_proj.weight, a.k_proj.weight, a.v_proj.weight]).detach(),
+            a.o_proj.weight.detach(),
+            layer.post_attention_layernorm.weight.detach(),
+            cat([m.gate_proj.weight, m.up_proj.weight]).detach(),
+            m.down_proj.weight.detach(),
+        )
+
+    def generate(
+        self, ids: torch.Tensor, mask: torch.Tensor, most: int, ends: set[int], processors: Sequence[Processor] = ()
+    ) -> torch.Tensor:
+        """The prompts with what follows them, at most `most` tokens: int64 (b, t + n), 0 after an end mark.
+
+        ids: int64 (b, t), padded on the left; mask: (b, t), 0 where they are. processors: of scores, as in
+        transformers; they number the rows, which then all stay to the end.
+        """
+        torch, device, (rows, length) = self._torch, ids.device, ids.shape
+        missing = length - mask.sum(dim=1)
+        cache = torch.empty(len(self._layers), 2, rows, self._heads, length + most, self._width, device=device)
+        ended = torch.tensor(sorted(ends), device=device)
+        written = ids.new_zeros(rows, most)
+        alive = torch.arange(rows, device=device)
+        scores = self._step(ids, 0, missing, cache)
+        last = ids
+        for n in range(most):
+            for process in processors:
+                scores = process(last, scores)
+            last = scores.argmax(dim=1, keepdim=True)
+            written[alive, n] = last[:, 0]
+            going = ~torch.isin(written[alive, : n + 1], ended).any(dim=1)
+            if n + 1 == most or not going.any():
+                break
+            if not processors and not going.all():
+                alive, missing, cache, last = alive[going], missing[going], cache[:, :, going], last[going]
+            scores = self._step(last, length + n, missing, cache)
+        return torch.cat([ids, written[:, : n + 1]], dim=1)
+
+    def _step(self, ids: torch.Tensor, column: int, missing: torch.Tensor, cache: torch.Tensor) -> torch.Tensor:
+        """Scores (b, vocabulary) after the tokens `ids` (b, t), which stand from `column` on; fills the cache."""
+        torch, functional = self._torch, self._torch.nn.functional
+        rows, count = ids.shape
+        stop = column + count
+        places = torch.arange(column, stop, device=ids.device) - missing[:, None]
+        angles = places[:, None, :, None] * self._turns
+        cos, sin = angles.cos(), angles.sin()
+        seen = torch.arange(stop, device=ids.device) >= missing[:, None]  # (b, stop)
+        mask = seen[:, None, None, :]
+        if count > 1:
+            mask = mask & torch.ones(count, stop, dtype=torch.bool, device=ids.device).tril(column)
+            mask = mask | torch.eye(stop, dtype=torch.bool, device=ids.device)[column:]  # blanks see themselves
+        x = functional.embedding(ids, self._embeddings)
+        for layer, (keys, values) in zip(self._layers, cache, strict=True):
+            q, k, v = self._split(functional.linear(self._normed(x, layer.before), layer.qkv))
+            keys[:, :, column:stop], values[:, :, column:stop] = _turned(k, cos, sin), v
+            seen_by = functional.scaled_dot_product_attention(
+                _turned(q, cos, sin), keys[:, :, :stop], values[:, :, :stop], attn_mask=mask
+            )
+            x = x + functional.linear(seen_by.transpose(1, 2).reshape(rows, count, -1), layer.out)
+            gate, up = functional.linear(self._normed(x, layer.between), layer.up).chunk(2, dim=2)
+            x = x + functional.linear(functional.silu(gate) * up, layer.down)
+        return functional.linear(self._normed(x[:, -1], self._last), self._scores)
+
+    def _split(self, joined: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        rows, count, _ = joined.shape
+        return joined.view(rows, count, 3, self._heads, self._width).permute(2, 0, 3, 1, 4).unbind(0)
+
+    def _normed(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return self._torch.nn.functional.rms_norm(x, (x.shape[-1],), weight, self._eps)
+
+
+def _turned(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Rotary embedding of (b, h, t, w); the halves of the last axis are pairs."""
+    import torch
+
+    low, high = x.chunk(2, dim=-1)
+    return x * cos + torch.cat([-high, low], dim=-1) * sin
+
+
+class PocketModel(HuggingFaceModel):
+    """A transformers model from a folder whose tokens come from `Decoder` where it can decode it: greedily."""
+
+    def __init__(self, path: str, **options: Any) -> None:
+        super().__init__(path, **options)
+        self._decoder = Decoder(self._model)
+
+    def _run(self, arguments: dict[str, Any]) -> Any:
+        """What `transformers.generate` would write; int64 (rows, length) on the CPU."""
+        ends = end_ids(self._model, self._tokenizer)
+        ids, mask, processors = (arguments[key] for key in ("input_ids", "attention_mask", "logits_processor"))
+        with self._torch.inference_mode():
+            return self._decoder.generate(ids, mask, arguments["max_new_tokens"], ends, processors).cpu()

@@ -1,0 +1,141 @@
+"""Tokenizer, initial weights, decoding and training of the pocket model, on tiny ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from bilp_agent.llm.base import Message, Request  # noqa: E402
+from bilp_agent.pocket import train as training  # noqa: E402
+from bilp_agent.pocket.data import IGNORED, Encoded, batches, encode, padded  # noqa: E402
+from bilp_agent.pocket.decode import Decoder, PocketModel  # noqa: E402
+from bilp_agent.pocket.model import copies, make_config, make_model  # noqa: E402
+from bilp_agent.pocket.rollouts import Example  # noqa: E402
+from bilp_agent.pocket.tokenizer import train_tokenizer  # noqa: E402
+from bilp_agent.pocket.train import Schedule, train  # noqa: E402
+from recsim_envs.errors import AgentError  # noqa: E402
+
+NAMES = ["Comedy", "Drama & Crime", "Драма"]
+EXAMPLES = [
+    Example(
+        "Actor",
+        "Carry out the plan.",
+        f"## Plan\nPrefer: known\n{n} {name} | reward {n % 5}, {n} steps ago",
+        f"Item: {n}",
+    )
+    for n in range(1, 30)
+    for name in NAMES
+]
+TEXTS = [text for e in EXAMPLES for text in (e.system, e.user, e.answer)]
+TOKENIZER = train_tokenizer(TEXTS, NAMES)
+ENDS = {key: getattr(TOKENIZER, key) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
+SIZES = {"worlds": 1, "sessions": 2, "kept": 40, "pool": 100, "steps": 3, "tokens": 1024}
+TINY = Schedule(hidden=96, layers=2, rounds=3, student_from=2, **SIZES)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def tiny_model(seed: int = 0):
+    return make_model(make_config(len(TOKENIZER), hidden=96, layers=3, **ENDS), seed)
+
+
+def test_phrases_are_tokens_and_digits_stand_alone():
+    pieces = [
+        TOKENIZER.decode([i]) for i in TOKENIZER.encode("## Plan\nPrefer: known\n12 Comedy | reward 3, 10 steps ago")
+    ]
+    assert pieces[:3] == ["## Plan\n", "Prefer: ", "known\n"]
+    assert pieces[3:5] == ["1", "2"]
+    assert pieces[-4:] == [", ", "1", "0", " steps ago"]
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_encoded_comes_back(text: str):
+    kept = text.encode("utf-8", "ignore").decode()
+    assert TOKENIZER.decode(TOKENIZER.encode(kept, add_special_tokens=False)) == kept
+
+
+def test_initial_weights_copy_what_followed_before():
+    model = make_model(make_config(900, hidden=160, layers=5), 0)
+    half = torch.stack([torch.randperm(900, generator=torch.Generator().manual_seed(n))[:80] for n in range(4)])
+    assert copies(model, half.repeat(1, 2)) > 0.6
+    with torch.no_grad():
+        for layer in model.model.layers[:2]:
+            layer.self_attn.q_proj.weight.zero_()
+    assert copies(model, half.repeat(1, 2)) < 0.1
+
+
+def test_the_same_seed_gives_the_same_weights_and_leaves_torch_as_it_was():
+    before = torch.random.get_rng_state()
+    one, again, other = tiny_model(), tiny_model(), tiny_model(1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    for a, b, c in zip(one.parameters(), again.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b)
+        assert a.dim() < 2 or not torch.equal(a, c)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_decoding_gives_the_tokens_that_transformers_gives(seed: int):
+    model, generator = tiny_model(seed), torch.Generator().manual_seed(seed)
+    ids = torch.randint(3, len(TOKENIZER), (7, 20), generator=generator)
+    mask = torch.ones_like(ids)
+    for row, blank in enumerate((0, 0, 3, 9, 17, 1, 5)):
+        ids[row, :blank], mask[row, :blank] = TOKENIZER.pad_token_id, 0
+    for ends in ([TOKENIZER.eos_token_id], list(range(0, len(TOKENIZER), 7))):
+        theirs = model.generate(
+            input_ids=ids, attention_mask=mask, max_new_tokens=24, do_sample=False, eos_token_id=ends, pad_token_id=0
+        )
+        ours = Decoder(model).generate(ids, mask, 24, set(ends))
+        assert torch.equal(ours, theirs)
+
+
+def test_labels_are_of_answers_alone():
+    rows = encode(EXAMPLES[:5], TOKENIZER)
+    ids, labels = padded(rows)
+    for row, one, told in zip(rows, ids, labels, strict=True):
+        assert (told[: row.start] == IGNORED).all()
+        learned = told[told != IGNORED]
+        assert learned.tolist() == one[row.start : len(row.ids)].tolist()
+        assert learned[-1] == TOKENIZER.eos_token_id
+    assert TOKENIZER.decode(rows[0].ids[rows[0].start : -1].tolist()) == EXAMPLES[0].answer
+
+
+def test_batches_hold_about_so_many_tokens_of_alike_examples():
+    pool = [Encoded(np.arange(n, dtype=np.int32), 1) for n in range(10, 200)]
+    for ids, _ in batches(pool, 2000, 20, np.random.default_rng(0)):
+        assert ids.size <= 2000
+        assert (ids != 0).sum() > 0.5 * ids.size
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path: Path):
+    def stopping(what: str, done: int, total: int) -> None:
+        if what.startswith("round 3: learning"):
+            raise KeyboardInterrupt
+
+    whole = train(tmp_path / "whole", TINY)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "parts", TINY, watch=stopping)
+    parts = train(tmp_path / "parts", TINY)
+    assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    answer = PocketModel(str(parts)).generate([Request((Message("system", "x"), Message("user", "y")), 5)])[0]
+    assert answer.finish in ("stop", "length")
+    assert answer.usage.output is not None
+    with pytest.raises(AgentError, match="steps differ"):
+        train(tmp_path / "whole", dataclasses.replace(TINY, steps=4))
+
+
+def test_the_loss_of_an_answer_is_that_of_its_tokens():
+    model, rows = tiny_model(), encode(EXAMPLES[:4], TOKENIZER)
+    ids, labels = (torch.from_numpy(a) for a in padded(rows))
+    theirs = model(input_ids=ids, labels=labels).loss
+    torch.testing.assert_close(training.answer_loss(model, ids, labels), theirs)
