@@ -6,11 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Final
 
 from leaderboard.schema import Estimate
-
-_POINTS: Final = 150  # of one curve; more cannot be seen
 
 
 @dataclass(frozen=True)
@@ -71,15 +68,6 @@ def step_ticks(horizon: int) -> tuple[int, ...]:
     """Ticks for session steps: round numbers, and the horizon itself where it does not touch another."""
     round_ = [int(t) for t in round_ticks(0, horizon) if float(t).is_integer()]
     return *(t for t in round_ if horizon - t > horizon / 12), horizon
-
-
-def curve(shares: Sequence[float], x: Axis, y: Axis) -> str:
-    """Points of a polyline: all sessions at step 0, then the share that kept step 1, 2, ..."""
-    steps = [0.0, *range(1, len(shares) + 1)]
-    values = [1.0, *shares]
-    stride = max(1, math.ceil(len(values) / _POINTS))
-    chosen = [*range(0, len(values) - 1, stride), len(values) - 1]
-    return " ".join(f"{x.at(steps[n]):g},{y.at(values[n]):g}" for n in chosen)
 
 
 def stack(shares: Sequence[float], width: float) -> list[tuple[float, float]]:

@@ -36,8 +36,7 @@ const longrec = (() => {
       this.column = null;
       this.ascending = false;
       this.match = () => true;
-      this.button = table.closest(".scroll").nextElementSibling;
-      if (!this.button?.classList.contains("more")) this.button = null;
+      this.button = table.closest(".scroll").parentElement.querySelector(`[data-for="${CSS.escape(table.id)}"]`);
       this.button?.addEventListener("click", async () => {
         await this.complete();
         this.limit += PAGE;
