@@ -35,6 +35,16 @@ def log_probability(logits: torch.Tensor, actions: torch.Tensor) -> torch.Tensor
     return (chosen - left).sum(dim=1)
 
 
+def drawn(chances: torch.Tensor) -> torch.Tensor:
+    """An item a row, int64 (b,), drawn in proportion to `chances` (b, n), which are at least 0.
+
+    By inversion: one random number a row, where `torch.multinomial` draws one for every item.
+    """
+    below = chances.cumsum(dim=1)
+    # A share that is below 1 stays below after rounding, so nothing is found behind the last possible item.
+    return torch.searchsorted(below, torch.rand_like(below[:, :1]) * below[:, -1:], right=True).squeeze(1)
+
+
 def worth(scores: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
     """Value (b,) of `actions` (b, k) from `scores` (b, n): the mean of their items' scores."""
     return scores.gather(1, actions).mean(dim=1)

@@ -66,7 +66,7 @@ class LogAgent(NetworkAgent):
         self._reader, self._slate = StateReader(task), task.slate_size
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
-        """The allowed items of the highest scores.
+        """What `choose` makes of the scores.
 
         These are rounded to float32 first: candidates alike in every feature differ by the rounding of a matrix
         product, which depends on the batch, and must not be told apart by it.
@@ -76,6 +76,12 @@ class LogAgent(NetworkAgent):
         with torch.no_grad():
             told = None if allowed is None else torch.from_numpy(allowed)
             scores = self.scores(self._network, state, told).float().numpy()
+        return self.choose(scores, allowed, sessions)
+
+    def choose(
+        self, scores: NDArray[np.float32], allowed: NDArray[np.bool_] | None, sessions: Sessions
+    ) -> NDArray[np.int64]:
+        """What to show, by the scores (b, n): the best."""
         return best_slates(scores, self._slate, allowed)
 
 

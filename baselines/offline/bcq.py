@@ -13,7 +13,7 @@ from baselines.offline.agent import HeadAgent
 from baselines.offline.network import State
 from baselines.offline.replay import Steps
 from baselines.offline.td import q_target
-from baselines.scores import NEVER, log_probability, worth
+from baselines.scores import NEVER, log_probability
 from recsim_envs.errors import ConfigurationError
 
 
@@ -43,11 +43,12 @@ class BCQAgent(HeadAgent):
         now = network(steps.state, steps.allowed)
         with torch.no_grad():
             later = network(steps.next_state, steps.next_allowed)
-            slow = target(steps.next_state, steps.next_allowed)["q"]
-        goal = q_target(only_likely(later["q"], later["imitation"], self.threshold), slow, steps, self.gamma)
-        td = smooth_l1_loss(worth(now["q"], steps.actions), goal)
-        likeness = -log_probability(now["imitation"], steps.actions).mean()
-        size = now["imitation"].clamp(min=NEVER / 2).square()
+            likely = only_likely(later["q"], later["imitation"], self.threshold)
+            slow = target(steps.next_state, steps.next_allowed)
+        goal, logits = q_target(likely, slow, steps, self.gamma), now["imitation"]
+        td = smooth_l1_loss(now.worth("q", steps.actions), goal)
+        likeness = -log_probability(logits, steps.actions).mean()
+        size = logits.clamp(min=NEVER / 2).square()
         size = size.mean() if steps.allowed is None else size[steps.allowed].mean()
         return td + self.imitation * likeness + self.shrink * size
 

@@ -31,8 +31,8 @@ class CQLAgent(HeadAgent):
         """Half the squared TD error plus alpha times the conservative term."""
         q = network(steps.state, steps.allowed)["q"]
         with torch.no_grad():
-            slow = target(steps.next_state, steps.next_allowed)["q"]
-        goal = q_target(slow, slow, steps, self.gamma)
+            slow = target(steps.next_state, steps.next_allowed)
+            goal = q_target(slow["q"], slow, steps, self.gamma)
         error = worth(q, steps.actions) - goal
         return 0.5 * error.square().mean() + self.alpha * conservative_term(q, steps.actions)
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from baselines.offline.agent import HeadAgent
 from baselines.offline.replay import Steps
-from baselines.scores import log_probability, worth
+from baselines.scores import log_probability
 from recsim_envs.errors import ConfigurationError
 
 
@@ -40,10 +40,12 @@ class CRRAgent(HeadAgent):
         now = network(steps.state, steps.allowed)
         with torch.no_grad():
             later = target(steps.next_state, steps.next_allowed)
-        goal = steps.rewards + self.gamma * (1 - steps.ended) * expected(later["q"], later["policy"])
-        td = 0.5 * (worth(now["q"], steps.actions) - goal).square().mean()
-        advantage = (worth(now["q"], steps.actions) - expected(now["q"], now["policy"])).detach()
-        return td - (self.weights(advantage) * log_probability(now["policy"], steps.actions)).mean()
+            goal = steps.rewards + self.gamma * (1 - steps.ended) * expected(later["q"], later["policy"])
+        value, logits = now.worth("q", steps.actions), now["policy"]
+        with torch.no_grad():
+            advantage = value - expected(now["q"], logits)
+        td = 0.5 * (value - goal).square().mean()
+        return td - (self.weights(advantage) * log_probability(logits, steps.actions)).mean()
 
     def weights(self, advantage: torch.Tensor) -> torch.Tensor:
         """Of the cross-entropy of each step, (b,)."""

@@ -80,7 +80,8 @@ class DecisionTransformerAgent(GradientAgent):
             window.actions.view(*shape, -1),
             self._to_go[window.rows].view(shape),
             self._places[window.rows].view(shape),
-        )[valid]
+            valid,
+        )
         real = valid.flatten()
         allowed = None if window.allowed is None else window.allowed[real]
         return -log_probability(only_allowed(logits, allowed), window.actions[real]).mean()
@@ -109,7 +110,8 @@ class DecisionTransformerAgent(GradientAgent):
         state = {key: torch.from_numpy(array[lanes, :longest]).flatten(0, 1) for key, array in self._memory.items()}
         told = [torch.from_numpy(array[lanes, :longest]) for array in (self._shown, self._wanted, self._steps)]
         with torch.no_grad():
-            logits = self._network(state, *told, last=torch.from_numpy(counts - 1)).float().numpy()
+            asked = torch.from_numpy(counts[:, None] - 1 == np.arange(longest))
+            logits = self._network(state, *told, asked).float().numpy()
         actions = best_slates(logits, self._slate, allowed_items(infos))
         self._shown[lanes, counts - 1] = actions.reshape(len(lanes), -1)
         return actions
@@ -150,10 +152,9 @@ class DecisionTransformer(nn.Module):
         self.register_buffer("goal", torch.zeros(2))
 
     def forward(
-        self, state: State, actions: torch.Tensor, to_go: torch.Tensor, steps: torch.Tensor,
-        last: torch.Tensor | None = None,
-    ) -> torch.Tensor:  # fmt: skip
-        """Logits (b, t, n) of what is shown in each step, or (b, n) in step `last` (b,) alone.
+        self, state: State, actions: torch.Tensor, to_go: torch.Tensor, steps: torch.Tensor, asked: torch.Tensor
+    ) -> torch.Tensor:
+        """Logits (m, n) of what is shown in the m steps that are `asked`, bool (b, t).
 
         state: rows of b sessions times t steps. actions: int64 (b, t, k). to_go: (b, t). steps: int64 (b, t).
         """
@@ -166,6 +167,4 @@ class DecisionTransformer(nn.Module):
         tokens = torch.stack([told, seen, done], dim=2).view(b, 3 * t, -1)
         mask = torch.ones(3 * t, 3 * t, dtype=torch.bool, device=tokens.device).triu(1)
         at_states = self.body(tokens, mask=mask)[:, 1::3]
-        if last is not None:
-            return self.head(at_states[torch.arange(b), last], vectors)  # type: ignore[no-any-return]
-        return self.head(at_states, vectors)  # type: ignore[no-any-return]
+        return self.head(at_states[asked], vectors)  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ from torch import nn
 
 from baselines.offline.agent import HeadAgent
 from baselines.offline.replay import Steps
-from baselines.scores import log_probability, worth
+from baselines.scores import log_probability
 
 
 @dataclass(kw_only=True, eq=False)
@@ -34,12 +34,13 @@ class IQLAgent(HeadAgent):
         now = network(steps.state, steps.allowed)
         with torch.no_grad():
             later = network(steps.next_state, steps.next_allowed)["v"]
-            slow = worth(target(steps.state, steps.allowed)["q"], steps.actions)
+            slow = target(steps.state, steps.allowed).worth("q", steps.actions)
         goal = steps.rewards + self.gamma * (1 - steps.ended) * later
-        td = (worth(now["q"], steps.actions) - goal).square().mean()
-        value = expectile_loss(slow - now["v"], self.expectile)
+        v = now["v"]
+        td = (now.worth("q", steps.actions) - goal).square().mean()
+        value = expectile_loss(slow - v, self.expectile)
         log_chance = log_probability(now["policy"], steps.actions)
-        return td + value + imitation_loss(log_chance, slow - now["v"], self.temperature)
+        return td + value + imitation_loss(log_chance, slow - v, self.temperature)
 
 
 def expectile_loss(difference: torch.Tensor, expectile: float) -> torch.Tensor:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from baselines.offline.agent import Facts, HeadAgent
@@ -19,11 +21,12 @@ from baselines.offline.network import Network
 from baselines.offline.replay import Replay, Steps
 from baselines.offline.training import fit
 from baselines.offline.user_model import Satiation, UserModel
-from baselines.scores import NEVER
+from baselines.scores import NEVER, drawn
 from baselines.selection import RATINGS, require_single_items
 from baselines.states import CONTEXT, ITEMS, SIGNALS
+from recsim_envs import rng
 from recsim_envs.errors import AgentError, ConfigurationError
-from recsim_envs.spec import TaskSpec, TrainingLog
+from recsim_envs.spec import Sessions, TaskSpec, TrainingLog
 
 _SEEN = (*RATINGS, "length")
 _SHOWN = "session_items"
@@ -34,7 +37,8 @@ class ModelBasedAgent(HeadAgent):
     """Base of the three. `shaped` is what they differ in.
 
     model_updates: of the user model. members: of its ensemble. rollout: steps from each of the `batch_size` states of
-    an update. entropy, value_weight: of A2C's loss. updates: of actor and critic.
+    an update. entropy, value_weight: of A2C's loss. updates: of actor and critic. greedy: show the likeliest item; else
+    one is drawn from the policy, as the published code does in its tests too.
     """
 
     heads: ClassVar = ("policy",)
@@ -47,6 +51,7 @@ class ModelBasedAgent(HeadAgent):
     rollout: int = 5
     entropy: float = 0.01
     value_weight: float = 0.5
+    greedy: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,6 +95,7 @@ class ModelBasedAgent(HeadAgent):
             self.course("user-model", self.model_updates, log, seed),
         )
         model.requires_grad_(False)
+        model.count_repeats(replay)
         world = Imagined(log.task, model, replay, self)
         network = self.network(log.task).to(replay.device)
         curve = fit(
@@ -99,6 +105,17 @@ class ModelBasedAgent(HeadAgent):
         )
         return network, {"updates": self.updates, "loss_curve": curve, "user_model_loss_curve": learned}
 
+    def choose(
+        self, scores: NDArray[np.float32], allowed: NDArray[np.bool_] | None, sessions: Sessions
+    ) -> NDArray[np.int64]:
+        """An item drawn from the policy by the session's key and step, or the likeliest."""
+        if self.greedy:
+            return super().choose(scores, allowed, sessions)
+        logits = np.where(True if allowed is None else allowed, scores.astype(np.float64), -np.inf)
+        below = np.exp(logits - logits.max(axis=1, keepdims=True)).cumsum(axis=1)
+        where = rng.uniform_array(sessions.keys, sessions.steps, rng.AGENT) * below[:, -1]
+        return (below > where[:, None]).argmax(axis=1)
+
     def actor_critic_loss(self, network: Network, world: Imagined, steps: Steps) -> torch.Tensor:
         """A2C on one rollout: advantage times log-probability, squared value error, entropy."""
         chances, entropies, values, rewards, stays = [], [], [], [], []
@@ -107,9 +124,10 @@ class ModelBasedAgent(HeadAgent):
         for _ in range(self.rollout):
             told = network(state, allowed)
             logs = told["policy"].log_softmax(dim=1)
-            items = (told["policy"].detach() - torch.empty_like(logs).exponential_().log()).argmax(dim=1)
+            shares = logs.exp()
+            items = drawn(shares.detach())
             chances.append(logs.gather(1, items[:, None]).squeeze(1))
-            entropies.append(-(logs.exp() * logs.clamp(min=NEVER / 2)).sum(dim=1))
+            entropies.append(-(shares * logs.clamp(min=NEVER / 2)).sum(dim=1))
             values.append(told["v"])
             state, reward, stay, allowed = world.step(state, items, allowed)
             rewards.append(reward)

@@ -29,6 +29,13 @@ def item_vectors(encoder: StateEncoder, state: State) -> torch.Tensor:
     return encoder.candidates(state[CANDIDATES].to(encoder.candidates.weight.dtype))  # type: ignore[no-any-return]
 
 
+def vectors_of(vectors: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+    """Those of `items`, int64 (b, k), among what `item_vectors` gives: (b, k, dim)."""
+    if vectors.ndim == 2:
+        return vectors[items]
+    return vectors.gather(1, items.unsqueeze(2).expand(-1, -1, vectors.shape[2]))
+
+
 class ItemHead(nn.Module):
     """Scores every item: the product of its embedding and a query made of the features, plus a bias of its own.
 
@@ -47,12 +54,14 @@ class ItemHead(nn.Module):
     def forward(self, features: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
         """Scores (b, n) from features (b, width) and vectors (n, dim) or (b, n, dim)."""
         query = self._query(features)
+        if self.bias is not None and query.ndim == 2:
+            return torch.addmm(self.bias, query, vectors.T)  # one pass over the scores
         scores = query @ vectors.T if vectors.ndim == 2 else torch.einsum("bd,bnd->bn", query, vectors)
         return scores if self.bias is None else scores + self.bias
 
     def of_items(self, features: torch.Tensor, vectors: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
-        """Scores (b,) of one item a row, int64 (b,), of a catalogue; the others' are not computed."""
-        scores = (self._query(features) * vectors[items]).sum(dim=1)
+        """Scores (b, k) of `items`, int64 (b, k), with the vectors (b, k, dim); the others' are not computed."""
+        scores = torch.einsum("bd,bkd->bk", self._query(features), vectors)
         return scores if self.bias is None else scores + self.bias[items]
 
     def _query(self, features: torch.Tensor) -> torch.Tensor:
@@ -73,8 +82,28 @@ class Network(nn.Module):
             {name: nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, 1)) for name in values}
         )
 
-    def forward(self, state: State, allowed: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
-        """Scores (b, n), `NEVER` where not allowed, and values (b,), by name."""
-        features, vectors = self.encoder(state), item_vectors(self.encoder, state)
-        scores = {name: only_allowed(head(features, vectors), allowed) for name, head in self.heads.items()}
-        return scores | {name: value(features).squeeze(1) for name, value in self.values.items()}
+    def forward(self, state: State, allowed: torch.Tensor | None = None) -> Told:
+        """What there is to say of states; of it only what is asked for is computed. allowed: bool (b, n)."""
+        return Told(self, self.encoder(state), item_vectors(self.encoder, state), allowed)
+
+
+class Told:
+    """What a network says of b states. Heads over thousands of items are dear, so each is computed when asked for."""
+
+    def __init__(
+        self, network: Network, features: torch.Tensor, vectors: torch.Tensor, allowed: torch.Tensor | None
+    ) -> None:
+        self._network, self._features, self._vectors, self._allowed = network, features, vectors, allowed
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        """Scores (b, n) of the head of that name, `NEVER` where not allowed, or values (b,)."""
+        if name in self._network.values:
+            return self._network.values[name](self._features).squeeze(1)  # type: ignore[no-any-return]
+        return only_allowed(self._network.heads[name](self._features, self._vectors), self._allowed)
+
+    def worth(self, name: str, actions: torch.Tensor) -> torch.Tensor:
+        """Value (b,) of `actions`, int64 (b, k), by the head of that name: as `scores.worth` of all its scores."""
+        head = self._network.heads[name]
+        assert isinstance(head, ItemHead)
+        scores = head.of_items(self._features, vectors_of(self._vectors, actions), actions)
+        return only_allowed(scores, None if self._allowed is None else self._allowed.gather(1, actions)).mean(dim=1)

@@ -11,7 +11,7 @@ from torch import nn
 from baselines.offline.agent import HeadAgent
 from baselines.offline.replay import Steps
 from baselines.offline.td import q_target
-from baselines.scores import log_probability, worth
+from baselines.scores import log_probability
 
 
 @dataclass(kw_only=True, eq=False)
@@ -33,7 +33,7 @@ class SQNAgent(HeadAgent):
         now = network(steps.state, steps.allowed)
         with torch.no_grad():
             online = network(steps.next_state, steps.next_allowed)["q"]
-            slow = target(steps.next_state, steps.next_allowed)["q"]
+            slow = target(steps.next_state, steps.next_allowed)
         goal = q_target(online, slow, steps, self.gamma)
-        td = (worth(now["q"], steps.actions) - goal).square().mean()
+        td = (now.worth("q", steps.actions) - goal).square().mean()
         return self.q_weight * td - log_probability(now["next"], steps.actions).mean()

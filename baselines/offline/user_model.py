@@ -12,11 +12,12 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from baselines.offline.network import ItemHead, State, item_vectors, state_encoder
-from baselines.offline.replay import Steps
+from baselines.offline.replay import Replay, Steps
 from baselines.online.encoder import StateEncoder
 from baselines.states import ITEMS
 from recsim_envs.spec import TaskSpec
 
+_SHOWN = "session_items" + ITEMS
 _LEAST = 1e-3  # variance, of rewards in units of the log's largest
 
 
@@ -46,7 +47,13 @@ class Satiation(nn.Module):
 
 
 class UserModel(nn.Module):
-    """`members` networks, each with the heads "reward", "spread" (log-variance) and "leave" (logit)."""
+    """`members` networks, each with the heads "reward", "spread" (log-variance) and "leave" (logit).
+
+    again: float32 (l,), how probable leaving is at a repeat of each item in the session's window; 0 before
+    `count_repeats`.
+    """
+
+    again: torch.Tensor
 
     def __init__(
         self, task: TaskSpec, members: int, dim: int, hidden: int, kind: str, satiation: Satiation | None
@@ -60,17 +67,29 @@ class UserModel(nn.Module):
             for _ in range(members)
         )
         self.satiation = satiation
+        window = task.observation_space["session_items"].shape or ()
+        self.register_buffer("again", torch.zeros(window), persistent=False)
+
+    def count_repeats(self, log: Replay) -> None:
+        """Keep how often users of the log left at an item that they had been shown so many steps before.
+
+        A log holds too few repeats for networks to learn what they do, and of most items none. So they are counted,
+        all items together: (left + 1) / (shown + 2), by Laplace's rule of succession, 1/2 where there are none.
+        """
+        again = log.state[_SHOWN] == log.actions
+        left = (again & (log.ended > 0)[:, None]).sum(dim=0)
+        self.again.copy_((left + 1) / (again.sum(dim=0) + 2))
 
     def forward(self, state: State, items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Of one item a row, int64 (b,): mean and variance of its reward, logit of leaving; (members, b) each."""
         told = []
         for encoder, heads in zip(self.encoders, self.heads, strict=True):
             assert isinstance(encoder, StateEncoder)
-            features, vectors = encoder(state), item_vectors(encoder, state)
-            told.append([head.of_items(features, vectors, items) for head in heads.values()])  # type: ignore[operator, union-attr]
+            features, vectors = encoder(state), item_vectors(encoder, state)[items[:, None]]
+            told.append([head.of_items(features, vectors, items[:, None]).squeeze(1) for head in heads.values()])  # type: ignore[operator, union-attr]
         reward, spread, leave = (torch.stack(parts) for parts in zip(*told, strict=True))
         if self.satiation is not None:
-            reward = reward / self.satiation(state["session_items" + ITEMS], items)
+            reward = reward / self.satiation(state[_SHOWN], items)
         return reward, softplus(spread) + _LEAST, leave
 
     def loss(self, steps: Steps) -> torch.Tensor:
@@ -82,6 +101,10 @@ class UserModel(nn.Module):
 
     @torch.no_grad()
     def predict(self, state: State, items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Of each row: the members' mean reward, their largest variance, their mean probability of leaving: (b,)."""
+        """Of each row: the members' mean reward, their largest variance, the probability of leaving: (b,).
+
+        That is the members' mean, or that of the repeats counted, if the item is one and it is larger.
+        """
         reward, variance, leave = self(state, items)
-        return reward.mean(dim=0), variance.max(dim=0).values, leave.sigmoid().mean(dim=0)
+        counted = torch.where(state[_SHOWN] == items[:, None], self.again, 0.0).max(dim=1).values
+        return reward.mean(dim=0), variance.max(dim=0).values, leave.sigmoid().mean(dim=0).maximum(counted)

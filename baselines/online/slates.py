@@ -8,7 +8,7 @@ from stable_baselines3.common.distributions import MultiCategoricalDistribution
 from torch import nn
 
 from baselines.online.encoder import ItemHead, StateEncoder
-from baselines.scores import log_probability
+from baselines.scores import drawn, log_probability
 
 
 class PlackettLuce(MultiCategoricalDistribution):  # type: ignore[misc]
@@ -52,9 +52,7 @@ class PlackettLuce(MultiCategoricalDistribution):  # type: ignore[misc]
     def sample(self) -> torch.Tensor:
         """Items (b,), or slates (b, k), the first slot first."""
         if self._single:
-            below = self.scores.softmax(dim=1).cumsum(dim=1)
-            # A share that is below 1 stays below after rounding, so nothing is found behind the last possible item.
-            return torch.searchsorted(below, torch.rand_like(below[:, :1]) * below[:, -1:], right=True).squeeze(1)
+            return drawn(self.scores.softmax(dim=1))
         # In place and by logarithms of uniform numbers: several times faster than torch's exponential draws.
         noise = torch.rand_like(self.scores).log_().neg_().log_().neg_()
         return self._largest(self.scores + noise)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from baselines.offline.replay import Steps
+from baselines.scores import worth
 
 
 class Fixed(nn.Module):
@@ -17,9 +18,18 @@ class Fixed(nn.Module):
         super().__init__()
         self.tables = nn.ParameterDict({name: nn.Parameter(table) for name, table in tables.items()})
 
-    def forward(self, state: dict[str, torch.Tensor], allowed: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+    def forward(self, state: dict[str, torch.Tensor], allowed: torch.Tensor | None = None) -> FixedTold:
         told = {name: table[state["row"]] for name, table in self.tables.items()}
-        return {k: v if allowed is None or v.ndim == 1 else v.masked_fill(~allowed, -1e8) for k, v in told.items()}
+        return FixedTold(
+            {k: v if allowed is None or v.ndim == 1 else v.masked_fill(~allowed, -1e8) for k, v in told.items()}
+        )
+
+
+class FixedTold(dict[str, torch.Tensor]):
+    """What `baselines.offline.network.Told` is for, of tables."""
+
+    def worth(self, name: str, actions: torch.Tensor) -> torch.Tensor:
+        return worth(self[name], actions)
 
 
 def steps(count: int = 6, items: int = 5, size: int = 1, seed: int = 0, **changes: Any) -> Steps:

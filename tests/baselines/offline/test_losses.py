@@ -15,17 +15,20 @@ from torchrl.data import Categorical as CategoricalSpec
 from torchrl.modules import QValueActor
 from torchrl.objectives import DiscreteCQLLoss, DiscreteIQLLoss
 
+from baselines.offline.agent import HeadAgent
 from baselines.offline.bcq import BCQAgent, only_likely
 from baselines.offline.cql import CQLAgent, conservative_term
 from baselines.offline.crr import CRRAgent, expected
 from baselines.offline.dorl import context_entropy
 from baselines.offline.ips import IPSAgent
 from baselines.offline.iql import IQLAgent, expectile_loss, imitation_loss
-from baselines.offline.replay import Steps
+from baselines.offline.replay import Replay, Steps
 from baselines.offline.sqn import SQNAgent
 from baselines.offline.td import q_target
 from baselines.scores import best, log_probability, worth
-from tests.baselines.offline.support import Fixed, steps, table
+from recsim_envs.offline import LogView, generate, spec_of
+from recsim_envs.offline.spec import dataset_id
+from tests.baselines.offline.support import Fixed, FixedTold, steps, table
 
 GAMMA = 0.9
 
@@ -52,7 +55,7 @@ def test_the_best_slate_is_worth_most_of_all():
 def test_targets_choose_by_one_network_and_judge_by_the_other(size: int):
     told = steps(size=size)
     online, slow = table(12, 5, seed=1)[6:], table(12, 5, seed=2)[6:]
-    goal = q_target(online, slow, told, GAMMA)
+    goal = q_target(online, FixedTold(q=slow), told, GAMMA)
     for i in range(6):
         chosen = np.argsort(-online[i].numpy())[:size]
         judged = float(slow[i].numpy()[chosen].mean())
@@ -62,7 +65,29 @@ def test_targets_choose_by_one_network_and_judge_by_the_other(size: int):
 
 def test_targets_stay_within_what_is_possible():
     told = steps()
-    assert float(q_target(told.rewards[:, None] + 1e6, torch.full((6, 1), 1e6), told, GAMMA).max()) <= 10.0 + 1e-5
+    assert (
+        float(q_target(told.rewards[:, None] + 1e6, FixedTold(q=torch.full((6, 1), 1e6)), told, GAMMA).max())
+        <= 10.0 + 1e-5
+    )
+
+
+@pytest.mark.parametrize("env_id", ["longrec/Games-v0", "longrec/SlateTopKBored-v0", "longrec/InterestEvolution-v0"])
+def test_the_worth_of_some_items_is_that_among_all(env_id: str):
+    log = LogView(generate(spec_of(dataset_id(env_id, "random"), sessions=4)))
+    some, network = Replay(log, torch.device("cpu")).at(torch.arange(5)), HeadAgent(hidden=4)
+    network.heads, network.values = ("q",), ("v",)
+    told = shaken(network.network(log.task))(some.state)
+    assert told["v"].shape == (5,)
+    torch.testing.assert_close(told.worth("q", some.actions), worth(told["q"], some.actions))
+
+
+def shaken(network: torch.nn.Module) -> torch.nn.Module:
+    """With weights that are not 0."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights += 0.1 * torch.randn_like(weights)
+    return network
 
 
 def td_goals(told: Steps, online: torch.Tensor, slow: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ import torch
 from baselines.offline.decision_transformer import DecisionTransformerAgent
 from baselines.offline.mopo import MOPOAgent
 from baselines.offline.replay import Replay
+from baselines.scores import drawn
 from recsim_envs import rng
 from recsim_envs.spec import Feedback, Sessions
 from tests.baselines.offline.support import Fixed, steps, table
@@ -52,6 +53,31 @@ def test_actor_and_critic_learn_from_discounted_rewards_to_the_end_of_each_rollo
     assert ours.item() == pytest.approx(total / count, rel=1e-5)
 
 
+def test_items_are_drawn_from_the_policy_or_are_its_likeliest():
+    count, scores = 4000, np.array([0.0, 1.0, 3.0, 2.0], np.float32)
+    allowed = np.array([True, True, False, True])
+    keys = rng.bits_array(3, np.arange(count), 99)
+    at = Sessions(np.arange(count), keys, np.zeros(count, np.int64))
+    agent, every = MOPOAgent(), np.repeat(scores[None], count, 0)
+    agent._slate = None
+    for mask in (None, np.repeat(allowed[None], count, 0)):
+        shares = np.exp(scores.astype(np.float64)) * (True if mask is None else allowed)
+        drawn = agent.choose(every, mask, at)
+        found = np.bincount(drawn, minlength=4) / count
+        np.testing.assert_allclose(found, shares / shares.sum(), atol=0.03)
+        one = Sessions(at.lanes[7:8], keys[7:8], at.steps[7:8])
+        assert agent.choose(every[:1], None if mask is None else mask[:1], one)[0] == drawn[7]
+    agent.greedy = True
+    assert set(agent.choose(every, np.repeat(allowed[None], count, 0), at)) == {3}
+
+
+def test_what_is_drawn_in_training_follows_the_shares():
+    shares = torch.tensor([[0.1, 0.0, 0.6, 0.3, 0.0]])
+    torch.manual_seed(0)
+    found = torch.bincount(drawn(shares.expand(4000, -1)), minlength=5) / 4000
+    np.testing.assert_allclose(found, shares[0], atol=0.03)
+
+
 def test_a_session_is_played_by_what_training_would_read():
     """More steps than the context holds; the return asked for falls by what is earned."""
     world = tiny_world(users=40, items=20, threshold=0.0, r_min=0.0, horizon=8)
@@ -84,7 +110,7 @@ def test_a_session_is_played_by_what_training_would_read():
         to_go = torch.from_numpy(np.stack([w["to_go"] for w in window], 1))
         places = torch.arange(step + 1)[-4:].repeat(3, 1)
         with torch.no_grad():
-            logits = network(state, shown, to_go, places)[:, -1]
+            logits = network(state, shown, to_go, places, places == step)
         np.testing.assert_allclose(told[-2], logits, rtol=1e-9)
         np.testing.assert_array_equal(actions, logits.argmax(1).numpy())
         out = sim.step(actions)

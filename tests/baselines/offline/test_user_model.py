@@ -64,6 +64,23 @@ def test_imagined_sessions_go_on_as_real_ones_do(learned):
     np.testing.assert_allclose(signals[[0, 1, 3]], [1.0, 0.2, 1.0], atol=0.2)
 
 
+def test_repeats_are_counted_by_how_long_ago_the_item_was_shown(learned):
+    _, replay, model = learned
+    model.count_repeats(replay)
+    window = replay.state["session_items/items"].numpy()
+    for place in range(window.shape[1]):
+        again = window[:, place] == replay.actions[:, 0].numpy()
+        left = int((again & (replay.ended.numpy() > 0)).sum())
+        assert model.again[place].item() == pytest.approx((left + 1) / (again.sum() + 2))
+    state = {key: array[:1].expand(3, *array.shape[1:]).clone() for key, array in replay.state.items()}
+    state["session_items/items"][:] = torch.tensor([-1] * 7 + [20, 21, 22])
+    model.again[:] = torch.linspace(0.991, 1.0, 10)
+    leave = model.predict(state, torch.tensor([20, 22, 23]))[2]
+    assert leave[:2].tolist() == pytest.approx([0.998, 1.0])
+    assert leave[2] < 0.9
+    model.again.zero_()
+
+
 def catalogue() -> Catalogue:
     """Items with the categories {0}, {0, 1}, {2}."""
     zeros = np.zeros(3)
