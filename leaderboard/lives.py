@@ -12,9 +12,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from leaderboard.ends import LOST
 from leaderboard.evaluate.build import simulator_for
 from leaderboard.schema import Count, Finite, Line, Stored, Task
-from leaderboard.traces import LOST, Trace
+from leaderboard.traces import Trace
 from recsim_envs.families.base import Shown, Simulator
 from recsim_envs.rendering.film import Film
 

@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium.spaces import flatdim
 
 from leaderboard import seeds
+from leaderboard.ends import LOST
 from leaderboard.evaluate.build import checked_fingerprint, simulator_for, world_of
 from leaderboard.files import file_sha256, read_model
 from leaderboard.folder import check_folder
@@ -18,7 +19,7 @@ from leaderboard.metrics import Outcomes
 from leaderboard.schema import Submission, Task
 from leaderboard.seasons import check_season
 from leaderboard.stepping import replay_episodes
-from leaderboard.traces import LOST, Trace, read_trace
+from leaderboard.traces import Trace, read_trace
 from recsim_envs.errors import ConfigurationError, PlatformError, SubmissionError, UnreplayableError, WorldError
 from recsim_envs.families.base import Simulator
 from recsim_envs.fingerprint import platform_text

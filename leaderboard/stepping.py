@@ -8,10 +8,11 @@ from typing import Any, Final, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from leaderboard.ends import LOST
 from leaderboard.evaluate.build import simulator_for
 from leaderboard.metrics import Outcomes
 from leaderboard.schema import Task
-from leaderboard.traces import LOST, Trace
+from leaderboard.traces import Trace
 from recsim_envs.errors import InvalidActionError, ReplayMismatchError
 from recsim_envs.families.base import Simulator
 from recsim_envs.spec import TaskSpec

@@ -24,12 +24,6 @@ MAX_FILE: Final = 2**30  # bytes of a traces file
 MAX_END: Final = 500  # characters of a cause
 MAX_STEPS: Final = 200_000_000  # steps that a traces file may hold, and items
 
-CRASHED: Final = "agent crashed"
-TIMED_OUT: Final = "agent timed out"
-OUT_OF_MEMORY: Final = "agent out of memory"
-LOST: Final = (CRASHED, TIMED_OUT, OUT_OF_MEMORY)
-"""Causes of ends that no user brought about: the agent failed in the session, which keeps the steps until then."""
-
 _TYPES = {
     "uint16": pa.uint16(),
     "uint32": pa.uint32(),

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaderboard import seeds
+from leaderboard.ends import CRASHED, OUT_OF_MEMORY, TIMED_OUT
 from leaderboard.evaluate.build import simulator_for, training_envs
 from leaderboard.evaluate.logs import training_log
 from leaderboard.evaluate.simulate import guarded
 from leaderboard.hosting.failures import AgentLostError
 from leaderboard.hosting.start import end, start_agent
 from leaderboard.schema import Lost, SpentBudget, TrainingPoint
-from leaderboard.traces import CRASHED, OUT_OF_MEMORY, TIMED_OUT, Trace
+from leaderboard.traces import Trace
 from recsim_envs.errors import AgentError
 from recsim_envs.families.base import Simulator
 from recsim_envs.spec import Agent

@@ -26,7 +26,7 @@ def _served(calls: Mapping[str, Callable[[Message], Message]], call: Message) ->
         return {"type": "result", **calls[method](call)}
     except LongrecError as error:
         return {"type": "refused", "error": type(error).__name__, "message": str(error)}
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise ProtocolError(f"the call {method} is not as it should be: {error!r}") from error
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from leaderboard.hosting.tasks import task_of
 from leaderboard.hosting.wire import Message
 from recsim_envs import errors
-from recsim_envs.offline import Transitions
 from recsim_envs.spec import Batch, Budget
+
+if TYPE_CHECKING:
+    from recsim_envs.offline import Transitions
 
 Ask = Callable[[Message], Message]
 """Sends a message to the harness and returns its answer."""
@@ -115,6 +117,8 @@ class RemoteLog:
 
     def transitions(self, sessions: int = 1024) -> Iterator[Transitions]:
         """See `TrainingLog.transitions`."""
+        from recsim_envs.offline import Transitions  # compiles; agents that read no log do without
+
         reading = call(self._ask, "transitions", sessions=sessions)["reading"]
         while (batch := call(self._ask, "next", reading=reading)["batch"]) is not None:
             yield Transitions(**batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leaderboard.traces import CRASHED
+from leaderboard.ends import CRASHED
 from recsim_envs.errors import AgentError
 
 

@@ -19,14 +19,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
+from leaderboard.ends import OUT_OF_MEMORY, TIMED_OUT
 from leaderboard.hosting.failures import AgentLostError, ProtocolError
 from leaderboard.hosting.wire import MAX_REPLY, Message, body_size, encode, fill, read_line
 from leaderboard.schema import Isolation
-from leaderboard.traces import OUT_OF_MEMORY, TIMED_OUT
 from recsim_envs.errors import AgentError
 
 _LOOK: Final = 0.1  # seconds between two looks at the memory
 _WORDS: Final = 4096  # bytes of stderr that are kept
+_UNASKED: Final = "it said more than it was asked for"
 _GRACE: Final = 2.0  # seconds to end in, once stdin is closed
 
 
@@ -55,8 +56,7 @@ class Process:
     def exchange(self, message: Message, seconds: float | None) -> Message:
         """As in `Channel.exchange`."""
         try:
-            if self._read:
-                raise ProtocolError("it spoke without being asked, or said more than one line")
+            self._check_silence()
             return self._exchange(encode(message, buffers=self.buffers), seconds)
         except BaseException:
             self._end()
@@ -85,6 +85,12 @@ class Process:
                 else:
                     self._listen()
 
+    def _check_silence(self) -> None:
+        """Raise `ProtocolError` where it spoke before it was asked: its answers would be taken for others."""
+        with suppress(BlockingIOError):
+            if os.read(self._stdout, 1):
+                raise ProtocolError(_UNASKED)
+
     def _write(self, unsent: memoryview) -> memoryview:
         try:
             unsent = unsent[os.write(self._stdin, unsent) :]
@@ -110,7 +116,9 @@ class Process:
         size = body_size(message, MAX_REPLY)
         if len(self._read) < end + size:
             return None
-        body, self._read = self._read[end : end + size], self._read[end + size :]
+        if len(self._read) > end + size:
+            raise ProtocolError(_UNASKED)
+        body, self._read = self._read[end:], bytearray()
         return fill(message, body)
 
     def _listen(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
+from leaderboard.ends import OUT_OF_MEMORY
 from leaderboard.files import first_fault
 from leaderboard.hosting.channel import START_SECONDS, Channel
 from leaderboard.hosting.door import EnvsDoor, LogDoor
@@ -17,7 +18,6 @@ from leaderboard.hosting.failures import AgentLostError, ProtocolError
 from leaderboard.hosting.tasks import task_message
 from leaderboard.hosting.wire import VERSION, Message
 from leaderboard.schema import Isolation, Line, Name
-from leaderboard.traces import OUT_OF_MEMORY
 from recsim_envs.errors import AgentError
 from recsim_envs.spec import Agent, Batch, Feedback, Sessions, TaskSpec, TrainingEnvs, TrainingLog
 
@@ -179,9 +179,7 @@ def _greeted(channel: Channel, parameters: Mapping[str, Any]) -> Hello:
     try:
         return Hello.model_validate(reply)
     except ValidationError as fault:
-        raise ProtocolError(
-            f"the agent's answer to hello is none: {first_fault(fault)}; see docs/protocol.md"
-        ) from None
+        raise ProtocolError(f"its answer to hello is none: {first_fault(fault)}; see docs/protocol.md") from None
 
 
 def _class_of(hello: Hello) -> type[RemoteAgent]:

@@ -7,9 +7,9 @@ import time
 from typing import Final
 from urllib.parse import urlsplit
 
+from leaderboard.ends import TIMED_OUT
 from leaderboard.hosting.failures import AgentLostError, ProtocolError
 from leaderboard.hosting.wire import MAX_REPLY, Message, body_size, encode, fill, read_line
-from leaderboard.traces import TIMED_OUT
 from recsim_envs.errors import ConfigurationError
 
 _PART: Final = 2**16

@@ -64,9 +64,7 @@ def _space_message(space: spaces.Space[Any]) -> Message:
         return {"type": "discrete", "n": int(space.n)}
     if isinstance(space, spaces.MultiDiscrete):
         return {"type": "multi_discrete", "nvec": space.nvec.tolist()}
-    raise AgentError(
-        f"the protocol for agents elsewhere has no word for the space {space}; run the agent in the harness"
-    )
+    raise AgentError(f"the protocol has no word for the space {space}; run the agent inside the harness")
 
 
 def _bound(values: NDArray[Any]) -> Any:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from leaderboard.ends import LOST
 from leaderboard.metrics.outcomes import Outcomes
-from leaderboard.traces import LOST
 
 
 def departures(o: Outcomes) -> dict[str, float]:

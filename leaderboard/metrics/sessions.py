@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from leaderboard.ends import LOST
 from leaderboard.metrics.outcomes import Outcomes
 from leaderboard.metrics.registry import Ratio, metric
-from leaderboard.traces import LOST
 
 WORST: Final = 0.1
 """The share of users that `worst_decile` looks at."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from leaderboard.ends import CRASHED
 from leaderboard.evaluate.build import simulator_for
 from leaderboard.lives import Lives, lives_of
 from leaderboard.schema import Task
 from leaderboard.seeds import episode_seeds
-from leaderboard.traces import CRASHED, Trace
+from leaderboard.traces import Trace
 from recsim_envs.families.base import Simulator
 
 FAMILIES = ("Games-v0", "Retention-v0", "InterestEvolution-v0", "SlateTopKBored-v0", "GamesDelayed-v0", "Session-v0")

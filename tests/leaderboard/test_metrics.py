@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leaderboard.ends import CRASHED, TIMED_OUT
 from leaderboard.metrics import METRICS, Outcomes, departures, digests, reward_curve, stays, survival
 from leaderboard.stats import Sums, mean
-from leaderboard.traces import CRASHED, TIMED_OUT
 from recsim_envs.spec import Catalogue
 
 

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from leaderboard.ends import CRASHED, LOST
 from leaderboard.replay import verify
-from leaderboard.traces import CRASHED, LOST
 from recsim_envs.errors import ReplayMismatchError, SubmissionError
 from tests.leaderboard.edits import changed, cut, edit, longest, read, retagged, select, write
 

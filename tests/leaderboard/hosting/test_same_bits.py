@@ -1,0 +1,116 @@
+"""An agent in a process of its own gives the bits that it gives inside the harness: acting, watching, training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leaderboard.evaluate.batch import Job, evaluate
+from leaderboard.schema import Isolation, LogRef, SpentBudget, Submission
+from leaderboard.suites import custom_suite
+from recsim_envs.errors import AgentError, ConfigurationError
+from tests.leaderboard.conftest import ENV, HERE
+from tests.leaderboard.slates import SLATES, register
+
+ODD = "tests.leaderboard.hosting.loud_agents"
+APART = Isolation(step_seconds=60.0, memory_mb=4096)
+
+
+def run(path: Path, agent: str, suite, parameters=None, isolation: Isolation | None = APART, **options) -> Submission:
+    return evaluate(Job(agent, path, parameters or {}, isolation=isolation), suite, **({"workers": 1} | options))
+
+
+def same(agent, suite, tmp_path, parameters=None):
+    here = run(tmp_path / "here", agent, suite, parameters, isolation=None)
+    there = run(tmp_path / "there", agent, suite, parameters)
+    assert there.isolation == APART
+    assert there.traces_sha256 == here.traces_sha256
+    assert [(c.spent, c.facts) for c in there.cells] == [(c.spent, c.facts) for c in here.cells]
+    assert (there.agent.name, there.agent.parameters) == (here.agent.name, here.agent.parameters)
+    return there
+
+
+@pytest.fixture
+def tiny(world_path):
+    def made(episodes=12, options=None, **rest):
+        options = {"world": str(world_path), **(options or {})}
+        return custom_suite(ENV, episodes=episodes, training_seeds=(0,), options=options, **rest)
+
+    return made
+
+
+def test_an_agent_that_may_not_repeat(tiny, tmp_path):
+    same("greedy-no-repeat", tiny(options={"protocol": "NX_0"}), tmp_path)
+
+
+def test_an_agent_that_shows_slates(tmp_path, monkeypatch):
+    register()
+    same("random", custom_suite(SLATES, episodes=6, training_seeds=(0,)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("agent", "parameters"),
+    [("linucb", {"num_envs": 3}), ("ppo", {"num_envs": 4, "embedding_dim": 4, "hidden": 4})],
+)
+def test_agents_that_train(tiny, tmp_path, agent, parameters):
+    if agent == "ppo":
+        pytest.importorskip("stable_baselines3")
+    submission = same(agent, tiny(limit=SpentBudget(episodes=12)), tmp_path, parameters)
+    assert submission.cells[0].spent.episodes == 12
+
+
+def test_an_agent_that_learns_from_a_log(tiny, tmp_path):
+    log = LogRef(name="longrec/games/random-v0", sessions=20)
+    same("tests.leaderboard.log_agents:LogLearner", tiny(track="offline", log=log), tmp_path)
+
+
+def test_an_agent_that_watches_and_prints(tiny, tmp_path):
+    """What it prints disturbs nobody."""
+    loud = run(tmp_path / "loud", f"{ODD}:Loud", tiny())
+    assert loud.traces_sha256 == run(tmp_path / "quiet", f"{HERE}:Watcher", tiny(), isolation=None).traces_sha256
+    assert loud.cells[0].lost.sessions == 0
+
+
+@pytest.mark.parametrize("agent", ["Forgetful", "Keeping"])
+def test_one_that_dies_once_goes_on_with_what_it_had_learned(tiny, tmp_path, monkeypatch, agent):
+    """Trained anew, or loaded, it acts as if it had lived; no session is lost, for alone it does not die."""
+    suite = tiny(limit=SpentBudget(episodes=10))
+    monkeypatch.setenv("ONCE", str(tmp_path / "once"))
+    died = run(tmp_path / "there", f"{ODD}:{agent}", suite)
+    assert (tmp_path / "once").exists()
+    assert died.cells[0].lost.sessions == 0
+    assert died.cells[0].lost.told.startswith(f"{agent}.act failed: it ended with exit status 9")
+    assert died.cells[0].spent.episodes == 10
+    lived = run(tmp_path / "here", f"{HERE}:Learner", suite, isolation=None)
+    assert died.traces_sha256 == lived.traces_sha256
+
+
+@pytest.mark.parametrize(
+    ("agent", "parameters", "text"),
+    [
+        ("Exits", {}, r"Exits, longrec/Games-v0, training seed 0: Exits\.act failed: SystemExit\(0\) \(and so in"),
+        ("Overspends", {}, "Overspends, longrec/Games-v0, training seed 0: the training budget is spent"),
+        ("Describes", {"how": "array"}, r"Describes\.describe returned what is no JSON object"),
+        ("Watcher", {"sault": 1}, "has no parameter 'sault'; did you mean salt"),
+        ("Watcher", {"salt": "much"}, "parameter 'salt' takes a whole number, got 'much'"),
+        ("Nobody", {}, "Nobody is no subclass of recsim_envs.Agent"),
+    ],
+)
+def test_faults_are_told_as_they_are_inside(tiny, tmp_path, monkeypatch, agent, parameters, text):
+    monkeypatch.setattr("leaderboard.evaluate.simulate.MOST_LOST", 2)
+    with pytest.raises(AgentError, match=text):
+        run(tmp_path / "run", f"{HERE}:{agent}", tiny(limit=SpentBudget(episodes=10)), parameters)
+
+
+def test_hidden_state_stays_inside(tiny, tmp_path):
+    with pytest.raises(
+        AgentError, match="'oracle' reads hidden state, which never leaves the harness; add --no-isolate"
+    ):
+        run(tmp_path / "run", "oracle", tiny())
+
+
+def test_what_a_run_with_another_isolation_left(tiny, tmp_path):
+    run(tmp_path / "run", "random", tiny(), isolation=None)
+    with pytest.raises(ConfigurationError, match="holds a run with another isolation of the agent; pass --fresh"):
+        run(tmp_path / "run", "random", tiny())
