@@ -228,7 +228,7 @@ class Agent:
     def explain(self, sessions: Sessions) -> Sequence[Mapping[str, Any]]:
         """What it thought at the last `act`, for some of its rows: one JSON object a row, or none at all.
 
-        For people who watch a session afterwards (docs/transcripts.md lists the keys that pages know). It must change
+        For people who watch a session afterwards (docs/records.md lists the keys that pages know). It must change
         nothing: an agent acts the same whether it was asked or not.
         """
         return ()
