@@ -229,6 +229,7 @@ def test_figures_are_read_with_care():
     assert measures([told, {}])["critic_auc"] is None  # a mean over some of the seeds would mislead
     assert measures([{"reflections": ["a", "b"]}])["memory_records"] == 2.0
     assert brief({"a": [1] * 33, "b": {"c": [1] * 32}}) == {"b": {"c": [1] * 32}}
+    assert brief({"waited_seconds": {"test": 0.5}, "calls": 2}) == {"calls": 2}
 
 
 def test_the_page_says_what_is_written_and_how():

@@ -99,9 +99,9 @@ def measures(facts: Sequence[Mapping[str, Any]]) -> dict[str, Figure]:
 
 
 def brief(value: Any) -> Any:
-    """JSON without its long lists, which a point of a curve has no use for."""
+    """JSON without its long lists, which a point of a curve has no use for, and without times, which differ."""
     if isinstance(value, Mapping):
-        kept = {key: brief(part) for key, part in value.items()}
+        kept = {key: brief(part) for key, part in value.items() if key != "waited_seconds"}
         return {key: part for key, part in kept.items() if not (isinstance(part, list) and len(part) > LONG)}
     return [brief(part) for part in value] if isinstance(value, list) else value
 
