@@ -12,6 +12,7 @@ from leaderboard.metrics import SCORE
 from leaderboard.schema import SeedRecord, Submission
 from leaderboard.site import text
 from leaderboard.site.costs import COSTS
+from leaderboard.site.learning import learning_charts
 from leaderboard.site.page import Page, html_page
 from leaderboard.site.scale import Scale
 
@@ -41,7 +42,7 @@ def _values(shown: Sequence[tuple[Entry, Section]]) -> dict[str, Any]:
         "metrics": metrics,
         "costs": [(cost.title, [_written(cost, entry) for entry in entries]) for cost in COSTS.values()],
         "runs": _runs(entries),
-        "learning": (),
+        "learning": [chart for entry in entries for chart in learning_charts([entry])],
         "seeds_told": seeds_told,
         "packages_told": packages_told,
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leaderboard.site.geometry import Axis
+from leaderboard.site.text import ABSENT, compact, percent
 
 COLOURS: Final = 10  # --c0 to --c9 in site.css
 LINES: Final = 12
@@ -44,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines on two axes. `note` says what is left out; `percent` writes shares in per cent."""
+    """Lines on two axes. `x_labels` stand at the ticks of x; `percent` writes shares; `note` says what is left out."""
 
     title: str
     text: str
@@ -53,8 +54,18 @@ class Chart:
     x: Axis
     y: Axis
     lines: tuple[Line, ...]
+    x_labels: tuple[str, ...]
     note: str = ""
     percent: bool = False
+
+    @property
+    def columns(self) -> list[tuple[float, str]]:
+        """Ticks of x with their labels."""
+        return list(zip(self.x.ticks, self.x_labels, strict=True))
+
+    def written(self, y: float | None) -> str:
+        """A figure of y in words."""
+        return ABSENT if y is None else percent(y) if self.percent else f"{y:.4g}"
 
     def points(self, line: Line) -> list[str]:
         """The pieces of a line between its gaps, as points of polylines."""
@@ -77,8 +88,8 @@ class Chart:
 
 def chart(
     title: str, text: str, x_title: str, y_title: str, lines: Sequence[Line], *,
-    x_ticks: Sequence[float], y_ticks: Sequence[float], y_range: tuple[float, float], note: str = "",
-    percent: bool = False,
+    x_ticks: Sequence[float], y_ticks: Sequence[float], y_range: tuple[float, float],
+    x_labels: Sequence[str] = (), note: str = "", percent: bool = False,
 ) -> Chart | None:  # fmt: skip
     """A chart of these lines, whose x axis reaches from the first tick to the last; None where there is none."""
     if not lines:
@@ -87,8 +98,13 @@ def chart(
         title, text, x_title, y_title,
         Axis(x_ticks[0], x_ticks[-1], LEFT, WIDTH - RIGHT, tuple(x_ticks)),
         Axis(*y_range, HEIGHT - BOTTOM, TOP, tuple(y_ticks)),
-        tuple(lines), note, percent,
+        tuple(lines), tuple(x_labels) or tuple(map(tick_label, x_ticks)), note, percent,
     )  # fmt: skip
+
+
+def tick_label(value: float) -> str:
+    """A number beside an axis."""
+    return compact(value) if value >= 1000 else f"{value:g}"
 
 
 def _thinned(count: int) -> list[int]:

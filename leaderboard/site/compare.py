@@ -72,7 +72,7 @@ def _figure(entry: Entry, name: str) -> list[str]:
 
 def _metric(section: Section, name: str, kept: Sequence[int]) -> dict[str, Any]:
     pairs = section.pairs.get(name)
-    told = {"name": name, "better": text.better(name)}
+    told = {"name": name, "title": text.title(name), "percent": text.is_share(name)}
     competes = [name == section.lead and not section.entries[n].row.privileged for n in kept]
     return told if pairs is None else told | {"pairs": _triangle(pairs, kept, competes)}
 

@@ -69,19 +69,24 @@ def _lines(entries: Sequence[Entry], of: Callable[[Row], Sequence[float]], first
 
 def retention(entries: Sequence[Entry], note: str = "") -> Chart | None:
     """Share of sessions that kept each step."""
-    horizon = max((len(entry.row.curve) for entry in entries), default=0)
+    last = _last([entry.row.curve for entry in entries])
     return chart(
         "Retention",
         "Share of sessions that kept each step.",
         "step",
         "share of sessions",
-        _lines(entries, lambda row: (1.0, *row.curve), 0),
-        x_ticks=(0, *(t for t in geometry.step_ticks(max(horizon, 1)) if t)),
+        _lines(entries, lambda row: (1.0, *row.curve[:last]), 0),
+        x_ticks=(0, *(t for t in geometry.step_ticks(last) if t)),
         y_ticks=(0, 0.25, 0.5, 0.75, 1),
         y_range=(0, 1),
         note=note,
         percent=True,
     )
+
+
+def _last(curves: Sequence[Sequence[float]]) -> int:
+    """The last step at which any curve is not 0: beyond it there is nothing to see. At least 1."""
+    return max((n for curve in curves for n, value in enumerate(curve, 1) if value), default=1)
 
 
 def reward_curves(entries: Sequence[Entry], note: str = "") -> Chart | None:
@@ -91,14 +96,14 @@ def reward_curves(entries: Sequence[Entry], note: str = "") -> Chart | None:
     if not values:
         return None
     low, high = min(0.0, *values), 1.05 * max(values) or 1.0
-    horizon = max(len(entry.row.reward_curve) for entry in told)
+    last = _last([entry.row.reward_curve for entry in told])
     return chart(
         "Reward within the horizon",
         "Mean reward at each step over all sessions; one that is over counts 0. What is lost early shows later.",
         "step",
         "mean reward",
-        _lines(told, lambda row: row.reward_curve, 1),
-        x_ticks=(0, *(t for t in geometry.step_ticks(horizon) if t)),
+        _lines(told, lambda row: row.reward_curve[:last], 1),
+        x_ticks=(0, *(t for t in geometry.step_ticks(last) if t)),
         y_ticks=geometry.round_ticks(low, high),
         y_range=(low, high),
         note=note,

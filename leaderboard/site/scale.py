@@ -10,7 +10,7 @@ from leaderboard.schema import Estimate
 from leaderboard.site import geometry
 from leaderboard.site.geometry import Axis, Mark
 
-WIDTH: Final = 220
+WIDTH: Final = 190
 """Of the column, in pixels."""
 _EDGE: Final = 5  # that a band reaches beyond its intervals
 

@@ -88,7 +88,7 @@ class Frame:
         """How the sessions of a row ended."""
         names = list(self.tones)
         shares = [row.departures.get(name, 0.0) for name in names]
-        parts = geometry.stack(shares, 90)
+        parts = geometry.stack(shares, 72)
         bars = [(self.tones[name], x, width) for name, (x, width) in zip(names, parts, strict=True) if width > 0]
         told = ", ".join(f"{text.plain(n, 40)} {text.percent(s)}" for n, s in zip(names, shares, strict=True) if s)
         return Ends(bars, sum(row.departures.get(cause, 0.0) for cause in row.stays), told)

@@ -20,8 +20,9 @@ ABSENT: Final = "—"
 
 NBSP: Final = "\N{NO-BREAK SPACE}"
 _PERCENT: Final = NBSP + "%"
-_SHARES: Final = {"coverage", "repeats"}
-_DECIMALS: Final = {"score": 3, "R_traj": 1, "Len": 1, "R_each": 2}
+_SHARES: Final = {"coverage", "repeats", "lost"}
+_DECIMALS: Final = {"R_traj": 1, "Len": 1, "R_each": 2, "worst_decile": 1, "entropy": 2, "entropy_all": 2, "novelty": 2}
+"""Of metrics; three for the others."""
 _HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, format (bidi), surrogate, private, separators
 
 
@@ -139,10 +140,15 @@ def meaning(metric: str) -> str:
     return " ".join(entry.text.split()) if entry else ""
 
 
-def better(metric: str) -> str:
-    """Which direction is good: "higher", "lower" or "neither"."""
+def is_share(metric: str) -> bool:
+    """Whether a metric is written in per cent."""
+    return metric in _SHARES
+
+
+def title(metric: str) -> str:
+    """What a metric is, in a few words; empty for one that is not in the registry."""
     entry = SCORE if metric == SCORE.name else METRICS.get(metric)
-    return entry.better if entry else "neither"
+    return entry.title if entry else ""
 
 
 def words(names: Sequence[str], most: int = 6) -> str:

@@ -13,10 +13,10 @@ const compare = (() => {
   };
   const cell = (name, kind, ...children) => Object.assign(element(name, ...children), { className: kind });
   const heading = (scope, ...children) => Object.assign(element("th", ...children), { scope });
-  const signed = (value) => {
+  const signed = (value, percent) => {
     if (value === null) return "—";
-    const digits = Number(value.toPrecision(3));
-    return `${digits > 0 ? "+" : digits < 0 ? "−" : ""}${Math.abs(digits)}`;
+    const digits = Number(((percent ? 100 : 1) * value).toPrecision(3));
+    return `${digits > 0 ? "+" : digits < 0 ? "−" : ""}${Math.abs(digits)}${percent ? " %" : ""}`;
   };
 
   /* The first agent less the second; the file holds each pair once. */
@@ -31,11 +31,11 @@ const compare = (() => {
   const row = (metric, n, one, two, found) => {
     const figures = [one, two].map(({ figures }) => cell("td", "num", figures[n][0], element("small", figures[n][1])));
     const known = found && found[0] !== null;
-    const range = known && found[1] !== null ? ` ${signed(found[1])} to ${signed(found[2])}` : "";
-    const told = known ? [signed(found[0]), element("small", range)] : ["—"];
-    const name = element("a", metric.name);
+    const ends = known && found[1] !== null ? found.slice(1, 3).map((end) => signed(end, metric.percent)) : [];
+    const told = known ? [signed(found[0], metric.percent), element("small", ends.join(" to "))] : ["—"];
+    const name = element("a", metric.name.replaceAll("_", " "));
     name.href = `metrics.html#${encodeURIComponent(metric.name)}`;
-    return element("tr", heading("row", name), ...figures, cell("td", "num", ...told),
+    return element("tr", heading("row", name, element("small", metric.title)), ...figures, cell("td", "num", ...told),
       cell("td", "bar", ...(known ? [forest.difference(found)] : [])));
   };
 

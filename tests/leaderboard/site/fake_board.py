@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from leaderboard.board.arrange import board_of
 from leaderboard.board.model import Board, Entry, Reported, Section, Standing, SuiteBoard
+from leaderboard.evaluate.curve.kept import CurveFile
 from leaderboard.files import read_model
 from leaderboard.lives import Lives, lives_of
 from leaderboard.schema import (
@@ -22,6 +24,8 @@ from leaderboard.schema import (
     Row,
     SessionTold,
     Submission,
+    TrainingCurve,
+    TrainingPoint,
     Usage,
 )
 from leaderboard.traces import read_trace
@@ -45,6 +49,10 @@ class FakeSummary:
     submission: Submission
     sessions: Lives
     talks: bool
+    curve_file: CurveFile | None = None
+
+    def curves(self) -> CurveFile | None:
+        return self.curve_file
 
     def lives(self, task: int) -> Lives:
         return self.sessions
@@ -144,7 +152,27 @@ def _section(section: Section) -> Section:
 
 def _entry(entry: Entry) -> Entry:
     submission, lives = recorded("greedy" if entry.row.task else "oracle")
-    return replace(entry, summary=FakeSummary(submission, lives, entry.row.agent == "billp"))  # type: ignore[arg-type]
+    curves = learned(entry.row) if entry.row.agent in ("billp", "ppo") else None
+    summary: Any = FakeSummary(submission, lives, entry.row.agent == "billp", curves)
+    return replace(entry, summary=summary)
+
+
+def learned(row: Row) -> CurveFile:
+    """Curves of an agent that gets better with training, under two seeds; one of them has trained further."""
+    training = tuple(
+        TrainingCurve(task=row.task, training_seed=seed, points=tuple(_point(n, seed) for n in range(1, 9 + seed)))
+        for seed in range(2)
+    )
+    at = (0, 10, 100, 1000)
+    found = [Estimate(value=9.0 * n + 20, low=9.0 * n + 17, high=9.0 * n + 23) for n in range(len(at))]
+    points = [SimpleNamespace(budget=budget, metrics={"R_traj": e}) for budget, e in zip(at, found, strict=True)]
+    task = SimpleNamespace(env_id=row.env_id, options=row.options)
+    tested = SimpleNamespace(plan=SimpleNamespace(unit="episodes", at=at, task=task), points=points)
+    return CurveFile.model_construct(training=training, tested=(tested,))
+
+
+def _point(n: int, seed: int) -> TrainingPoint:
+    return TrainingPoint(episodes=10 * n, steps=80 * n, sessions=10, mean_return=15 + 4.0 * n - seed, mean_length=8)
 
 
 def _pairs(section: Section, name: str) -> Any:

@@ -124,7 +124,7 @@ def test_from_the_board_to_an_agent_to_its_sessions(tab: Tab) -> None:
     assert page.get_by_role("heading", level=1).inner_text() == "A user’s life with billp"
     page.get_by_role("link", name="Games-v0").click()
     assert page.get_by_role("heading", level=1).inner_text() == "Games-v0"
-    assert page.locator("figure.chart").count() == 2
+    assert page.locator("figure.chart").count() == 4  # retention, rewards, two of learning
     page.get_by_label("Cost", exact=True).select_option("p95")
     assert page.locator("figure.pareto [data-part]:visible").get_attribute("data-part") == "p95"
     page.get_by_label("Columns", exact=True).select_option("cost")

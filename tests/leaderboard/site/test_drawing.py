@@ -12,10 +12,11 @@ from leaderboard.board.arrange import board_of
 from leaderboard.schema import Estimate
 from leaderboard.site import geometry
 from leaderboard.site.charts import Line, chart
+from leaderboard.site.learning import learning_charts
 from leaderboard.site.pareto import Pareto, paretos
 from leaderboard.site.scale import Scale
 from tests.leaderboard.fake_rows import fake_rows
-from tests.leaderboard.site.fake_board import judged, told
+from tests.leaderboard.site.fake_board import fake_board, judged, told
 
 
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=8), st.booleans())
@@ -60,6 +61,21 @@ def test_lines_break_where_there_is_no_figure_and_stay_small() -> None:
     gap = chart("t", "t", "x", "y", [Line("a", range(3), (0, None, 1))], x_ticks=(0, 2), y_ticks=(0,), y_range=(0, 1))
     assert gap is not None
     assert len(gap.points(gap.lines[0])) == 2
+
+
+def test_learning_is_drawn_as_far_as_all_seeds_of_an_agent_went() -> None:
+    section = fake_board().sections[0]
+    charts = {drawn.title: drawn for drawn in learning_charts(section.entries)}
+    assert list(charts) == ["Reward while training", "Reward after training: training episodes"]
+    training, tested = charts.values()
+    assert [line.label for line in training.lines] == ["billp", "ppo"]
+    line = training.lines[0]
+    assert (line.xs[0], line.xs[-1]) == (80, 640)
+    assert line.ys[0] == pytest.approx(18.5)  # 19 under one seed, 18 under the other
+    assert line.band[0] == pytest.approx((18, 19))
+    assert tested.x_labels == ("0", "10", "100", "1.0\xa0k")
+    assert tested.lines[0].ys == [20, 29, 38, 47]
+    assert learning_charts([e for e in section.entries if e.row.agent == "greedy"]) == []
 
 
 def plots() -> dict[str, Pareto]:
