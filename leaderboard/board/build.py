@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,7 @@ from leaderboard.board.publish import publish
 from leaderboard.board.store import Store, default_folder
 from leaderboard.board.summary import Summary, without_twins
 from leaderboard.bounded import Limits
+from leaderboard.evaluate.executor import usable_cores
 from leaderboard.files import read_model
 from leaderboard.schema import Submission
 from leaderboard.site.page import Page
@@ -67,8 +70,9 @@ def make(
     watch: Watch = _QUIET,
 ) -> tuple[Board, dict[Path, LongrecError]]:
     """The board of submission folders, and those that failed; nothing is written but the cache."""
-    store = Store(cache or default_folder())
-    found = summaries(submissions, store, workers=workers, limits=limits, watch=watch)
+    root = cache or default_folder()
+    replays, comparisons = Store(root / "replays"), Store(root / "comparisons")
+    found = summaries(submissions, replays, workers=workers, limits=limits, watch=watch)
     errors = {path: result for path, result in found.items() if isinstance(result, LongrecError)}
     if strict and errors:
         raise next(iter(errors.values()))
@@ -79,8 +83,12 @@ def make(
         raise next(iter(twins.values()))
     grouped = groups(kept)
     reported = [_reported(path, error) for path, error in unable.items()]
-    board = arrange([table(group, store) for group in grouped], reported, overall(grouped, store))
-    store.prune()
+    with ThreadPoolExecutor(workers or usable_cores()) as threads:  # products of matrices let other threads run
+        tables = threads.map(partial(table, store=comparisons), grouped)
+        standings = threads.submit(overall, grouped, comparisons)
+        board = arrange(tables, reported, standings.result())
+    replays.prune()
+    comparisons.prune()
     return board, failed | twins
 
 

@@ -16,7 +16,7 @@ from leaderboard.metrics import METRICS
 from leaderboard.schema import SCHEMA_VERSION, Row, Stored, Usage, canonical_json
 from leaderboard.site.text import cell
 
-_TEXTS: Final = {"log", "log_sha256"}
+_TEXTS: Final = {"log", "log_sha256", "season"}
 """Columns of text that may be empty all over."""
 
 
@@ -105,6 +105,7 @@ def _identity(row: Row) -> dict[str, Any]:
     return {
         "suite": row.suite,
         "suite_hash": row.suite_hash,
+        "season": row.season,
         "track": row.track,
         "log": row.log.name if row.log else None,
         "log_sha256": row.log.sha256 if row.log else None,

@@ -83,13 +83,19 @@ def groups(summaries: Iterable[Summary]) -> list[Group]:
 
 
 def _anchor(members: Sequence[Member], name: str) -> int | None:
-    """The member at one end of the scale. Two of a kind would leave the scale to chance, so they are refused."""
+    """The member at one end of the scale: the one that was re-run, or the only one.
+
+    Otherwise two of a kind would leave the scale to chance, so they are refused.
+    """
     found = [n for n, m in enumerate(members) if m.row.agent == name and _is_anchor(m.summary.submission.agent)]
+    confirmed = [n for n in found if members[n].row.badge == "re-run"]
+    if len(confirmed) == 1:
+        return confirmed[0]
     if len(found) > 1:
         first, second = sorted(str(members[n].summary.path) for n in found[:2])
         raise SubmissionError(
             f"{first} and {second} are both the agent {name!r} of one suite, an end of its scale; keep the one "
-            "that `longrec reproduce` confirms"
+            "that `longrec reproduce --attest` confirms"
         )
     return found[0] if found else None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from leaderboard.board.summary import Summary
+from leaderboard.evaluate.curve.kept import CurveFile
 from leaderboard.lives import Lives
 from leaderboard.schema import (
     LessonsTold,
@@ -60,6 +61,10 @@ class Entry:
     def lives(self) -> Lives | None:
         """A few of its sessions, step by step; read from the cache when it is asked for."""
         return None if self.summary is None else self.summary.lives(self.row.task)
+
+    def curves(self) -> CurveFile | None:
+        """Its submission's learning curves; read from the cache when they are asked for."""
+        return None if self.summary is None else self.summary.curves()
 
     def transcript(self) -> list[SessionTold | LessonsTold]:
         """What the agent told of its sessions on this task; read from the cache when it is asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import groupby
 from typing import Final
 
@@ -17,7 +17,7 @@ from leaderboard.board.model import Overall
 from leaderboard.board.store import Store, remembered
 from leaderboard.board.summary import Summary
 from leaderboard.schema import Rank, json_hash
-from leaderboard.stats import Aggregate, Profile, Sums, aggregate, average, influence, profile, suite_scores
+from leaderboard.stats import Aggregate, Profile, Sums, aggregate, average, influence, profile, suites_scores
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Placed:
     ranks: list[Rank | None]
 
 
+_AT_ONCE: Final = 64
+"""Agents whose sums are held in memory."""
 _SCORED: Final[TypeAdapter[Scored | None]] = TypeAdapter(Scored | None)
 _PLACED: Final = TypeAdapter(Placed)
 
@@ -64,23 +66,26 @@ class _Suite:
     def standings(self, store: Store | None) -> list[Overall]:
         ends = [code(), [m.summary.key for end in self._ends for m in end]]
         keys = [json_hash([*ends, agent.key]) for agent in self._agents]
-        of_all = remembered(store, json_hash([*ends, keys]), _PLACED, self._placed)
-        found = []
-        for n, (agent, key) in enumerate(zip(self._agents, keys, strict=True)):
-            scored = remembered(store, key, _SCORED, partial(self._scored, agent))
-            if scored is not None:
-                found.append(Overall(agent, scored.aggregate, scored.profile, of_all.tiers[n], of_all.ranks[n]))
-        return found
+        rank = remembered(store, json_hash([*ends, keys]), _PLACED, self._placed)
+        made = self._scored([n for n, key in enumerate(keys) if store is None or store.read(key) is None])
+        scored = [remembered(store, key, _SCORED, partial(made.get, n)) for n, key in enumerate(keys)]
+        return [
+            Overall(agent, of.aggregate, of.profile, tier, place)
+            for agent, of, tier, place in zip(self._agents, scored, rank.tiers, rank.ranks, strict=True)
+            if of is not None
+        ]
 
-    @cached_property
-    def _scale(self) -> tuple[list[Sums], list[Sums]]:
-        """R_traj of random and of oracle on each task."""
+    def _scored(self, chosen: Sequence[int]) -> dict[int, Scored]:
+        """Of those of the agents that have a score, by their number."""
+        found = {}
         bottom, top = ([_returns(member.summary, member.task) for member in end] for end in self._ends)
-        return bottom, top
-
-    def _scored(self, agent: Summary) -> Scored | None:
-        scores = suite_scores([_returns(agent, task) for task in range(len(self._sections))], *self._scale)
-        return None if scores is None else Scored(aggregate(scores), profile(scores))
+        for start in range(0, len(chosen), _AT_ONCE):
+            some = chosen[start : start + _AT_ONCE]
+            sums = [[_returns(self._agents[n], task) for task in range(len(self._sections))] for n in some]
+            for n, scores in zip(some, suites_scores(sums, bottom, top), strict=True):
+                if scores is not None:
+                    found[n] = Scored(aggregate(scores), profile(scores))
+        return found
 
     def _placed(self) -> Placed:
         scales = [scale_of(group) or 1.0 for group in self._sections]

@@ -7,6 +7,7 @@ from typing import Final
 
 from leaderboard.board.summary import Summary
 from leaderboard.prices import cost, load_prices
+from leaderboard.reruns import badge_of
 from leaderboard.schema import Cell, Latency, Lost, Phase, Row, SpentBudget, Usage
 from leaderboard.usage import total, usage_of
 
@@ -26,6 +27,7 @@ def row_of(summary: Summary, task: int) -> Row:
         traces_sha256=s.traces_sha256,
         suite=s.suite.name,
         suite_hash=s.suite_hash,
+        season=s.suite.season.name if s.suite.season else None,
         track=s.suite.track,
         task=task,
         env_id=chosen.env_id,
@@ -33,7 +35,7 @@ def row_of(summary: Summary, task: int) -> Row:
         world=s.worlds[task],
         log=s.logs[task] if s.logs else None,
         from_log=bool(s.logs) and s.agent.learns_from_log,
-        badge="replayed",
+        badge=badge_of(s),
         privileged=s.agent.privileged,
         training_seeds=len(s.suite.training_seeds),
         episodes=figures.episodes,

@@ -10,6 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from leaderboard.evaluate.curve.kept import CurveFile
+from leaderboard.files import read_model
 from leaderboard.lives import Lives, lives_of
 from leaderboard.metrics import METRICS, Outcomes, departures, reward_curve, stays, survival
 from leaderboard.replay import Replayed
@@ -30,8 +32,8 @@ from leaderboard.transcripts import from_text, read_transcript, to_text
 from recsim_envs.errors import SubmissionError
 
 _POOLED: Final = "pooled over all sessions: no interval"
-_TRANSCRIPT: Final = "transcript.jsonl"
-_LIVES, _TOLD = "lives", "told"  # names of arrays that hold text
+_CURVE_FILE, _TRANSCRIPT = "curve.json", "transcript.jsonl"
+_LIVES, _TOLD, _CURVES = "lives", "told", "curves"  # names of arrays that hold text
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -85,6 +87,11 @@ class Summary:
         found = self.arrays(task).get(_LIVES)
         return None if found is None else Lives.model_validate_json(found.tobytes())
 
+    def curves(self) -> CurveFile | None:
+        """Learning curves, as they were told."""
+        found = self.arrays(0).get(_CURVES)
+        return None if found is None else CurveFile.model_validate_json(found.tobytes())
+
     def transcript(self, task: int) -> list[SessionTold | LessonsTold]:
         """What the agent told of its sessions."""
         found = self.arrays(task).get(_TOLD)
@@ -106,8 +113,10 @@ def metric_sums(outcomes: Outcomes, submission: Submission) -> dict[str, Sums]:
 def summarise(replayed: Replayed, key: str = "", *, lives: bool = False) -> Summary:
     """The summary of a replayed submission, with a few of its sessions for the player where `lives` are asked for."""
     submission, start = replayed.submission, 0
-    tasks, arrays = [], []
+    tasks: list[TaskSummary] = []
+    arrays: list[dict[str, NDArray[Any]]] = []
     told = read_transcript(replayed.path / _TRANSCRIPT) if _TRANSCRIPT in submission.files else []
+    curves = read_model(replayed.path / _CURVE_FILE, CurveFile) if _CURVE_FILE in submission.files else None
     for number, (task, outcomes) in enumerate(zip(submission.suite.tasks, replayed.outcomes, strict=True)):
         figures, kept = _task(outcomes, submission)
         stop = start + outcomes.left.size
@@ -118,6 +127,8 @@ def summarise(replayed: Replayed, key: str = "", *, lives: bool = False) -> Summ
         tasks.append(figures)
         arrays.append(kept)
         start = stop
+    if curves is not None:
+        arrays[0][_CURVES] = _bytes(curves.model_dump_json())
     return Summary(replayed.path, submission, key, tuple(tasks), arrays.__getitem__)
 
 

@@ -55,6 +55,7 @@ class Row(Stored):
     traces_sha256: Sha256 | None = Field(default=None, description="of the submission's traces")
     suite: Name
     suite_hash: Sha256
+    season: Name | None = Field(default=None, description="whose hidden seeds these users came from, if any")
     track: Track
     task: int
     env_id: EnvId

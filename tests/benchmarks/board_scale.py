@@ -3,15 +3,17 @@
     python -m tests.benchmarks.board_scale make --to /tmp/scale
     python -m tests.benchmarks.board_scale measure --to /tmp/scale
 
-`make` writes submissions of 10,000 episodes each that replay as any other does: the random agent and the oracle, run by the
-harness, and fabricated agents, which show the items of a cycle, now and then out of turn, as their numbers say. `measure`
-builds their board three times, each in a process of its own: by replaying every step, from what that left in the cache, and
-with one submission more than there was. It prints wall time and the most memory that all processes held together.
+`make` writes submissions of 10,000 episodes each that replay as any other does: the random agent and the oracle, run by
+the harness, and fabricated agents, which show the items of a cycle, now and then out of turn, as their numbers say.
+`measure` builds their board, each time in a process of its own: by replaying every step; from the replays that are in
+the cache then, without comparisons; with one submission more; and once more with nothing new. It prints wall time, the
+processor time of all processes, and the most memory that they held together.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -52,7 +54,7 @@ app = typer.Typer()
 
 @dataclass
 class Cycle(Agent):
-    """Shows `length` items in turn, and with a chance of `stray` one out of turn: what one of a thousand agents does."""
+    """Shows `length` items in turn, and with a chance of `stray` one out of turn: one of a thousand agents."""
 
     number: int
     length: int
@@ -121,9 +123,10 @@ def measure(to: To) -> None:
     print(f"{len(found)} submissions, {SUITE.episodes:,} episodes each")
     _measured("every step replayed", to, [to / "submissions"])
     shutil.rmtree(to / "board")
+    shutil.rmtree(to / "cache" / "comparisons")
     _measured("from cached replays", to, [to / "submissions"])
-    _measured("nothing new", to, [to / "submissions"])
     _measured("one submission more", to, [to / "submissions", to / "more"])
+    _measured("nothing new", to, [to / "submissions", to / "more"])
     files = [p for p in (to / "board").rglob("*") if p.is_file()]
     largest = max(files, key=lambda p: p.stat().st_size)
     print(f"{len(files):,} files, {sum(p.stat().st_size for p in files) / 1e6:.0f} MB, the largest {largest.name}, "
@@ -131,19 +134,20 @@ def measure(to: To) -> None:
 
 
 def _measured(what: str, to: Path, folders: list[Path]) -> None:
-    """Build in a process of its own, and watch the memory of it and its children: the sum of their proportional sets."""
-    command = [sys.executable, "-c", "from leaderboard.cli import main; main()", "leaderboard", "build", *map(str, folders), "--out",
-               str(to / "board"), "--cache", str(to / "cache"), "--json"]  # fmt: skip
-    start = time.perf_counter()
+    """Build in a process of its own, and watch the memory of it and its children: their proportional sets."""
+    run = [sys.executable, "-c", "from leaderboard.cli import main; main()", "leaderboard", "build", "--json"]
+    command = [*run, "--out", str(to / "board"), "--cache", str(to / "cache"), *map(str, folders)]
+    start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         most = [0]
         watcher = threading.Thread(target=_watch, args=(process, most), daemon=True)
         watcher.start()
         out = process.stdout.read() if process.stdout else b""
     assert process.returncode == 0, out[-2_000:]
-    seconds = time.perf_counter() - start
+    seconds, total = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    worked = total.ru_utime + total.ru_stime - used.ru_utime - used.ru_stime
     rows = json.loads(out)["rows"]
-    print(f"{what:22} {seconds:7.1f} s  {most[0] / 2**30:5.2f} GiB  {len(rows):,} rows, "
+    print(f"{what:22} {seconds:7.1f} s  {worked:7.1f} s of processor  {most[0] / 2**30:5.2f} GiB  {len(rows):,} rows, "
           f"{sum(row['steps'] for row in rows):,} steps", flush=True)  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def submitted(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def warm(submitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with everything a board of `submitted` needs; do not change it."""
     folder = tmp_path_factory.mktemp("warm")
-    build(find([submitted]), folder / "board", cache=folder / "cache", workers=1)
+    assert not build(find([submitted]), folder / "board", cache=folder / "cache", workers=1).failed
     return folder
 
 

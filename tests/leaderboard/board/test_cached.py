@@ -21,7 +21,7 @@ from recsim_envs.errors import LongrecError, ReplayMismatchError, SubmissionErro
 
 
 def good(folders: list[Path], cache: Path) -> list[Summary]:
-    found = summaries(folders, Store(cache), workers=1)
+    found = summaries(folders, Store(cache / "replays"), workers=1)
     errors = [s for s in found.values() if isinstance(s, LongrecError)]
     assert not errors
     return [s for s in found.values() if isinstance(s, Summary)]
@@ -101,7 +101,7 @@ def test_damaged_entries_are_made_again(
 def test_an_edited_submission_is_not_found_in_the_cache(copy: Path, cache: Path, replays: list[Path]) -> None:
     folder = of_agent(copy, "greedy")
     (folder / "traces.parquet").write_bytes((of_agent(copy, "oracle") / "traces.parquet").read_bytes())
-    found = summaries(find([copy]), Store(cache), workers=1)
+    found = summaries(find([copy]), Store(cache / "replays"), workers=1)
     assert replays == [folder]
     assert isinstance(found[folder], SubmissionError)
     assert sum(isinstance(s, Summary) for s in found.values()) == 3
@@ -120,7 +120,7 @@ def test_whatever_verify_refuses_is_refused_with_a_cache(
         (folder / "more").symlink_to(folder / "traces.parquet")
     else:
         (copy.parent / "outside").hardlink_to(folder / "traces.parquet")
-    assert isinstance(summaries([folder], Store(cache), workers=1)[folder], SubmissionError)
+    assert isinstance(summaries([folder], Store(cache / "replays"), workers=1)[folder], SubmissionError)
     assert replays == [folder]
 
 
@@ -148,7 +148,9 @@ def test_errors_are_told_by_folder_and_done_ones_are_counted(copy: Path, cache: 
     record = json.loads((folder / "submission.json").read_text())
     record["fingerprints"][0] = "0" * 64
     (folder / "submission.json").write_text(json.dumps(record))
-    found = summaries(find([copy]), Store(cache), workers=1, watch=lambda done, total: told.append((done, total)))
+    found = summaries(
+        find([copy]), Store(cache / "replays"), workers=1, watch=lambda done, total: told.append((done, total))
+    )
     assert list(found) == sorted(found)
     assert isinstance(found[folder], LongrecError)
     assert not isinstance(found[folder], ReplayMismatchError)

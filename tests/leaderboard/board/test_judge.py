@@ -26,7 +26,9 @@ def board(submitted: Path, warm: Path) -> Board:
 
 @pytest.fixture(scope="module")
 def found(submitted: Path, warm: Path) -> list[Summary]:
-    return [s for s in summaries(find([submitted]), Store(warm / "cache")).values() if isinstance(s, Summary)]
+    return [
+        s for s in summaries(find([submitted]), Store(warm / "cache" / "replays")).values() if isinstance(s, Summary)
+    ]
 
 
 def test_scores_are_those_of_stats_and_the_anchors_are_exact(board: Board, found: list[Summary]) -> None:
@@ -90,7 +92,7 @@ def test_a_suite_of_two_tasks_has_standings(board: Board, found: list[Summary]) 
 
 
 def test_kept_comparisons_are_the_fresh_ones(found: list[Summary], warm: Path) -> None:
-    store = Store(warm / "cache")
+    store = Store(warm / "cache" / "comparisons")
     for group in groups(found):
         kept, fresh = table(group, store), table(group)
         assert kept.rows == fresh.rows
