@@ -25,6 +25,7 @@ from recsim_envs.errors import ConfigurationError, LanguageModelError
 
 FORMAT, VERSION = "longrec-cassette", 1
 LONGEST_LINE = 4 << 20  # bytes; no answer comes near it
+LARGEST = 1 << 30  # bytes, unpacked: a small packed file may be made to fill any memory
 PACKED = b"\x1f\x8b"  # how a gzip file begins
 
 
@@ -108,6 +109,8 @@ class Cassette:
             self._take(raw)
             self._lines += 1
             self._read_to += len(raw)
+            if self._read_to > LARGEST:
+                raise self._damaged(self._lines, f"the file is larger than {LARGEST >> 20} MiB")
 
     def _take(self, raw: bytes) -> None:
         """Check and remember one line."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from leaderboard.attached import foreign
 from leaderboard.evaluate.cell import Answers, CellSpec
 from leaderboard.evaluate.curve.compare import load_curves
 from leaderboard.evaluate.curve.kept import CurveFile
-from leaderboard.evaluate.curve.plan import LearningCurve
 from leaderboard.files import atomic_path, file_sha256, read_model, write_json
 from leaderboard.schema import OPTIONAL_FILES, FileName, FileRecord, Submission, TrainingCurve
 from leaderboard.traces import read_footer
@@ -42,16 +42,10 @@ def add_curves(folder: Path, submission: Submission, results: Sequence[Path]) ->
 
     Raises `ConfigurationError` for curves of another agent or of no task of its suite, or too much of them.
     """
-    path, agent = folder / "curve.json", submission.agent
-    ours = {(task.env_id, str(task.options)) for task in submission.suite.tasks}
-    curves: list[LearningCurve] = []
-    for curve, result in zip(load_curves(results), results, strict=True):
-        told = curve.plan.agent
-        if (told.entry_point, told.parameters) != (agent.entry_point, agent.parameters):
-            raise ConfigurationError(f"{result} is a curve of {told.name} with other parameters, not of this agent")
-        if (curve.plan.task.env_id, str(curve.plan.task.options)) not in ours:
-            raise ConfigurationError(f"{result} is of {curve.plan.task.env_id}, which is no task of this suite")
-        curves.append(curve)
+    path, curves = folder / "curve.json", load_curves(results)
+    for curve, result in zip(curves, results, strict=True):
+        if (fault := foreign(curve, submission)) is not None:
+            raise ConfigurationError(f"{result} holds {fault}")
     known = read_model(path, CurveFile) if path.exists() else CurveFile()
     write_json(path, known.model_copy(update={"tested": tuple(curves)}))
     return submission.model_copy(update={"files": _records(folder)})

@@ -24,10 +24,10 @@ from leaderboard.transcripts import NAME, shortened
 from recsim_envs.errors import AgentError
 from recsim_envs.spec import Agent, Sessions
 
-SESSIONS: Final = 4
+SESSIONS: Final = 3
 """Sessions of a cell that are told of at most: the first ones."""
 
-ROOM: Final = 2**18
+ROOM: Final = 2**19
 """Bytes that one cell's part of a transcript may have, where there are few tasks."""
 
 _ROOM_OF_SESSION: Final = 2**13  # bytes; where there is less for each, fewer sessions are told of

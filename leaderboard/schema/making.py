@@ -13,7 +13,7 @@ FileName = Literal["curve.json", "transcript.jsonl", "cassette.jsonl.gz"]
 
 OPTIONAL_FILES: Final[dict[FileName, int]] = {
     "curve.json": 2**20,
-    "transcript.jsonl": 2**20,
+    "transcript.jsonl": 2**21,
     "cassette.jsonl.gz": 2**25,
 }
 """The most bytes that each of them may have."""

@@ -10,18 +10,19 @@ import pytest
 
 from leaderboard import provenance
 from leaderboard.agents import agent_record
+from leaderboard.attached import check_attached
 from leaderboard.evaluate.attach import add_curves
 from leaderboard.evaluate.batch import Job, evaluate
 from leaderboard.evaluate.curve.kept import CurveFile
-from leaderboard.evaluate.curve.plan import make_curve_plan
+from leaderboard.evaluate.curve.plan import LearningCurve, make_curve_plan
 from leaderboard.evaluate.curve.run import learning_curve
-from leaderboard.files import file_sha256, read_model
+from leaderboard.files import file_sha256, read_model, write_json
 from leaderboard.prices import prices_sha256
 from leaderboard.replay import verify
-from leaderboard.schema import OPTIONAL_FILES, Cell, LessonsTold, SpentBudget, Submission
+from leaderboard.schema import OPTIONAL_FILES, Cell, LessonsTold, SpentBudget, Submission, TrainingCurve, TrainingPoint
 from leaderboard.submit import submit
-from leaderboard.transcripts import read_transcript
-from recsim_envs.errors import AgentError, ConfigurationError, LanguageModelError
+from leaderboard.transcripts import read_transcript, write_transcript
+from recsim_envs.errors import AgentError, ConfigurationError, LanguageModelError, SubmissionError
 from recsim_envs.spec import Agent
 from tests.leaderboard.conftest import ENV, HERE
 
@@ -61,9 +62,10 @@ def test_every_file_is_listed_and_goes_along(told, tmp_path):
 
 def test_the_first_sessions_of_the_first_training_seed_are_told_of(told, small):
     path, _ = told
+    check_attached(path, told[1])
     lines, trace = read_transcript(path / "transcript.jsonl"), verify(path).trace
     assert [(line.kind, line.task, line.training_seed, line.episode) for line in lines] == [
-        ("session", 0, 0, n) for n in range(4)
+        ("session", 0, 0, n) for n in range(3)
     ]
     for line in lines:
         assert len(line.steps) + line.left_out == trace.lengths[line.episode]
@@ -154,7 +156,7 @@ def test_tested_curves_go_along(one_task, curve, tmp_path):
 
 def test_curves_of_others_are_refused(told, curve, tmp_path):
     folder = Path(shutil.copytree(told[0], tmp_path / "copy"))
-    with pytest.raises(ConfigurationError, match="curve of Learner"):
+    with pytest.raises(ConfigurationError, match="curve of agent 'Learner'"):
         add_curves(folder, told[1], [curve])
     assert not (folder / "curve.json").exists()
 
@@ -190,3 +192,33 @@ def test_lessons_of_an_agent_that_writes_some(one_task, tmp_path):
     with gzip.open(tmp_path / "run" / "cassette.jsonl.gz") as file:
         assert len(file.readlines()) > 50
     assert Submission.model_validate_json((tmp_path / "run" / "submission.json").read_bytes()).cells[0].usage["train"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": 1}, "task 1 under training seed 0 is not part"),
+        ({"training_seed": 1}, "training seed 1 is not part"),
+        ({"episode": 6}, "episode 6 is not part"),
+        ({"episode": 1}, "line 2: the same is told of twice"),
+    ],
+)
+def test_a_transcript_of_something_else_is_refused(told, tmp_path, changes, message):
+    first, second, *rest = read_transcript(told[0] / "transcript.jsonl")
+    write_transcript(tmp_path / "transcript.jsonl", [second, first.model_copy(update=changes), *rest])
+    with pytest.raises(SubmissionError, match=message):
+        check_attached(tmp_path, told[1])
+
+
+def test_curves_of_something_else_are_refused(told, curve, tmp_path):
+    listed = told[1].model_copy(update={"files": {"curve.json": told[1].files["transcript.jsonl"]}})
+    tested = read_model(curve / "learning_curve.json", LearningCurve)
+    point = TrainingPoint(episodes=1, steps=2, sessions=1, mean_return=3, mean_length=2)
+    training = TrainingCurve(task=0, training_seed=9, points=(point,))
+    for kept, message in (
+        (CurveFile(tested=(tested,)), "curve of agent 'Learner'"),
+        (CurveFile(training=(training,)), "training seed 9 is not part"),
+    ):
+        write_json(tmp_path / "curve.json", kept)
+        with pytest.raises(SubmissionError, match=message):
+            check_attached(tmp_path, listed)

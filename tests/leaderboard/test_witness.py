@@ -16,7 +16,7 @@ from leaderboard.transcripts import read_transcript as read
 from recsim_envs.errors import AgentError, SubmissionError
 from recsim_envs.spec import Agent, Sessions
 
-ROOM = 2**18
+ROOM = 2**18  # bytes
 
 
 class Talker(Agent):
@@ -156,7 +156,7 @@ def test_files_that_are_no_transcripts_are_named(tmp_path):
         (b'{"kind": "other"}\n', "line 1"),
         (b"\xff\n", "cannot be read"),
         (b"{", "line 1"),
-        (b" " * (2**20 + 1), "larger than"),
+        (b" " * (2**21 + 1), "larger than"),
     ):
         path.write_bytes(content)
         with pytest.raises(SubmissionError, match=rf"transcript\.jsonl.*{told}"):

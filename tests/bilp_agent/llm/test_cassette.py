@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -225,6 +226,13 @@ def test_files_that_are_no_cassettes_are_named(tmp_path: Path, file: Path) -> No
             CassetteModel(path)
     file.write_text(HEAD.replace("1", "2") + "\n")
     with pytest.raises(LanguageModelError, match=r"of version 2, this longrec reads 1; record it again"):
+        CassetteModel(file)
+
+
+def test_a_packed_file_that_would_fill_memory_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bilp_agent.llm.cassette.LARGEST", file.stat().st_size - 1)
+    file.write_bytes(gzip.compress(file.read_bytes()))
+    with pytest.raises(LanguageModelError, match=r"line 3 .*larger than"):
         CassetteModel(file)
 
 
