@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
+import zlib
 from pathlib import Path
 from typing import Final
 
+from leaderboard.evaluate.curve.kept import CurveFile
 from leaderboard.files import check_regular, file_sha256, read_model
 from leaderboard.schema import Submission
+from leaderboard.transcripts import read_transcript
 from recsim_envs.errors import SubmissionError
 
 FILES: Final = ("submission.json", "traces.parquet")
 """What every submission has."""
+_UNPACKED: Final = 2**29  # bytes of a cassette
 
 
 def check_folder(path: Path, submission: Submission, *, strict: bool = False) -> None:
@@ -33,6 +38,7 @@ def check_folder(path: Path, submission: Submission, *, strict: bool = False) ->
             raise SubmissionError(
                 f"{file} is not the file that submission.json lists: its size or sha256 differs; restore the original"
             )
+        _check_content(name, file)
 
 
 def find_row(row: str, root: Path) -> Path:
@@ -86,6 +92,28 @@ def _refuse_strangers(path: Path, listed: set[str]) -> None:
         raise SubmissionError(
             f"{path} holds {strange!r}, which submission.json does not list; remove it, or submit the run anew"
         )
+
+
+def _check_content(name: str, file: Path) -> None:
+    """What pages show is what they can read."""
+    if name == "curve.json":
+        read_model(file, CurveFile)
+    elif name == "transcript.jsonl":
+        read_transcript(file)
+    else:
+        _check_packed(file)
+
+
+def _check_packed(file: Path) -> None:
+    unpacked = 0
+    try:
+        with gzip.open(file) as stream:
+            while block := stream.read(1 << 20):
+                unpacked += len(block)
+                if unpacked > _UNPACKED:
+                    raise SubmissionError(f"{file} unpacks to more than {_UNPACKED >> 20} MiB; no cassette needs that")
+    except (OSError, EOFError, zlib.error) as error:
+        raise SubmissionError(f"{file} is no cassette ({error}); record it with longrec") from error
 
 
 def _check_plain(file: Path) -> None:

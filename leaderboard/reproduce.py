@@ -10,12 +10,13 @@ from typing import Literal
 import numpy as np
 
 from leaderboard.agents import kind_of, registered_agents
+from leaderboard.ends import LOST
 from leaderboard.evaluate.batch import Job, Watch, evaluate
 from leaderboard.evaluate.learned import FOLDER, folder_sha256, read_training
 from leaderboard.hosting.start import isolation_for
 from leaderboard.replay import verify
 from leaderboard.schema import Submission, Suite
-from leaderboard.traces import LOST, Trace, read_trace
+from leaderboard.traces import Trace, read_trace
 from recsim_envs.errors import AgentError, ReplayMismatchError
 
 
@@ -45,6 +46,7 @@ def reproduce(
     *,
     load: Path | None = None,
     isolate: bool | None = None,
+    cassette: bool | None = None,
     workers: int = 0,
     watch: Watch | None = None,
 ) -> Reproduction:
@@ -52,20 +54,25 @@ def reproduce(
 
     An agent that had learned before, by `longrec train`, is loaded from `load`, else from the copy in the run's folder.
     `isolate` says whether it runs in a process of its own; by default as it did, and always if it is no agent of ours.
+    `cassette` says whether its language model's answers come from the submission; by default where it has a cassette.
     Raises `ReplayMismatchError` naming the first environment, episode and step that came out otherwise, and
     `AgentError` if the agent cannot be found or run.
     """
     submission = verify(path).submission
+    answers = _answers(path, submission, cassette)
     with tempfile.TemporaryDirectory(prefix="longrec-reproduce-") as scratch:
         run = Path(scratch) / "run"
         learned = _learned(path, submission, load)
         again = run_again(
-            submission, submission.suite, run, load=learned, isolate=isolate, workers=workers, watch=watch
-        )
+            submission, submission.suite, run,
+            load=learned, isolate=isolate, answers=answers, workers=workers, watch=watch,
+        )  # fmt: skip
         first, second = _trace(path, submission), _trace(run, submission)
     _compare(submission, first, second)
     _compare_spending(submission, again)
-    return Reproduction(submission, len(first), len(first.rewards), "agent", again.agent.source_sha256)
+    return Reproduction(
+        submission, len(first), len(first.rewards), "cassette" if answers else "agent", again.agent.source_sha256
+    )
 
 
 def run_again(
@@ -75,10 +82,14 @@ def run_again(
     *,
     load: Path | None = None,
     isolate: bool | None = None,
+    answers: Path | None = None,
     workers: int = 0,
     watch: Watch | None = None,
 ) -> Submission:
-    """Run a submission's agent with its parameters on a suite, in the folder `path`; what came of it."""
+    """Run a submission's agent with its parameters on a suite, in the folder `path`; what came of it.
+
+    `answers` is a cassette that all answers of its language model come from.
+    """
     agent = submission.agent
     if kind_of(agent.entry_point) == "trace":
         raise AgentError(f"of agent {agent.name} only a trace is here, made elsewhere; there is nothing to run again")
@@ -86,8 +97,17 @@ def run_again(
     isolation = isolation_for(name, isolate)
     if isolate is None and submission.isolation is not None:
         isolation = submission.isolation
-    job = Job(name, path, agent.parameters, disclosure=submission.disclosure, load=load, isolation=isolation)
+    job = Job(
+        name, path, agent.parameters, disclosure=submission.disclosure, load=load, isolation=isolation, replay=answers
+    )
     return evaluate(job, suite, workers=workers, watch=watch)
+
+
+def _answers(path: Path, submission: Submission, wanted: bool | None) -> Path | None:
+    there = "cassette.jsonl.gz" in submission.files
+    if wanted and not there:
+        raise AgentError(f"{path} holds no cassette; leave --cassette out, and the agent asks its model itself")
+    return path / "cassette.jsonl.gz" if there and wanted is not False else None
 
 
 def _learned(path: Path, submission: Submission, load: Path | None) -> Path | None:

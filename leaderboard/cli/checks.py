@@ -98,6 +98,10 @@ def reproduce(
         bool | None,
         typer.Option(help="In a process of its own. Default: as it ran, and always if it is no agent of this package."),
     ] = None,
+    cassette: Annotated[
+        bool | None,
+        typer.Option(help="Answers of language models come from the submission's cassette. Default: where it has one."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
     json: AsJson = False,
 ) -> None:
@@ -110,13 +114,16 @@ def reproduce(
     from leaderboard.reruns import attest as write
 
     with Progress(quiet=json) as watch:
-        done = run(find_row(row, RECORD), load=load, isolate=isolate, workers=workers, watch=watch)
+        folder = find_row(row, RECORD)
+        done = run(folder, load=load, isolate=isolate, cassette=cassette, workers=workers, watch=watch)
     written = write(done, attest) if attest else None
     if json:
         print_json({"agent": done.submission.agent.name, "episodes": done.episodes, "steps": done.steps,
                     "how": done.how, "same_source": done.same_source, "attested": written})  # fmt: skip
         return
     say(f"reproduced: {done.episodes:,} episodes, {done.steps:,} actions, all the same")
+    if done.how == "cassette":
+        say("answers of its language model came from the submission's cassette; --no-cassette asks the model")
     if not done.same_source:
         say("the agent's source code is not the submission's, but acts the same")
     if written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 
@@ -9,13 +10,13 @@ import pytest
 
 from leaderboard import reruns
 from leaderboard.evaluate.batch import Job, evaluate
-from leaderboard.files import read_model
+from leaderboard.files import file_sha256, read_model
 from leaderboard.folder import find_row
 from leaderboard.replay import verify
 from leaderboard.reproduce import Reproduction, reproduce
 from leaderboard.reruns import attest, badge_of, reruns_of
 from leaderboard.schema import Reruns, Submission
-from recsim_envs.errors import AgentError, ReplayMismatchError, SubmissionError
+from recsim_envs.errors import AgentError, LongrecError, ReplayMismatchError, SubmissionError
 from tests.leaderboard.conftest import HERE
 from tests.leaderboard.edits import edit
 
@@ -121,3 +122,62 @@ def test_rows_are_found_by_folder_version_and_hash(finished, tmp_path):
     shutil.copytree(finished, record / "random" / "two")
     with pytest.raises(SubmissionError, match=r"names .*one and .*two; give a folder"):
         find_row(sha256[:8], record)
+
+
+@pytest.fixture(scope="module")
+def asked(one_task, tmp_path_factory):
+    """The run of an agent that asked a language model, with all that goes with it; do not change it."""
+    path = tmp_path_factory.mktemp("asked") / "run"
+    task = one_task.tasks[0].model_copy(update={"episodes": 3})
+    suite = one_task.model_copy(update={"tasks": (task,), "training_seeds": (0,), "track": "zero-shot"})
+    evaluate(Job("act-only", path, {"window": 3, "shortlist": 4}, record=True), suite, workers=1)
+    return path
+
+
+def test_a_row_with_a_cassette_needs_no_model(asked, folder):
+    done = reproduce(asked, workers=1)
+    assert done.how == "cassette"
+    attest(done, "Ann")
+    assert [r.how for r in reruns_of(done.submission)] == ["cassette"]
+
+
+def test_an_answer_that_was_changed(asked, tmp_path):
+    run = shutil.copytree(asked, tmp_path / "run")
+    file = run / "cassette.jsonl.gz"
+    lines = gzip.decompress(file.read_bytes()).splitlines()
+    replace(run, "cassette.jsonl.gz", gzip.compress(b"\n".join(lines[:2]) + b"\n"))
+    assert verify(run)
+    with pytest.raises(LongrecError, match="holds no answer"):
+        reproduce(run, workers=1)
+
+
+def test_no_cassette_where_there_is_none(finished):
+    with pytest.raises(AgentError, match="holds no cassette; leave --cassette out"):
+        reproduce(finished, cassette=True, workers=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("curve.json", b"{}x", "curve.json: Invalid JSON"),
+        ("curve.json", b'{"training": 1}', "curve.json: field training"),
+        ("transcript.jsonl", b'{"kind": "session"}\n', "transcript.jsonl, line 1"),
+        ("transcript.jsonl", b"\xff\n", "transcript.jsonl cannot be read"),
+        ("cassette.jsonl.gz", b"plain", "is no cassette"),
+        ("cassette.jsonl.gz", gzip.compress(bytes(1000))[:-9], "is no cassette"),
+        ("cassette.jsonl.gz", gzip.compress(bytes(70 << 20), 9), "unpacks to more than 64 MiB"),
+    ],
+)
+def test_files_beside_the_trace_are_what_pages_can_read(asked, tmp_path, monkeypatch, name, content, text):
+    monkeypatch.setattr("leaderboard.folder._UNPACKED", 64 << 20)
+    run = shutil.copytree(asked, tmp_path / "run")
+    replace(run, name, content)
+    with pytest.raises(SubmissionError, match=text):
+        verify(run)
+
+
+def replace(run, name, content):
+    """Another file, listed as such."""
+    (run / name).write_bytes(content)
+    files = json.loads((run / "submission.json").read_text())["files"]
+    edit(run, files=files | {name: {"sha256": file_sha256(run / name), "bytes": len(content)}})
