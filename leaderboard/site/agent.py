@@ -42,7 +42,7 @@ def _values(shown: Sequence[tuple[Entry, Section]]) -> dict[str, Any]:
         "metrics": metrics,
         "costs": [(cost.title, [_written(cost, entry) for entry in entries]) for cost in COSTS.values()],
         "runs": _runs(entries),
-        "learning": [chart for entry in entries for chart in learning_charts([entry])],
+        "learning": [drawn for entry, section in shown for drawn in learning_charts([entry], section.title)],
         "seeds_told": seeds_told,
         "packages_told": packages_told,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,12 +22,16 @@ METRIC: Final = "R_traj"
 _GRID: Final = 60  # places at which the seeds of one agent are averaged
 
 
-def learning_charts(entries: Sequence[Entry]) -> list[Chart]:
-    """The curves that the submissions of these entries hold, one line an entry; nothing where none holds any."""
+def learning_charts(entries: Sequence[Entry], place: str = "") -> list[Chart]:
+    """The curves that the submissions of these entries hold, one line an entry; nothing where none holds any.
+
+    `place` goes into the titles where a page has charts of several environments.
+    """
     told = {entry.id: curves for entry in entries if (curves := entry.curves()) is not None}
     known = [entry for entry in entries if entry.id in told]
     charts = [_while_training(known, told), *(_tested(known, told, unit) for unit in UNITS)]
-    return [found for found in charts if found is not None]
+    found = [drawn for drawn in charts if drawn is not None]
+    return [replace(drawn, title=f"{drawn.title}, {place}") for drawn in found] if place else found
 
 
 def _while_training(entries: Sequence[Entry], told: Mapping[str, CurveFile]) -> Chart | None:

@@ -22,13 +22,12 @@
     const match = matcher(want);
     let rows = 0;
     for (const board of longrec.boards) {
-      const place = board.table.closest("[data-environment]");
-      if (!place) continue; // a table over all environments
+      const place = board.table.closest("[data-environment]"); // empty for a table over all environments
       const fits = ["suite", "track", "environment"].every((name) => !want[name] || place.dataset[name] === want[name]);
       const count = fits ? await board.filter(match) : 0;
       if (mine !== turn) return;
       place.hidden = !count;
-      rows += count;
+      if (place.dataset.environment) rows += count;
     }
     for (const suite of document.querySelectorAll("section.suite")) {
       suite.hidden = ![...suite.querySelectorAll("[data-environment]")].some((place) => !place.hidden);
