@@ -29,6 +29,7 @@ RATIOS = [
     ),
     ("evaluation of random / raw stepping", "test_evaluation", "test_raw_stepping", 0.5),
     ("replay, steps a second", "test_replay", None, 2e6),
+    ("replay / raw stepping", "test_replay", "test_raw_stepping", None),
     ("ten million items with factors, steps a second", "test_large_world", None, 2e5),
     ("ten million items / bare gather", "test_large_world", "test_large_gather", None),
     *((f"50 thousand items, {m}, steps a second", f"test_reward_model[{m}]", None, 2e5) for m in REWARD_MODELS),

@@ -28,7 +28,7 @@ def test_evaluation(benchmark):
 
 def test_replay(benchmark, tmp_path):
     """A whole `verify`: reading, hashing, checking and stepping."""
-    suite = custom_suite("longrec/Books-v0", episodes=5000)
-    evaluate(Job("greedy-no-repeat", tmp_path / "run"), suite, workers=1)
+    suite = custom_suite(ENV, episodes=30_000)
+    evaluate(Job("random", tmp_path / "run"), suite, workers=1)
     benchmark.extra_info["steps"] = verify(tmp_path / "run").steps
     benchmark(verify, tmp_path / "run")
