@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from pathlib import Path
+from typing import Final
 
 from leaderboard.evaluate.curve.kept import CurveFile
 from leaderboard.evaluate.curve.plan import LearningCurve
@@ -11,16 +14,20 @@ from leaderboard.schema import AgentRecord, Submission
 from leaderboard.transcripts import read_transcript
 from recsim_envs.errors import SubmissionError
 
+_UNPACKED: Final = 2**29  # bytes of a cassette
+
 
 def check_attached(path: Path, submission: Submission) -> None:
     """Raise `SubmissionError` for a transcript or curve that is malformed, or tells of what the submission lacks.
 
-    A cassette is read by `longrec reproduce` alone, which asks of it every answer.
+    Of a cassette only the size is looked at: `longrec reproduce` reads it, and asks of it every answer.
     """
     if "transcript.jsonl" in submission.files:
         _check_transcript(path / "transcript.jsonl", submission)
     if "curve.json" in submission.files:
         _check_curves(path / "curve.json", submission)
+    if "cassette.jsonl.gz" in submission.files:
+        _check_packed(path / "cassette.jsonl.gz")
 
 
 def _check_transcript(path: Path, submission: Submission) -> None:
@@ -47,6 +54,18 @@ def _check_curves(path: Path, submission: Submission) -> None:
 def _check_place(where: str, submission: Submission, task: int, training_seed: int) -> None:
     if task >= len(submission.suite.tasks) or training_seed not in submission.suite.training_seeds:
         raise SubmissionError(f"{where}: task {task} under training seed {training_seed} is not part of the suite")
+
+
+def _check_packed(file: Path) -> None:
+    unpacked = 0
+    try:
+        with gzip.open(file) as stream:
+            while block := stream.read(1 << 20):
+                unpacked += len(block)
+                if unpacked > _UNPACKED:
+                    raise SubmissionError(f"{file} unpacks to more than {_UNPACKED >> 20} MiB; no cassette needs that")
+    except (OSError, EOFError, zlib.error) as error:
+        raise SubmissionError(f"{file} is no cassette ({error}); record it with longrec") from error
 
 
 def foreign(curve: LearningCurve, submission: Submission) -> str | None:

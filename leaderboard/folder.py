@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
-import zlib
 from pathlib import Path
 from typing import Final
 
-from leaderboard.evaluate.curve.kept import CurveFile
+from leaderboard.attached import check_attached
 from leaderboard.files import check_regular, file_sha256, read_model
 from leaderboard.schema import Submission
-from leaderboard.transcripts import read_transcript
 from recsim_envs.errors import SubmissionError
 
 FILES: Final = ("submission.json", "traces.parquet")
 """What every submission has."""
-_UNPACKED: Final = 2**29  # bytes of a cassette
 
 
 def check_folder(path: Path, submission: Submission, *, strict: bool = False) -> None:
     """Raise `SubmissionError` for a file that is not listed, is missing, or is not what the submission says it is.
 
-    The folder of a run holds more (`run.json` and what is beside it); `strict` refuses that too, and a folder that
-    is a link or whose name is not that of the agent's.
+    What files beside the trace hold is read, too, see `leaderboard.attached`. The folder of a run holds more
+    (`run.json` and what is beside it); `strict` refuses that too, and a folder that is a link or whose name is not that
+    of the agent's.
     """
     if strict:
         _check_place(path, submission)
@@ -38,7 +35,7 @@ def check_folder(path: Path, submission: Submission, *, strict: bool = False) ->
             raise SubmissionError(
                 f"{file} is not the file that submission.json lists: its size or sha256 differs; restore the original"
             )
-        _check_content(name, file)
+    check_attached(path, submission)
 
 
 def find_row(row: str, root: Path) -> Path:
@@ -92,28 +89,6 @@ def _refuse_strangers(path: Path, listed: set[str]) -> None:
         raise SubmissionError(
             f"{path} holds {strange!r}, which submission.json does not list; remove it, or submit the run anew"
         )
-
-
-def _check_content(name: str, file: Path) -> None:
-    """What pages show is what they can read."""
-    if name == "curve.json":
-        read_model(file, CurveFile)
-    elif name == "transcript.jsonl":
-        read_transcript(file)
-    else:
-        _check_packed(file)
-
-
-def _check_packed(file: Path) -> None:
-    unpacked = 0
-    try:
-        with gzip.open(file) as stream:
-            while block := stream.read(1 << 20):
-                unpacked += len(block)
-                if unpacked > _UNPACKED:
-                    raise SubmissionError(f"{file} unpacks to more than {_UNPACKED >> 20} MiB; no cassette needs that")
-    except (OSError, EOFError, zlib.error) as error:
-        raise SubmissionError(f"{file} is no cassette ({error}); record it with longrec") from error
 
 
 def _check_plain(file: Path) -> None:

@@ -169,7 +169,7 @@ def test_no_cassette_where_there_is_none(finished):
     ],
 )
 def test_files_beside_the_trace_are_what_pages_can_read(asked, tmp_path, monkeypatch, name, content, text):
-    monkeypatch.setattr("leaderboard.folder._UNPACKED", 64 << 20)
+    monkeypatch.setattr("leaderboard.attached._UNPACKED", 64 << 20)
     run = shutil.copytree(asked, tmp_path / "run")
     replace(run, name, content)
     with pytest.raises(SubmissionError, match=text):
