@@ -30,16 +30,16 @@ class StateEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
 
     Each history becomes a vector by a pool of its own (`kind`: "mean", "gru" or "attention", see
     `baselines.online.pools`) over one shared table of item embeddings. Candidates are embedded by a linear layer from
-    their features, and their mean is part of the state. The context goes through as it is.
+    their features, and their mean is part of the state. The context goes through as it is, tallies as the rates that
+    they come to.
     """
 
     def __init__(self, observation_space: spaces.Dict, *, task: TaskSpec, dim: int, kind: str = "mean") -> None:
         reader = StateReader(task)
         pools = [(history, _pool(kind, dim, history)) for history in reader.histories]
+        tallied = observation_space[TALLY].shape if TALLY in observation_space.spaces else None
         width = sum(pool.width for _, pool in pools) + reader.context_width + (dim if task.candidates else 0)
-        tallied: tuple[int, ...] = observation_space[TALLY].shape if TALLY in observation_space.spaces else (0,)  # type: ignore[assignment]
-        width += math.prod(tallied)
-        super().__init__(observation_space, width)
+        super().__init__(observation_space, width + (math.prod(tallied) if tallied else 0))
         self.dim, self._count = dim, task.catalogue.num_items
         self._histories = reader.histories
         self.pools = nn.ModuleList(pool for _, pool in pools)
@@ -49,7 +49,7 @@ class StateEncoder(BaseFeaturesExtractor):  # type: ignore[misc]
             self.candidates = nn.Linear(reader.candidate_width, dim)
         else:
             self.items = _item_table(task, dim)
-        self.tallies = math.prod(tallied[:-1]) if tallied[-1] else 0
+        self.tallies = math.prod(tallied[:-1]) if tallied else 0  # sums a category
         if self.tallies:
             shares = torch.from_numpy(category_shares(task.catalogue)).float()
             self.register_buffer("_shares", shares.T.contiguous(), persistent=False)
