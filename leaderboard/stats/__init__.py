@@ -4,10 +4,11 @@ All work on `Sums`, an agent's sums over each user's episodes, so none needs a t
 """
 
 from leaderboard.stats.improvement import improvement, improvements
-from leaderboard.stats.influence import Influence, SeedLevel, average, influence
+from leaderboard.stats.influence import Influence, average, influence
 from leaderboard.stats.intervals import LEVEL, difference, estimate, interval, mean, means, score, scores
 from leaderboard.stats.pairs import Pairs, compare
 from leaderboard.stats.power import Detectable, detectable
+from leaderboard.stats.student import SeedLevel
 from leaderboard.stats.suite import Aggregate, Profile, Scores, aggregate, profile, suite_scores, suites_scores
 from leaderboard.stats.sums import CLUSTERS, REPLICATES, Sums, counts
 from leaderboard.stats.tiers import Tiers, tiers

@@ -13,16 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leaderboard.stats.student import SeedLevel
 from leaderboard.stats.sums import Floats, Sums, ratio
-
-
-@dataclass(frozen=True)
-class SeedLevel:
-    """What the training seeds of one agent add: variance between seeds, that without users' share, its freedom."""
-
-    raw: float
-    net: float
-    freedom: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +23,7 @@ class Influence:
 
     users: float64 (U,), the influence of each user, scaled so that the sum of squares is the variance of `value` over
     users; blocks: how many of these users belong to each task, (U,) of one; seeds: what training seeds add, empty where
-    they add nothing; num_seeds: the fewest of any task; stream: whose seeds they are, as in `Sums`.
+    they do not differ; num_seeds: the fewest of any task; stream: whose seeds they are, as in `Sums`.
     """
 
     value: float
@@ -40,11 +32,6 @@ class Influence:
     seeds: tuple[SeedLevel, ...] = ()
     num_seeds: int = 1
     stream: str = ""
-
-    @property
-    def variance_of_seeds(self) -> float:
-        """What training seeds add to the variance of `value`."""
-        return sum(seed.net for seed in self.seeds)
 
 
 def influence(sums: Sums, scale: float = 1.0) -> Influence:
@@ -63,7 +50,7 @@ def average(parts: Sequence[Influence]) -> Influence:
         users=share * np.concatenate([part.users for part in parts]),
         blocks=tuple(size for part in parts for size in part.blocks),
         seeds=tuple(
-            SeedLevel(share**2 * seed.raw, share**2 * seed.net, seed.freedom) for part in parts for seed in part.seeds
+            SeedLevel(share**2 * seed.raw, share**2 * seed.noise, seed.freedom) for part in parts for seed in part.seeds
         ),
         num_seeds=min(part.num_seeds for part in parts),
         stream=parts[0].stream,
@@ -82,7 +69,7 @@ def _influences(numerator: Floats, denominator: Floats) -> Floats:
 
 
 def _seeds(sums: Sums, scale: float) -> tuple[SeedLevel, ...]:
-    """The jackknife's variance over training seeds, less what users alone put into it, as `intervals` has it."""
+    """The jackknife's variance over training seeds and what users alone put into it, as `intervals` has them."""
     once = scale * sums.of_other_seeds()
     if np.isnan(once).any() or np.ptp(once) <= 1e-12 * max(1.0, float(np.abs(once).max())):
         return ()
@@ -92,4 +79,4 @@ def _seeds(sums: Sums, scale: float) -> tuple[SeedLevel, ...]:
     others = (part.sum(axis=0) - part for part in (sums.numerator, sums.denominator))
     moved = scale * _influences(*others)
     noise = factor * float(((moved - moved.mean(axis=0)) ** 2).sum())
-    return (SeedLevel(raw, raw - noise, freedom),) if raw > noise else ()
+    return (SeedLevel(raw, noise, freedom),)

@@ -21,14 +21,13 @@ Draws are counter-based: the same data give the same interval, on every machine.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Final, Literal
 
 import numpy as np
 
 from leaderboard.schema import Estimate
-from leaderboard.stats.student import t_quantile
+from leaderboard.stats.student import SeedLevel, t_quantile
 from leaderboard.stats.sums import AT_ONCE, REPLICATES, Floats, Sums, forget, resample
 
 LEVEL: Final = 0.95
@@ -57,7 +56,7 @@ def estimate(
     if len(defined) < 0.9 * replicates:
         return Estimate(value=value, note="undefined in many resamples: no interval")
     levels = _seed_levels(statistic, sums, replicates)
-    if any(np.isnan(seed.net) for seed in levels):
+    if any(np.isnan(seed.noise) for seed in levels):
         return Estimate(value=value, note="undefined without one of the training seeds: no interval")
     if np.ptp(defined) <= 1e-12 * max(1.0, abs(value)) and not levels:
         return Estimate(value=value, note="no variation over users or training seeds: no interval")
@@ -93,19 +92,10 @@ def _bca_levels(drawn: Floats, value: float, tails: Floats, jackknife: Floats) -
     return np.array([normal.cdf(bias + z / (1 - acceleration * z)) for z in shifted])
 
 
-@dataclass(frozen=True)
-class _SeedLevel:
-    """What the training seeds of one agent add: variance between seeds, that without users' share, its freedom."""
-
-    raw: float
-    net: float
-    freedom: int
-
-
-def _seed_levels(statistic: Statistic, sums: Sequence[Sums], replicates: int) -> list[_SeedLevel]:
+def _seed_levels(statistic: Statistic, sums: Sequence[Sums], replicates: int) -> list[SeedLevel]:
     """The seed level of each agent among `sums` whose seeds differ by more than their users make them.
 
-    Its variances are NaN where the statistic is undefined without one of the seeds.
+    Its noise is NaN where the statistic is undefined without one of the seeds.
     """
     found = []
     for stream in sorted({s.stream for s in sums if len(s.numerator) > 1}):
@@ -119,9 +109,9 @@ def _seed_levels(statistic: Statistic, sums: Sequence[Sums], replicates: int) ->
         factor = freedom / len(once)  # of the jackknife's variance
         raw = factor * float(((once - once.mean()) ** 2).sum())
         noise = (again - again.mean(axis=1, keepdims=True))[np.isfinite(again).all(axis=1)]
-        net = raw - factor * float(noise.var(axis=0).sum()) if len(noise) else np.nan
-        if not net <= 0:
-            found.append(_SeedLevel(raw, net, freedom))
+        of_users = factor * float(noise.var(axis=0).sum()) if len(noise) else np.nan
+        if not raw <= of_users:
+            found.append(SeedLevel(raw, of_users, freedom))
     return found
 
 
@@ -137,7 +127,7 @@ def _without_each_seed(
 
 
 def _widened(
-    low: float, high: float, value: float, variance: float, levels: Sequence[_SeedLevel], level: float
+    low: float, high: float, value: float, variance: float, levels: Sequence[SeedLevel], level: float
 ) -> tuple[float, float]:
     """The users' interval, each side widened by the variance of the seeds; the same where there is none."""
     if not levels:

@@ -5,8 +5,9 @@ the probability of telling any two apart that do as well is 5 %, whatever the de
 (Westfall & Young, "Resampling-Based Multiple Testing", 1993, algorithm 2.8; Romano & Wolf, "Exact and approximate
 stepdown methods for multiple hypothesis testing", JASA 100, 2005; computed as in Romano & Wolf, Statistics &
 Probability Letters 113, 2016). Users are drawn as everywhere in `leaderboard.stats`, the same for all agents; what
-training seeds add is drawn from the normal distribution, agent by agent. Few seeds leave their variance uncertain: the
-statistic of a pair is that of Student with Satterthwaite's degrees of freedom, turned into its normal equivalent.
+training seeds add is drawn from the normal distribution, agent by agent. Few seeds leave their variance uncertain, and
+many agents find the ones whose seeds happen to lie close: that variance is taken at its upper 75 % confidence limit,
+and the statistic of a pair is Student's with Satterthwaite's degrees of freedom, turned into its normal equivalent.
 
 Draws belong to users and to agents, not to the set of agents that is compared, and a pair is held against those pairs
 alone that are less clear than itself. So an agent that is told apart from all others changes nothing between them, and
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from leaderboard.stats.influence import Influence
 from leaderboard.stats.intervals import LEVEL
-from leaderboard.stats.student import normal_equivalent, t_quantiles
+from leaderboard.stats.student import SeedLevel, normal_equivalent, t_quantiles
 from leaderboard.stats.sums import REPLICATES, Floats, counts, users_of
 from recsim_envs import rng
 
@@ -64,14 +65,8 @@ def compare(agents: Sequence[Influence], level: float = LEVEL, replicates: int =
         unknown = np.full_like(difference, np.nan)
         return Pairs(difference, unknown, unknown, unknown, np.zeros(difference.shape, bool), "one user: no comparison")
     users = np.stack([agent.users for agent in agents])
-    variance, freedom = _variances(agents, users)
-    error = np.sqrt(variance)
-    half = np.where((error > 0) & ~np.eye(len(agents), dtype=bool), t_quantiles(freedom, level) * error, np.nan)
-    by_signs = 2.0 ** (1 - min(users.shape[1], _MOST_SIGNS))
-    clear = _clearness(difference, error, freedom, by_signs)
-    p = _adjusted(clear, error, _replicates(agents, users, replicates))
-    constant = np.tri(len(agents), k=-1, dtype=bool) & (error == 0) & (np.abs(difference) > 0)
-    p[constant | constant.T] = np.fmax(p, min(1.0, by_signs * constant.sum()))[constant | constant.T]
+    half = _half_width(*_errors(agents, users, [agent.seeds for agent in agents]), level)
+    p = _jointly(agents, users, difference, replicates)
     one_seed = min(agent.num_seeds for agent in agents) < 2
     return Pairs(
         value=difference,
@@ -83,21 +78,39 @@ def compare(agents: Sequence[Influence], level: float = LEVEL, replicates: int =
     )
 
 
-def _variances(agents: Sequence[Influence], users: Floats) -> tuple[Floats, Floats]:
-    """Variance of each difference, and its degrees of freedom: (n, n) each. Agents' seeds are independent."""
+def _errors(agents: Sequence[Influence], users: Floats, seeds: Sequence[Sequence[SeedLevel]]) -> tuple[Floats, Floats]:
+    """Standard error of each difference, and its degrees of freedom: (n, n) each. Agents' seeds are independent."""
     products = users @ users.T
     own = products.diagonal()
     of_users = own[:, None] + own[None, :] - 2 * products
     of_users[of_users <= 1e-12 * (own[:, None] + own[None, :])] = 0.0  # what rounding leaves of nothing
-    of_seeds = np.array([agent.variance_of_seeds for agent in agents])
+    adding = [[seed for seed in of_agent if seed.net] for of_agent in seeds]
+    of_seeds = np.array([sum(seed.net for seed in of_agent) for of_agent in adding])
     total = of_users + of_seeds[:, None] + of_seeds[None, :]
     most = users.shape[1] - len(agents[0].blocks)
-    uncertain = np.array([sum(seed.raw**2 / seed.freedom for seed in agent.seeds) for agent in agents])
-    fewest = np.array([min([most, *(seed.freedom for seed in agent.seeds)]) for agent in agents])
+    uncertain = np.array([sum(seed.raw**2 / seed.freedom for seed in of_agent) for of_agent in adding])
+    fewest = np.array([min([most, *(seed.freedom for seed in of_agent)]) for of_agent in adding])
     with np.errstate(invalid="ignore"):
         freedom = total**2 / (of_users**2 / most + uncertain[:, None] + uncertain[None, :])
     least = np.minimum(fewest[:, None], fewest[None, :])
-    return total, np.where(total > 0, np.maximum(freedom, least), most)
+    return np.sqrt(total), np.where(total > 0, np.maximum(freedom, least), most)
+
+
+def _half_width(error: Floats, freedom: Floats, level: float) -> Floats:
+    """Of the interval of each difference by itself; NaN where there is none."""
+    return np.where((error > 0) & ~np.eye(len(error), dtype=bool), t_quantiles(freedom, level) * error, np.nan)
+
+
+def _jointly(agents: Sequence[Influence], users: Floats, difference: Floats, replicates: int) -> Floats:
+    """P values of all pairs, adjusted for one another: (n, n), NaN where undefined and on the diagonal."""
+    seeds = [[seed.cautious() for seed in agent.seeds] for agent in agents]
+    error, freedom = _errors(agents, users, seeds)
+    by_signs = 2.0 ** (1 - min(users.shape[1], _MOST_SIGNS))
+    clear = _clearness(difference, error, freedom, by_signs)
+    p = _adjusted(clear, error, _replicates(agents, users, seeds, replicates))
+    constant = (error == 0) & (np.abs(difference) > 0)
+    p[constant] = np.fmax(p, min(1.0, by_signs * constant.sum() / 2))[constant]
+    return p
 
 
 def _clearness(difference: Floats, error: Floats, freedom: Floats, by_signs: float) -> Floats:
@@ -111,7 +124,9 @@ def _clearness(difference: Floats, error: Floats, freedom: Floats, by_signs: flo
     return np.where(error > 0, clear, np.where(np.isnan(difference), np.nan, constant))
 
 
-def _replicates(agents: Sequence[Influence], users: Floats, replicates: int) -> NDArray[np.float32]:
+def _replicates(
+    agents: Sequence[Influence], users: Floats, seeds: Sequence[Sequence[SeedLevel]], replicates: int
+) -> NDArray[np.float32]:
     """How far each agent's figure moves in each replicate: (n, replicates)."""
     moved, start = np.zeros((len(agents), replicates)), 0
     for task, size in enumerate(agents[0].blocks):
@@ -123,10 +138,12 @@ def _replicates(agents: Sequence[Influence], users: Floats, replicates: int) -> 
     for agent in agents:
         keys.append(rng.derive_seed("bootstrap", "seeds", agent.stream, seen[agent.stream]))
         seen[agent.stream] += 1
-    varying = np.array([bool(agent.seeds) for agent in agents])
-    of_seeds = np.array([[agent.variance_of_seeds**0.5] for agent in agents])[varying]
-    key_of = np.array(keys, np.uint64)[varying, None]
-    moved[varying] += of_seeds * rng.normal_array(key_of, np.arange(replicates)[None, :], rng.EPISODE)
+    of_seeds = np.array([sum(seed.net for seed in of_agent) for of_agent in seeds]) ** 0.5
+    varying = of_seeds > 0
+    drawn_seeds = rng.normal_array(
+        np.array(keys, np.uint64)[varying, None], np.arange(replicates)[None, :], rng.EPISODE
+    )
+    moved[varying] += of_seeds[varying, None] * drawn_seeds
     return moved.astype(np.float32)
 
 

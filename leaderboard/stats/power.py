@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from leaderboard.stats.influence import SeedLevel, influence
+from leaderboard.stats.influence import influence
 from leaderboard.stats.intervals import LEVEL
-from leaderboard.stats.student import t_quantile
+from leaderboard.stats.student import SeedLevel, t_quantile
 from leaderboard.stats.sums import Sums
 
 _MOST: Final = 2**30  # users
@@ -51,7 +51,8 @@ def detectable(
     known = sessions, users, min(one.num_seeds, other.num_seeds), wanted
     if users < 2:
         return Detectable(*known, None, None, "one user: nothing is known of the variation")
-    of_users, seeds = users * float(((one.users - other.users) ** 2).sum()), (*one.seeds, *other.seeds)
+    of_users = users * float(((one.users - other.users) ** 2).sum())
+    seeds = tuple(seed for seed in (*one.seeds, *other.seeds) if seed.net)
     if of_users <= 0 and not seeds:
         return Detectable(*known, None, None, "no variation over users or training seeds")
 

@@ -1,13 +1,40 @@
-"""Student's t without a library of special functions."""
+"""Variances that are known from few seeds, and Student's t, without a library of special functions."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from leaderboard.stats.sums import Floats
+
+
+@dataclass(frozen=True)
+class SeedLevel:
+    """What the training seeds of one agent add to the variance of its figure.
+
+    raw: the variance between seeds, with `freedom` degrees of freedom; noise: what users alone put into that.
+    """
+
+    raw: float
+    noise: float
+    freedom: int
+
+    @property
+    def net(self) -> float:
+        """What seeds add to the variance that users have."""
+        return self.raw - self.noise if self.raw > self.noise else 0.0
+
+    def cautious(self) -> SeedLevel:
+        """With `raw` at its upper 75 % confidence limit, freedom * raw / the lower quartile of chi-square.
+
+        Where many agents are compared, some will have seeds that happen to lie close, and the rare clear finding would
+        be theirs. The quantile is that of Wilson & Hilferty, "The distribution of chi-square", PNAS 17(12), 1931.
+        """
+        part = 2 / (9 * self.freedom)
+        return SeedLevel(self.raw / (1 - part - 0.6745 * part**0.5) ** 3, self.noise, self.freedom)
 
 
 def t_quantile(freedom: float, level: float) -> float:
