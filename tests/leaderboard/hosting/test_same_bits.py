@@ -11,10 +11,17 @@ from leaderboard.schema import Isolation, LogRef, SpentBudget, Submission
 from leaderboard.suites import custom_suite
 from recsim_envs.errors import AgentError, ConfigurationError
 from tests.leaderboard.conftest import ENV, HERE
+from tests.leaderboard.hosting.loop import Loop
 from tests.leaderboard.slates import SLATES, register
 
 ODD = "tests.leaderboard.hosting.loud_agents"
 APART = Isolation(step_seconds=60.0, memory_mb=4096)
+
+
+@pytest.fixture
+def looped(monkeypatch):
+    """Messages to a host in this process: as they are to one of its own, without the time that it takes to start."""
+    monkeypatch.setattr("leaderboard.hosting.start.Process", Loop)
 
 
 def run(path: Path, agent: str, suite, parameters=None, isolation: Isolation | None = APART, **options) -> Submission:
@@ -40,27 +47,28 @@ def tiny(world_path):
     return made
 
 
-def test_an_agent_that_may_not_repeat(tiny, tmp_path):
+def test_an_agent_that_may_not_repeat(looped, tiny, tmp_path):
     same("greedy-no-repeat", tiny(options={"protocol": "NX_0"}), tmp_path)
 
 
-def test_an_agent_that_shows_slates(tmp_path, monkeypatch):
+def test_an_agent_that_shows_slates(looped, tmp_path):
     register()
     same("random", custom_suite(SLATES, episodes=6, training_seeds=(0,)), tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("agent", "parameters"),
-    [("linucb", {"num_envs": 3}), ("ppo", {"num_envs": 4, "embedding_dim": 4, "hidden": 4})],
-)
-def test_agents_that_train(tiny, tmp_path, agent, parameters):
-    if agent == "ppo":
-        pytest.importorskip("stable_baselines3")
-    submission = same(agent, tiny(limit=SpentBudget(episodes=12)), tmp_path, parameters)
+def test_a_bandit_that_trains(looped, tiny, tmp_path):
+    submission = same("linucb", tiny(limit=SpentBudget(episodes=12)), tmp_path, {"num_envs": 3})
     assert submission.cells[0].spent.episodes == 12
 
 
-def test_an_agent_that_learns_from_a_log(tiny, tmp_path):
+def test_a_network_that_trains(looped, tiny, tmp_path):
+    pytest.importorskip("stable_baselines3")
+    parameters = {"num_envs": 4, "embedding_dim": 4, "hidden": 4}
+    submission = same("ppo", tiny(limit=SpentBudget(episodes=12)), tmp_path, parameters)
+    assert submission.cells[0].spent.episodes == 12
+
+
+def test_an_agent_that_learns_from_a_log(looped, tiny, tmp_path):
     log = LogRef(name="longrec/games/random-v0", sessions=20)
     same("tests.leaderboard.log_agents:LogLearner", tiny(track="offline", log=log), tmp_path)
 
@@ -97,20 +105,20 @@ def test_one_that_dies_once_goes_on_with_what_it_had_learned(tiny, tmp_path, mon
         ("Nobody", {}, "Nobody is no subclass of recsim_envs.Agent"),
     ],
 )
-def test_faults_are_told_as_they_are_inside(tiny, tmp_path, monkeypatch, agent, parameters, text):
+def test_faults_are_told_as_they_are_inside(looped, tiny, tmp_path, monkeypatch, agent, parameters, text):
     monkeypatch.setattr("leaderboard.evaluate.simulate.MOST_LOST", 2)
     with pytest.raises(AgentError, match=text):
         run(tmp_path / "run", f"{HERE}:{agent}", tiny(limit=SpentBudget(episodes=10)), parameters)
 
 
-def test_hidden_state_stays_inside(tiny, tmp_path):
+def test_hidden_state_stays_inside(looped, tiny, tmp_path):
     with pytest.raises(
         AgentError, match="'oracle' reads hidden state, which never leaves the harness; add --no-isolate"
     ):
         run(tmp_path / "run", "oracle", tiny())
 
 
-def test_what_a_run_with_another_isolation_left(tiny, tmp_path):
+def test_what_a_run_with_another_isolation_left(looped, tiny, tmp_path):
     run(tmp_path / "run", "random", tiny(), isolation=None)
     with pytest.raises(ConfigurationError, match="holds a run with another isolation of the agent; pass --fresh"):
         run(tmp_path / "run", "random", tiny())
