@@ -55,12 +55,18 @@ def _data(lives: Lives, transcript: Sequence[SessionTold | LessonsTold]) -> dict
 def _session(life: Life, told: Sequence[dict[str, Any]]) -> dict[str, Any]:
     moments = [
         {"shown": m.shown, "reward": round(m.reward, 4), "fatigue": m.fatigue, "hidden": m.hidden}
-        | ({"told": _clean(told[n])} if n < len(told) and told[n] else {})
+        | ({"told": _told(told[n])} if n < len(told) and told[n] else {})
         for n, m in enumerate(life.moments)
     ]
     start = {"fatigue": life.fatigue, "hidden": life.hidden}
     who = {"episode": life.episode, "user": str(life.user)}  # ids are 64 bits wide, a script's numbers 53
     return {**who, **start, "moments": moments, "cause": text.plain(life.cause), "left": life.left}
+
+
+def _told(step: dict[str, Any]) -> dict[str, Any]:
+    """What was told of one step. Agents count steps from 0, readers from 1."""
+    planned = step.get("planned")
+    return _clean(step | ({"planned": planned + 1} if isinstance(planned, int) else {}))
 
 
 def _clean(value: Any) -> Any:

@@ -4,9 +4,9 @@
 const told = (() => {
   const NAMES = {
     plan: "Plan", principle: "Principle it rests on", reflections: "Reflections it was given", beliefs: "Held true",
-    thought: "Thought", candidates: "Candidates", tools: "Tools asked", answer: "Answer", named: "Titles it named",
-    grounded: "How they were found", value: "Critic’s value", risk: "Critic’s chance of leaving", planned: "Planned at step",
-    text: "Lesson", principles: "Principles", cause: "Why the user left", session: "Training session", stayed: "Steps stayed",
+    thought: "Thought", answer: "Answer", named: "Titles it named", grounded: "How they were found",
+    value: "Critic’s value", risk: "Critic’s chance of leaving", candidates: "Candidates", tools: "Tools asked",
+    planned: "Planned at step", text: "Lesson", principles: "Principles", cause: "How it ended", session: "Training session", stayed: "Steps stayed",
     horizon: "Horizon", earned: "Earned", look_for: "Look for", repeat_after: "Repeat after",
   };
   const ORDER = Object.keys(NAMES);
@@ -34,7 +34,9 @@ const told = (() => {
     const rest = Object.entries(value).filter(([key, part]) => key !== main && !empty(part));
     if (!main || rest.some(([, part]) => typeof part === "object" && !Array.isArray(part))) return show(value);
     const short = rest.sort(([a], [b]) => place(a) - place(b)).map(([key, part]) => `${title(key)}: ${[part].flat().join("; ")}`);
-    return element("div", element("bdi", value[main]), element("small", short.join(" · ")));
+    const line = element("small", short.join(" · "));
+    line.className = line.textContent.length > 40 ? "below" : "";
+    return element("div", element("bdi", value[main]), " ", line);
   };
 
   const show = (value) => {
