@@ -64,6 +64,7 @@ def test_the_public_names():
         "agents list", "agents show", "world fetch", "world build", "world card", "world list", "logs list",
         "logs make", "logs show", "ope", "curves compare", "memory show", "memory merge", "memory compact",
         "memory rescue",
+        "season commit", "season run", "season reveal", "season check",
         "leaderboard build", "leaderboard show", "leaderboard serve",
     }  # fmt: skip
 
