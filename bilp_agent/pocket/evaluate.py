@@ -1,0 +1,170 @@
+"""The gate: whether a model learns in context, in worlds that it has never met, and how near its teacher it comes.
+
+    python -m bilp_agent.pocket.evaluate --model hf:runs/pocket/checkpoint/model --worlds 100 --out runs/gate.jsonl
+
+In each held-out world every variant of the planner learns from the same train users and is tried on the same sessions
+of test users, as are agents that do not learn. Worlds are what varies: all differences are paired within a world,
+averaged over its sessions and training seeds, and have 95 % intervals of a bootstrap over worlds. Rows are kept as they
+come; the command given again goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import gymnasium as gym
+import numpy as np
+import typer
+from gymnasium.vector import AutoresetMode
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from bilp_agent.agent import BiLLPAgent
+from bilp_agent.pocket.rollouts import Playground
+from bilp_agent.pocket.worlds import ENV_ID, world_of
+from recsim_envs import rng
+from recsim_envs.spec import Agent, Budget, Sessions
+from recsim_envs.worlds.world import World
+
+SPLIT: Final = "gate"
+PLAIN: Final = ("random", "greedy", "greedy-no-repeat")
+"""Agents to be better than, found by name among those that are installed."""
+WITHOUT: Final = {"no reflections": "use_reflector", "no actor memory": "use_actor_memory", "no critic": "use_critic"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one agent reached in one world under one training seed: mean return and kept steps of its test sessions."""
+
+    world: int
+    seed: int
+    variant: str
+    earned: float
+    kept: float
+
+
+def variants(model: str) -> dict[str, Callable[[], Agent]]:
+    """What is compared: the planner on `model`, without each of its parts, on the teacher, and agents without any."""
+    made: dict[str, Callable[[], Agent]] = {
+        "full": lambda: BiLLPAgent(model=model, prompts="compact"),
+        "teacher": lambda: BiLLPAgent(prompts="compact"),
+    }
+    for name, switch in WITHOUT.items():
+        off: dict[str, Any] = {switch: False}
+        made[name] = partial(BiLLPAgent, model=model, prompts="compact", **off)
+    registered = {entry.name: entry for entry in entry_points(group="longrec.agents")}
+    return made | {name: registered[name].load() for name in PLAIN if name in registered}
+
+
+def outcome(make: Callable[[], Agent], variant: str, world: int, seed: int, train: int, test: int) -> Outcome:
+    """Let an agent learn from `train` sessions of a held-out world, and try it on `test` sessions of its test users."""
+    drawn, agent = world_of(SPLIT, world), make()
+    playground = Playground(drawn, Budget(episodes=train))
+    if agent.trains:
+        agent.train(playground, rng.derive_seed("pocket gate", world, seed) % 2**31)
+    earned, kept = play(agent, drawn, test, rng.derive_seed("pocket gate test", world) % 2**31)
+    return Outcome(world, seed, variant, float(earned.mean()), float(kept.mean()))
+
+
+def play(agent: Agent, world: World, sessions: int, seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Returns and kept steps of so many sessions with test users, float64 (sessions,) each, all at once."""
+    vector = gym.make_vec(ENV_ID, num_envs=sessions, world=world, split="test", autoreset_mode=AutoresetMode.SAME_STEP)
+    agent.reset(vector.unwrapped.task, sessions, seed)  # type: ignore[attr-defined]
+    observations, infos = vector.reset(seed=seed)
+    keys = rng.bits_array(rng.derive_seed("pocket gate keys", seed), np.arange(sessions), rng.EPISODE)
+    earned, kept, lanes, step = np.zeros(sessions), np.zeros(sessions), np.arange(sessions), 0
+    while len(lanes):
+        now = Sessions(lanes.copy(), keys[lanes], np.full(len(lanes), step, np.int64))
+        actions = np.zeros(sessions, np.int64)
+        seen = {key: value[lanes] for key, value in observations.items()}
+        told = {key: value[lanes] for key, value in infos.items() if key == "action_mask"}
+        actions[lanes] = agent.act(seen, told, now)
+        observations, rewards, terminated, truncated, infos = vector.step(actions)
+        earned[lanes] += rewards[lanes]
+        kept[lanes] += ~terminated[lanes]
+        lanes, step = lanes[~(terminated | truncated)[lanes]], step + 1
+    vector.close()
+    return earned, kept
+
+
+def summary(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    """Each variant: its means, and `full` less it with 95 % intervals over worlds that all variants have played."""
+    found = list(outcomes)
+    rows = []
+    for variant in dict.fromkeys(o.variant for o in found):
+        for figure in ("earned", "kept"):
+            full, other = (_by_world(found, name, figure) for name in ("full", variant))
+            worlds = sorted(full.keys() & other.keys())
+            differences = np.array([full[w] - other[w] for w in worlds])
+            low, high = _interval(differences)
+            rows.append({
+                "variant": variant, "figure": figure, "worlds": len(worlds),
+                "mean": float(np.mean([other[w] for w in worlds])),
+                "full_less_it": float(differences.mean()), "low": low, "high": high,
+                "share": float(np.sum([full[w] for w in worlds]) / max(np.sum([other[w] for w in worlds]), 1e-9)),
+            })  # fmt: skip
+    return rows
+
+
+def _by_world(outcomes: Iterable[Outcome], variant: str, figure: str) -> Mapping[int, float]:
+    of_world: dict[int, list[float]] = {}
+    for o in outcomes:
+        if o.variant == variant:
+            of_world.setdefault(o.world, []).append(getattr(o, figure))
+    return {world: float(np.mean(values)) for world, values in of_world.items()}
+
+
+def _interval(values: np.ndarray[Any, Any]) -> tuple[float | None, float | None]:
+    """95 % percentile interval of the mean by a bootstrap over worlds; none where there are fewer than two."""
+    if len(values) < 2:
+        return None, None
+    drawn = np.random.default_rng(0).integers(len(values), size=(10_000, len(values)))
+    low, high = np.quantile(values[drawn].mean(axis=1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def main(
+    model: Annotated[str, typer.Option(help='As for agents: "scripted", "hf:FOLDER".')],
+    out: Annotated[Path, typer.Option(help="File of outcomes, one a line; the same again goes on.")],
+    worlds: Annotated[int, typer.Option(min=2, help="Held-out worlds.")] = 100,
+    seeds: Annotated[int, typer.Option(min=1, help="Training seeds.")] = 3,
+    train: Annotated[int, typer.Option(min=1, help="Training sessions of the planner in each world.")] = 30,
+    test: Annotated[int, typer.Option(min=1, help="Test sessions in each world.")] = 20,
+) -> None:
+    """Try a model as the planner's in worlds that it has never met.
+
+    Example:  python -m bilp_agent.pocket.evaluate --model scripted --worlds 10 --out runs/gate-scripted.jsonl
+    """
+    done = [Outcome(**json.loads(line)) for line in out.read_text("utf-8").splitlines()] if out.exists() else []
+    known = {(o.world, o.seed, o.variant) for o in done}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    agents = variants(model)
+    wanted = [(w, s, v) for w in range(worlds) for s in range(seeds) for v in agents if s == 0 or v not in PLAIN]
+    with out.open("a", encoding="utf-8") as file:
+        for world, seed, variant in track([key for key in wanted if key not in known], "playing"):
+            done.append(outcome(agents[variant], variant, world, seed, train, test))
+            file.write(json.dumps(asdict(done[-1])) + "\n")
+            file.flush()
+    Console().print(_table(model, summary(done)))
+
+
+def _table(model: str, rows: Iterable[Mapping[str, Any]]) -> Table:
+    table = Table("variant", "figure", "worlds", "mean", "full less it, 95 %", "full / it", title=model)
+    for row in rows:
+        range_ = "" if row["low"] is None else f" [{row['low']:+.2f}, {row['high']:+.2f}]"
+        less = f"{row['full_less_it']:+.2f}{range_}"
+        table.add_row(
+            row["variant"], row["figure"], str(row["worlds"]), f"{row['mean']:.2f}", less, f"{row['share']:.2f}"
+        )
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,63 @@
+"""The gate: every variant meets the same users, differences are paired by world, a killed run goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from bilp_agent.pocket.evaluate import PLAIN, WITHOUT, Outcome, main, outcome, play, summary, variants
+from bilp_agent.pocket.worlds import world_of
+from recsim_envs.spec import Agent
+
+app = Typer()
+app.command()(main)
+
+
+def test_full_is_the_teacher_where_the_model_is_the_teacher():
+    agents = variants("scripted")
+    assert set(agents) == {"full", "teacher", *WITHOUT, *PLAIN}
+    full, teacher = (outcome(agents[name], name, 2, 0, 4, 6) for name in ("full", "teacher"))
+    assert (full.earned, full.kept) == (teacher.earned, teacher.kept)
+    assert full.kept > 0
+
+
+def test_every_agent_meets_the_same_users():
+    seen = []
+
+    class Looks(Agent):
+        def act(self, observations, infos, sessions):
+            if not sessions.steps.any():
+                seen.append({key: value.copy() for key, value in observations.items()})
+            return np.zeros(len(sessions.lanes), np.int64)
+
+    world = world_of("gate", 5)
+    (one, kept), (again, _) = (play(Looks(), world, 8, 3) for _ in range(2))
+    np.testing.assert_array_equal(one, again)
+    for key, value in seen[0].items():
+        np.testing.assert_array_equal(value, seen[1][key])
+    assert (kept >= 0).all()
+    assert (kept <= world.info.departure.horizon).all()
+
+
+def test_differences_are_paired_within_worlds():
+    rows = [Outcome(w, s, "full", 10.0 * w + s, 1.0) for w in range(5) for s in range(2)]
+    rows += [Outcome(w, 0, "random", 10.0 * w - 2.0, 1.0) for w in range(4)]
+    found = next(r for r in summary(rows) if r["variant"] == "random" and r["figure"] == "earned")
+    assert found["worlds"] == 4
+    assert found["full_less_it"] == found["low"] == found["high"] == pytest.approx(2.5)
+
+
+def test_the_command_goes_on_where_it_was_killed(tmp_path: Path):
+    out = tmp_path / "gate.jsonl"
+    command = ["--model", "scripted", "--worlds", "2", "--seeds", "1", "--train", "2", "--test", "3"]
+    assert CliRunner().invoke(app, [*command, "--out", str(out)]).exit_code == 0
+    lines = out.read_text().splitlines()
+    out.write_text("\n".join(lines[:5]) + "\n")
+    result = CliRunner().invoke(app, [*command, "--out", str(out)])
+    assert result.exit_code == 0
+    assert out.read_text().splitlines() == lines
+    assert "no reflections" in result.output
