@@ -50,7 +50,8 @@ def _worst_decile(o: Outcomes) -> Ratio:
     A user's return is the mean over their sessions under one training seed; the tenth is taken under each training
     seed, and the mean over seeds is shown. With x_u the return of user u and c the return at the edge of the worst
     tenth, it is the mean over users of c - max(c - x_u, 0) / 0.1. That c also maximises this mean, so its own error
-    does not matter to first order, and users can be resampled as for any mean.
+    does not matter to first order, and users can be resampled as for any mean. With few users it still does: in
+    simulation the 95 % intervals cover 83 % of the time with 50 users and 90 % with 100 or 200.
 
     Source: Rockafellar & Uryasev, "Optimization of conditional value-at-risk", Journal of Risk 2(3), 2000, theorem 1.
     """

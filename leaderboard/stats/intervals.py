@@ -21,6 +21,7 @@ Draws are counter-based: the same data give the same interval, on every machine.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any, Final, Literal
 
@@ -170,12 +171,10 @@ def means(sums: Sequence[Sums]) -> list[Estimate | None]:
 
 
 def scores(agents: Sequence[Sums], bottom: Sums, top: Sums) -> list[Estimate | None]:
-    """`score` of each of many agents."""
-    resample([bottom, top])
-    try:
-        return _many(agents, lambda agent: score(agent, bottom, top))
-    finally:
-        forget([bottom, top])
+    """`score` of each of many agents, the ends of the scale being resampled once."""
+    low, high = replace(bottom), replace(top)  # copies, which keep their replicates when an agent among them forgets
+    resample([low, high])
+    return _many(agents, lambda agent: score(agent, low, high))
 
 
 def _many(sums: Sequence[Sums], interval_of: Callable[[Sums], Estimate | None]) -> list[Estimate | None]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from leaderboard.stats import CLUSTERS, Sums, counts, difference, estimate, mean, score
+from leaderboard.stats import CLUSTERS, Sums, counts, difference, estimate, mean, means, score, scores
 
 
 def sums(values, users=None, stream="a", denominator=None):
@@ -98,6 +98,20 @@ def test_score():
     assert half.value == pytest.approx(0.5)
     assert half.note.startswith("no variation")  # half of the way for every user, so pairing leaves nothing
     assert score(sums(bottom), sums(top), sums(bottom)) is None
+
+
+def test_many_at_once_are_those_one_by_one():
+    generator = np.random.default_rng(8)
+    agents = [sums(generator.normal(k, 1, (3, 50)), stream=str(k)) for k in range(70)]
+    for found, alone in (
+        (means(agents), [mean(a) for a in agents]),
+        (scores(agents, agents[0], agents[-1]), [score(a, agents[0], agents[-1]) for a in agents]),
+    ):
+        for one, other in zip(found, alone, strict=True):
+            assert (one.value, one.note) == (other.value, other.note)
+            if other.low is not None:
+                assert (one.low, one.high) == pytest.approx((other.low, other.high), rel=1e-9)
+    assert scores(agents[:2], agents[1], agents[0]) == [None, None]
 
 
 def test_degenerate_cases_have_no_interval():
