@@ -40,7 +40,7 @@ class MaskablePPOAgent(PPOAgent):
 
     def algorithm(self, env: GymVecEnv, envs: TrainingEnvs, seed: int) -> Any:
         """sb3-contrib's PPO with masks; without them where nothing is ever forbidden."""
-        model = _MaskablePPO(ItemMaskablePolicy, env, **self.ppo_kwargs(env, seed))
+        model = _MaskablePPO(ItemMaskablePolicy, env, **self.ppo_kwargs(env, envs, seed))
         return value_cuts_in_batches(env, model)
 
     def policy(self, task: TaskSpec) -> BasePolicy:

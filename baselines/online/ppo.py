@@ -10,7 +10,7 @@ from stable_baselines3 import PPO
 from baselines.online.actor_critic import ActorCriticAgent, value_cuts_in_batches
 from baselines.online.policies import ItemActorCriticPolicy
 from baselines.online.sb3_vec import GymVecEnv
-from baselines.online.sizes import batch_size_for, rollout_steps_for
+from baselines.online.sizes import batch_size_for, rollout_steps_for, share_spent
 from recsim_envs.spec import TrainingEnvs
 
 
@@ -20,22 +20,24 @@ class PPOAgent(ActorCriticAgent):
 
     n_steps: steps of every session between two updates. epochs, batch_size: passes over a rollout, and their
     minibatches. None: tuned, else n_steps and batch_size by the number of sessions, see `baselines.online.sizes`.
-    clip: of the probability ratio.
+    anneal: whether the learning rate falls linearly to 0 as the budget is spent. clip: of the probability ratio.
     """
 
-    general: ClassVar[dict[str, Any]] = ActorCriticAgent.general | {"gae_lambda": 0.95, "epochs": 4}
+    general: ClassVar[dict[str, Any]] = ActorCriticAgent.general | {"gae_lambda": 0.95, "epochs": 4, "anneal": False}
 
     n_steps: int | None = None
     gae_lambda: float | None = None
     epochs: int | None = None
     batch_size: int | None = None
+    anneal: bool | None = None
     clip: float = 0.2
 
-    def ppo_kwargs(self, env: GymVecEnv, seed: int) -> dict[str, Any]:
+    def ppo_kwargs(self, env: GymVecEnv, envs: TrainingEnvs, seed: int) -> dict[str, Any]:
         """Arguments that SB3's PPO and its kin take."""
         n_steps = self.n_steps or rollout_steps_for(env.num_envs)
+        rate: Any = self.learning_rate
         return {
-            "learning_rate": self.learning_rate,
+            "learning_rate": (lambda _: rate * (1.0 - share_spent(envs))) if self.anneal else rate,
             "n_steps": n_steps,
             "batch_size": min(self.batch_size or batch_size_for(env.num_envs), n_steps * env.num_envs),
             "n_epochs": self.epochs,
@@ -51,6 +53,6 @@ class PPOAgent(ActorCriticAgent):
 
     def algorithm(self, env: GymVecEnv, envs: TrainingEnvs, seed: int) -> Any:
         """SB3's PPO."""
-        model = PPO(ItemActorCriticPolicy, env, **self.ppo_kwargs(env, seed))
+        model = PPO(ItemActorCriticPolicy, env, **self.ppo_kwargs(env, envs, seed))
         model.policy.action_dist.wants_entropy = self.entropy != 0
         return value_cuts_in_batches(env, model)

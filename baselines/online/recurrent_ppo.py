@@ -34,7 +34,7 @@ class RecurrentPPOAgent(PPOAgent):
 
     def algorithm(self, env: GymVecEnv, envs: TrainingEnvs, seed: int) -> Any:
         """sb3-contrib's recurrent PPO."""
-        model = RecurrentPPO(ItemRecurrentPolicy, env, **self.ppo_kwargs(env, seed))
+        model = RecurrentPPO(ItemRecurrentPolicy, env, **self.ppo_kwargs(env, envs, seed))
         model.policy.action_dist.wants_entropy = self.entropy != 0
         return model
 

@@ -244,3 +244,15 @@ def test_values_of_what_the_horizon_cuts_off_are_added_for_all_lanes_at_once():
                     rewards[lane] += 0.5 * infos[lane]["terminal_observation"]["context"].sum()
             kept.append(rewards)
     np.testing.assert_array_equal(plain, batched)
+
+
+def test_an_annealed_learning_rate_falls_with_the_budget():
+    door = FakeDoor(tiny_world(), Budget(steps=100))
+    env = GymVecEnv(door.make(10), door.task)
+    rate = PPOAgent(anneal=True, learning_rate=0.01).ppo_kwargs(env, door, 0)["learning_rate"]
+    env.reset()
+    found = []
+    for _ in range(10):
+        found.append(rate(1.0))
+        env.step(np.zeros(10, np.int64))
+    np.testing.assert_allclose([*found, rate(1.0)], np.arange(10, -1, -1) / 1000, atol=1e-12)
