@@ -68,7 +68,7 @@ def submit(
 
     Given again, it goes on where it stopped. `longrec evaluate` has more options for running an agent.
 
-    Example:  longrec submit "command:node my_agent.js" --suite smoke-v1
+    Example:  longrec submit my_agents:MyAgent --suite smoke-v1
     """
     from leaderboard.agents import parse_parameters
     from leaderboard.hosting.start import isolation_for
@@ -88,6 +88,7 @@ def submit(
             run = _imported(trace, agent_name, chosen, out, spent, hidden_state, disclosure)
         else:
             assert what is not None
+            _check_agent(what)
             isolation = isolation_for(what, isolate, step_seconds=step_seconds, memory_mb=memory_mb)
             parameters = parse_parameters(param or [], "agent parameter")
             run = play(
@@ -111,6 +112,19 @@ def submit(
 
 def _is_run(path: Path) -> bool:
     return (path / "run.json").is_file() or (path / "submission.json").is_file()
+
+
+def _check_agent(what: str) -> None:
+    """Raise `AgentError` for what is no run and cannot be an agent either."""
+    from leaderboard.agents import registered_agents
+    from leaderboard.words import suggestion
+    from recsim_envs.errors import AgentError
+
+    if ":" not in what and what not in (known := registered_agents()):
+        raise AgentError(
+            f"{what} is neither the folder of a run (no submission.json or run.json is in it) nor an agent"
+            f"{suggestion(what, list(known))}"
+        )
 
 
 def _imported(
