@@ -132,6 +132,20 @@ def default_parameters(cls: type[Agent]) -> dict[str, Any]:
     return {p.name: None if p.default is p.empty else p.default for p in named}
 
 
+def resolved(cls: type[Agent], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Every parameter of an agent, defaults too, as they are stored: a default that is no JSON as its text."""
+    defaults = {name: _stored(value) for name, value in default_parameters(cls).items()}
+    return defaults | dict(parameters)
+
+
+def _stored(value: Any) -> Any:
+    try:
+        canonical_json(value).encode()
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)[:500]
+    return value
+
+
 def build_agent(name: str, parameters: Mapping[str, Any]) -> Agent:
     """A fresh agent. Raises `AgentError` for a parameter that it does not have or does not accept."""
     cls = load_class(name)

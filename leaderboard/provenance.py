@@ -12,9 +12,11 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, req
 from pathlib import Path
 from typing import Any, Final
 
-from leaderboard.agents import default_parameters, kind_of, load_class
+from leaderboard.agents import kind_of, load_class, resolved
 from leaderboard.evaluate.executor import usable_cores
-from leaderboard.schema import AgentRecord, Cell, Learned, Machine, SeedRecord, canonical_json
+from leaderboard.hosting.remote import RemoteAgent
+from leaderboard.hosting.start import started
+from leaderboard.schema import AgentRecord, Cell, Isolation, Learned, Machine, SeedRecord
 from recsim_envs.errors import AgentError
 
 _OURS: Final = "longrec"
@@ -63,24 +65,20 @@ def _distributions_of(entry_point: str) -> Sequence[str]:
     return [_normalised(name) for name in packages_distributions().get(top, ())]
 
 
-def configuration(agent: AgentRecord) -> dict[str, Any]:
-    """Every parameter of an agent, defaults too; of one that is no class here, those that it was given."""
-    if kind_of(agent.entry_point) != "class":
+def configuration(agent: AgentRecord, isolation: Isolation | None) -> dict[str, Any]:
+    """Every parameter of an agent, defaults too; of one elsewhere that does not tell, those that it was given.
+
+    What ran in a process of its own is asked there: its code has no business here.
+    """
+    if kind_of(agent.entry_point) == "trace":
         return agent.parameters
     try:
-        defaults = default_parameters(load_class(agent.entry_point))
-    except AgentError:  # it can be imported in its own process only
+        if isolation is None and kind_of(agent.entry_point) == "class":
+            return resolved(load_class(agent.entry_point), agent.parameters)
+        with started(agent.entry_point, agent.parameters, isolation) as running:
+            return running.hello.configuration or agent.parameters if isinstance(running, RemoteAgent) else {}
+    except AgentError:
         return agent.parameters
-    return {name: _plain(value) for name, value in defaults.items()} | agent.parameters
-
-
-def _plain(value: Any) -> Any:
-    """A default as it is stored: what is no JSON as its text."""
-    try:
-        canonical_json(value).encode()
-    except (TypeError, ValueError, RecursionError):
-        return repr(value)[:500]
-    return value
 
 
 def seeds(agent: AgentRecord, learned: Learned | None, cells: Sequence[Cell]) -> tuple[SeedRecord, ...]:

@@ -171,7 +171,7 @@ def finish(job: Job, folder: RunFolder) -> None:
         working_seconds=None if waited_for is None else round(max(wall - waited_for, 0.0), 3),
         disclosure=job.disclosure.model_copy(update={"hidden_state": plan.agent.privileged}),
         isolation=plan.isolation,
-        configuration=provenance.configuration(plan.agent),
+        configuration=provenance.configuration(plan.agent, plan.isolation),
         seeds=provenance.seeds(plan.agent, plan.learned, cells),
         prices_sha256=prices_sha256(),
         files=attach(folder.path, specs, job.answers),

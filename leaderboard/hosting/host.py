@@ -8,6 +8,7 @@ from typing import IO, Any, Final
 
 import numpy as np
 
+from leaderboard.agents import resolved
 from leaderboard.hosting.envs import RemoteEnvs, RemoteLog
 from leaderboard.hosting.tasks import task_of
 from leaderboard.hosting.wire import VERSION, Message, body_size, encode, fill, read_line
@@ -70,7 +71,8 @@ class Host:
         if cls.trains:
             methods.append("learn" if cls.learns_from_log else "train")
         facts = {"name": cls.__name__.lstrip("_") or "Agent", "privileged": cls.privileged, "encoding": "buffers"}
-        return {"type": "hello", "protocol": VERSION, "methods": methods, **facts}
+        configuration = resolved(cls, message["parameters"])
+        return {"type": "hello", "protocol": VERSION, "methods": methods, "configuration": configuration, **facts}
 
     def _do(self, message: Message) -> Message:
         """Do what a message asks for; the answer."""

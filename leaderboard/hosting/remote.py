@@ -17,7 +17,7 @@ from leaderboard.hosting.door import EnvsDoor, LogDoor
 from leaderboard.hosting.failures import AgentLostError, ProtocolError
 from leaderboard.hosting.tasks import task_message
 from leaderboard.hosting.wire import VERSION, Message
-from leaderboard.schema import Isolation, Line, Name
+from leaderboard.schema import Isolation, Json, Line, Name
 from recsim_envs.errors import AgentError
 from recsim_envs.spec import Agent, Batch, Feedback, Sessions, TaskSpec, TrainingEnvs, TrainingLog
 
@@ -28,7 +28,9 @@ Method = Literal[
 
 
 class Hello(BaseModel):
-    """What an agent says of itself when it is greeted. `methods`: what it wants to be asked for beside `act`."""
+    """What an agent says of itself when it is greeted. `methods`: what it wants to be asked for beside `act`;
+    `configuration`: all its parameters, those that it was not given among them.
+    """
 
     type: Literal["hello"]
     protocol: Literal[1]
@@ -37,6 +39,7 @@ class Hello(BaseModel):
     encoding: Literal["json", "buffers"] = "json"
     privileged: bool = False
     summary: Line = ""
+    configuration: Json = Field(default_factory=dict)
 
 
 class _Failure(BaseModel):

@@ -19,7 +19,16 @@ from leaderboard.evaluate.curve.run import learning_curve
 from leaderboard.files import file_sha256, read_model, write_json
 from leaderboard.prices import prices_sha256
 from leaderboard.replay import verify
-from leaderboard.schema import OPTIONAL_FILES, Cell, LessonsTold, SpentBudget, Submission, TrainingCurve, TrainingPoint
+from leaderboard.schema import (
+    OPTIONAL_FILES,
+    Cell,
+    Isolation,
+    LessonsTold,
+    SpentBudget,
+    Submission,
+    TrainingCurve,
+    TrainingPoint,
+)
 from leaderboard.submit import submit
 from leaderboard.transcripts import read_transcript, write_transcript
 from recsim_envs.errors import AgentError, ConfigurationError, LanguageModelError, SubmissionError
@@ -163,7 +172,20 @@ def test_curves_of_others_are_refused(told, curve, tmp_path):
 
 def test_defaults_that_are_no_json_are_told_as_text():
     record = agent_record(f"{__name__}:Quiet", {"depth": 4})
-    assert provenance.configuration(record) == {"numbers": (1, 2), "place": "PosixPath('/x')", "depth": 4}
+    known = {"numbers": (1, 2), "place": "PosixPath('/x')", "depth": 4}
+    assert provenance.configuration(record, None) == known
+
+
+def test_an_agent_elsewhere_tells_its_parameters_itself():
+    record = agent_record("greedy", {"user_prior": 2.0}, Isolation())
+    told = provenance.configuration(record, Isolation())
+    assert told == provenance.configuration(record, None)
+    assert told == {"user_prior": 2.0, "category_prior": 3.0}
+    gone = record.model_copy(update={"entry_point": "command:no-such-program-at-all"})
+    assert provenance.configuration(gone, Isolation()) == {"user_prior": 2.0}
+    assert provenance.configuration(gone.model_copy(update={"entry_point": "trace:elsewhere"}), None) == {
+        "user_prior": 2.0
+    }
 
 
 def test_seeds_that_are_not_controlled_are_said_so():
