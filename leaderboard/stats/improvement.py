@@ -37,7 +37,7 @@ def improvement(first: Sums | Sequence[Sums], second: Sums | Sequence[Sums]) -> 
         lambda a, b, both: a + b - both,
         sums(joined.mean(axis=1), one.stream),
         sums(joined.mean(axis=0), other.stream),
-        sums(joined.mean(axis=(0, 1))[None], ""),
+        sums(np.tile(joined.mean(axis=(0, 1)), (min(joined.shape[:2]), 1)), ""),
     )
 
 

@@ -168,6 +168,8 @@ def test_the_interval_of_an_improvement_covers_the_truth():
         found = improvement(first, second)
         hits += found.low <= truth <= found.high
     assert hits >= 87
+    assert found.note == ""
+    assert improvement(first, Sums(second.numerator[:1], second.denominator[:1])).note.startswith("one training seed")
 
 
 def test_what_cannot_be_compared():
