@@ -160,6 +160,16 @@ def test_who_is_far_from_all_changes_nothing_between_them(seed, number, seeds):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(3, 9))
+def test_who_joins_makes_no_difference_clearer(seed, number):
+    generator = np.random.default_rng(seed)
+    drawn = draw_agents(generator, generator.normal(0, 0.5, number), seeds=3, of_seeds=0.1)
+    agents = [influence(s) for s in drawn]
+    before, after = compare(agents[:-1], replicates=500), compare(agents, replicates=500)
+    assert (np.nan_to_num(after.p[:-1, :-1]) >= np.nan_to_num(before.p) - 0.003).all()  # one replicate may round
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(3, 9))
 def test_the_order_of_agents_does_not_matter(seed, number):
     generator = np.random.default_rng(seed)
     agents = [influence(s) for s in draw_agents(generator, generator.normal(0, 0.4, number), seeds=3, of_seeds=0.1)]
