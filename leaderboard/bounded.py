@@ -7,7 +7,7 @@ import pickle
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -44,10 +44,12 @@ def bounded(
     one_thread()
     with tempfile.TemporaryDirectory(prefix="longrec-") as scratch:
         tasks = [_Task(function, f, Path(scratch) / str(n), limits or Limits()) for n, f in enumerate(folders)]
-        for event in LocalExecutor(workers).run(tasks, Queue(tasks, keep_going=True), lambda event: None):
-            if event is not None:
-                task = tasks[event.cell]
-                yield task.folder, task.result() if event.error is None else task.blamed(event.error)
+        running = LocalExecutor(workers).run(tasks, Queue(tasks, keep_going=True), lambda event: None)
+        with closing(running) as events:  # type: ignore[type-var]  # a generator
+            for event in events:
+                if event is not None:
+                    task = tasks[event.cell]
+                    yield task.folder, task.result() if event.error is None else task.blamed(event.error)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from leaderboard.seasons import check_season, read_season, rounds, shared_seeds
 from leaderboard.submit import submit
 from recsim_envs.errors import ConfigurationError, SubmissionError, UnreplayableError
 from tests.leaderboard.edits import edit
+from tests.leaderboard.test_cli import longrec  # noqa: F401  (a fixture)
 
-NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 CLOSE = NOW + timedelta(days=30)
 AFTER = CLOSE + timedelta(seconds=1)
 
@@ -86,8 +87,8 @@ def test_what_is_revealed_can_be_checked_by_anyone(opened, published):
     "change",
     [
         {"name": "summer"},
-        {"closes": "2026-11-02T00:00:00Z"},
-        {"opens": "2026-10-02T00:00:00Z"},
+        {"closes": "2026-01-02T00:00:00Z"},
+        {"opens": "2025-10-02T00:00:00Z"},
         {"salt": "0" * 64},
         {"commitment": "0" * 64},
         {"suite": {"episodes": 24}},
@@ -130,7 +131,7 @@ def test_a_season_from_commit_to_check(opened, one_task, published, tmp_path):
     for agent in ("random", "popular"):
         run = tmp_path / "dev" / agent
         evaluate(Job(agent, run), one_task, workers=1)
-        edit(run, created="2026-11-20T12:00:00Z")
+        edit(run, created="2026-01-20T12:00:00Z")
         submit(run, subs)
     late = submit_late(one_task, tmp_path, subs)
     entered = rounds.entries(season, sorted(subs.glob("*/*")))
@@ -154,7 +155,7 @@ def test_a_season_from_commit_to_check(opened, one_task, published, tmp_path):
 def submit_late(suite, tmp_path, subs):
     run = tmp_path / "dev" / "late"
     evaluate(Job("greedy", run), suite, workers=1)
-    edit(run, created="2026-12-24T12:00:00Z")
+    edit(run, created="2026-02-24T12:00:00Z")
     return submit(run, subs)
 
 
@@ -204,3 +205,38 @@ def test_no_seed_is_shared_whatever_the_names_and_salts(names, salts):
 def test_old_suites_keep_their_hash(one_task):
     assert "season" not in one_task.model_dump(mode="json")
     assert one_task.seed_name == one_task.name
+
+
+def test_the_commands(longrec, published, tmp_path):  # noqa: F811
+    """Opened, told, refused before the close, revealed after it."""
+    secret, close = tmp_path / "kept" / "salt.json", "2100-01-01"
+    opened = longrec("season", "commit", "far", "--suite", "smoke-v1", "--closes", close, "--secret", secret)
+    assert opened.returncode == 0, opened.stderr
+    assert "secret" in opened.stdout
+    assert str(secret) in opened.stderr
+    for command in ("run", "reveal"):
+        early = longrec("season", command, "far", "--secret", secret)
+        assert early.returncode == 1
+        assert early.stderr.startswith("error: season 'far' is open until 2100-01-01")
+    assert "season 'far' is not revealed yet" in longrec("season", "check", "far").stderr
+    assert "did you mean far" in longrec("season", "check", "fra").stderr
+    again = longrec("season", "commit", "far", "--suite", "smoke-v1", "--closes", close, "--secret", secret, "--json")
+    assert "is published already" in again.stderr
+
+
+def test_the_commands_after_the_close(longrec, opened, one_task, tmp_path):  # noqa: F811
+    """A season whose close has passed, from run to check, as its keeper and anybody give the commands."""
+    season, secret = opened
+    subs = tmp_path / "leaderboard" / "submissions"
+    run = tmp_path / "dev"
+    evaluate(Job("random", run), one_task, workers=1)
+    edit(run, created="2026-01-20T12:00:00Z")
+    submit(run, subs)
+    late = longrec("season", "run", "spring", "--secret", secret, "--workers", 1, "--json")
+    assert late.returncode == 0, late.stderr
+    [entry] = json.loads(late.stdout)
+    assert entry["error"] == ""
+    assert verify(tmp_path / entry["made"]).submission.suite.season.name == "spring"
+    told = longrec("season", "reveal", "spring", "--secret", secret, "--json")
+    assert json.loads(told.stdout)["salt"] == rounds.salt_of(season, secret)
+    assert "1 submissions replay on its seeds" in longrec("season", "check", "spring").stderr
