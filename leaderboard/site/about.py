@@ -11,6 +11,7 @@ import gymnasium
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from leaderboard.schema import json_hash
 from leaderboard.site import geometry
 from leaderboard.site.geometry import Axis, Mark
 from recsim_envs.gap import PLANNER, RANKED_FROM, Gap
@@ -35,7 +36,10 @@ class Reference:
 
 @dataclass(frozen=True)
 class About:
-    """What a page tells of an environment. Environments that are not of this package have no text and no gap."""
+    """What a page tells of an environment. Environments that are not of this package have no text and no gap.
+
+    `key` is a hash of all of it.
+    """
 
     title: str
     intro: Markup
@@ -44,6 +48,7 @@ class About:
     references: tuple[Reference, ...]
     axis: Axis | None
     best: str
+    key: str
     ranked_from: float = RANKED_FROM
 
 
@@ -51,7 +56,7 @@ class About:
 def about(env_id: str) -> About:
     """The description of one id."""
     if env_id.removeprefix(NAMESPACE) not in BUILTIN or env_id not in gymnasium.registry:
-        return About("", Markup(), Markup(), None, (), None, "")
+        return About("", Markup(), Markup(), None, (), None, "", "")
     title, _, rest = family_text(env_id).partition("\n")
     intro, _, body = rest.strip().partition("\n## ")
     gap = measured(env_id)
@@ -64,6 +69,7 @@ def about(env_id: str) -> About:
         tuple(_references(gap, axis)) if gap and axis else (),
         axis,
         POLICIES.get(gap.best_myopic, gap.best_myopic) if gap else "",
+        json_hash([family_text(env_id), gap.to_json() if gap else None]),
     )
 
 

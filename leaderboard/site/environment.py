@@ -25,7 +25,7 @@ SHOWN: Final = 100
 def environment_pages(board: Board) -> Iterator[Page]:
     """One page a section, with its data files."""
     for section in board.sections:
-        inputs = [section.key, section.id]
+        inputs = [section.key, section.id, about(section.first.env_id).key]
         name = f"environments/{section.id}.html"
         yield html_page(name, inputs, "environment.html.j2", partial(_values, section))
         yield from late_rows(section, Frame(section, full=True), section.id, "../", SHOWN)

@@ -85,6 +85,8 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 def visible(text: str) -> str:
     """`text` with every character that hides or reorders others replaced; line breaks stay."""
+    if text.isascii() and text.isprintable():  # most are, and a thousand agents have many
+        return text
     return "".join("\N{REPLACEMENT CHARACTER}" if c != "\n" and unicodedata.category(c) in _HIDDEN else c for c in text)
 
 

@@ -62,6 +62,12 @@ def large(browser: Any, large_site: Path) -> Iterator[Tab]:
     opened.close()
 
 
+def unfold(page: Any) -> None:
+    """Open everything that can be."""
+    page.wait_for_load_state()
+    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+
+
 def agents(page: Any, table: str) -> list[str]:
     """Names of the competing agents that a table shows, from top to bottom."""
     return page.locator(f"{table} tbody:not(.apart) tr:visible th a").all_inner_texts()
@@ -213,7 +219,7 @@ def test_no_page_scrolls_sideways_on_a_phone(browser: Any, large_site: Path, sma
     for site in (small_site, large_site) if kind in ("index.html", "environments") else (small_site,):
         tab = Tab(browser, site, viewport=PHONE, has_touch=True, is_mobile=True)
         page = tab.open(kind)
-        page.wait_for_load_state()
+        unfold(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], site
         tab.close()
 
@@ -230,8 +236,7 @@ def test_axe_finds_no_barriers(browser: Any, small_site: Path, kind: str, scheme
         page.keyboard.press("End")
     if kind == "compare.html":
         page.wait_for_selector("#result:visible")
-    for details in page.locator("details").all():
-        details.evaluate("part => part.open = true")
+    unfold(page)
     found = Axe().run(page, options={"preload": False, "resultTypes": ["violations"]}).response["violations"]
     assert [(v["id"], [node["target"] for node in v["nodes"]][:5]) for v in found] == []
     tab.close()
