@@ -14,15 +14,21 @@ from stable_baselines3.common.policies import BasePolicy
 from baselines.online.policies import ItemActorCriticPolicy
 from baselines.online.sb3_agent import SB3Agent
 from baselines.online.sb3_vec import GymVecEnv, States
-from recsim_envs.spec import TaskSpec
+from recsim_envs import rng
+from recsim_envs.spec import Sessions, TaskSpec
 
 
 @dataclass(kw_only=True, eq=False)
 class ActorCriticAgent(SB3Agent):
-    """Base of A2C and PPO. entropy, value_weight: weights of the entropy bonus and of the critic's loss."""
+    """Base of A2C and PPO.
+
+    entropy, value_weight: weights of the entropy bonus and of the critic's loss. sample: whether it acts as it did in
+    training, by draws from its policy, instead of by what is most likely.
+    """
 
     entropy: float = 0.0
     value_weight: float = 0.5
+    sample: bool = False
 
     def policy(self, task: TaskSpec) -> BasePolicy:
         """An untrained `ItemActorCriticPolicy`."""
@@ -33,6 +39,15 @@ class ActorCriticAgent(SB3Agent):
         """What the softmax is taken of."""
         features = policy.extract_features(states)
         return policy.action_net(policy.mlp_extractor.forward_actor(features))  # type: ignore[no-any-return]
+
+    def drawn(self, scores: NDArray[np.float32], sessions: Sessions) -> NDArray[Any]:
+        """As in `SB3Agent`. With Gumbel noise the k largest are a draw from Plackett-Luce (Kool et al., ICML 2019)."""
+        if not self.sample:
+            return scores
+        items = np.arange(scores.shape[1])
+        uniform = rng.uniform_array(sessions.keys[:, None], sessions.steps[:, None], rng.POLICY, items)
+        noise: NDArray[np.float64] = -np.log(-np.log(np.maximum(uniform, np.finfo(float).tiny)))
+        return scores + noise
 
 
 def value_cuts_in_batches(env: GymVecEnv, model: OnPolicyAlgorithm) -> Any:

@@ -53,7 +53,7 @@ class MaskablePPOAgent(PPOAgent):
         states = self.states(observations, infos, sessions)
         with torch.no_grad():
             scores = self.scores(self._policy, states).float().numpy()
-        return best_allowed(scores, allowed_items(infos))
+        return best_allowed(self.drawn(scores, sessions), allowed_items(infos))
 
 
 class _MaskablePPO(MaskablePPO):  # type: ignore[misc]

@@ -60,7 +60,7 @@ class RecurrentPPOAgent(PPOAgent):
             latent, (hidden, cell) = policy._process_sequence(features, memory, begins, policy.lstm_actor)
             self._hidden[:, lanes], self._cell[:, lanes] = hidden, cell
             scores = policy.action_net(policy.mlp_extractor.forward_actor(latent))
-        return best_slates(scores.float().numpy(), self._slate, None)
+        return best_slates(self.drawn(scores.float().numpy(), sessions), self._slate, None)
 
 
 class ItemRecurrentPolicy(RecurrentActorCriticPolicy):  # type: ignore[misc]

@@ -179,7 +179,11 @@ class SB3Agent(NetworkAgent):
         states = self.states(observations, infos, sessions)
         with torch.no_grad():
             scores = self.scores(self._policy, states).float().numpy()
-        return best_slates(scores, self._slate, None)
+        return best_slates(self.drawn(scores, sessions), self._slate, None)
+
+    def drawn(self, scores: NDArray[np.float32], sessions: Sessions) -> NDArray[Any]:
+        """What the best are taken of, (b, n): the scores, or for agents that sample these with noise."""
+        return scores
 
 
 def require_no_slates(agent: Agent, task: TaskSpec, others: str) -> None:

@@ -9,9 +9,11 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
+from baselines.online.ppo import PPOAgent
 from baselines.online.slates import PlackettLuce
 from baselines.scores import NEVER
 from baselines.selection import best_slates
+from recsim_envs.spec import Sessions
 
 SCORES = torch.tensor([0.3, -1.0, 2.0, 0.0, 1.2], dtype=torch.float64)
 
@@ -86,3 +88,14 @@ def test_the_best_of_equal_scores_is_the_lowest_whatever_a_sum_was_rounded_to():
     scores = torch.tensor([[1.0, 2.0, 2.0 + 1e-14, 0.5]], dtype=torch.float64).float().numpy()
     assert best_slates(scores, None, None).tolist() == [1]
     assert best_slates(scores, 3, None).tolist() == [[1, 2, 0]]
+
+
+def test_an_agent_that_samples_acts_by_its_probabilities_whatever_the_lanes():
+    agent, rows = PPOAgent(sample=True), 20_000
+    scores = np.tile(np.log(np.array([0.1, 0.2, 0.7], np.float32)), (rows, 1))
+    sessions = Sessions(np.arange(rows), np.arange(rows, dtype=np.uint64), np.full(rows, 3))
+    drawn = agent.drawn(scores, sessions)
+    np.testing.assert_allclose(np.bincount(drawn.argmax(axis=1)) / rows, [0.1, 0.2, 0.7], atol=0.015)
+    some = Sessions(*(part[5:9] for part in (sessions.lanes, sessions.keys, sessions.steps)))
+    np.testing.assert_array_equal(agent.drawn(scores[5:9], some), drawn[5:9])
+    np.testing.assert_array_equal(PPOAgent().drawn(scores, sessions), scores)
