@@ -20,7 +20,7 @@ from leaderboard.schema import (
     TrainingSeed,
     canonical_json,
 )
-from leaderboard.transcripts import NAME, shortened
+from leaderboard.transcripts import NAME, shortened, to_text
 from recsim_envs.errors import AgentError
 from recsim_envs.spec import Agent, Sessions
 
@@ -37,13 +37,13 @@ _JSON: Final[TypeAdapter[dict[str, Any]]] = TypeAdapter(Json)
 class Onlooker:
     """Implements `leaderboard.evaluate.simulate.Witness` for one cell.
 
-    room: bytes of transcript that its sessions and lessons share in equal parts; 0 for none, where no agent is asked.
+    room: bytes of transcript for its sessions and lessons; 0 for none, where no agent is asked.
     """
 
     def __init__(self, task: int, training_seed: TrainingSeed, room: int) -> None:
         self._task, self._training_seed = task, training_seed
         self._told_of = min(SESSIONS, room // _ROOM_OF_SESSION)
-        self._room = room // (self._told_of + 1)
+        self._room = room
         self._told: dict[int, list[dict[str, Any]]] = {}
         self._seconds: list[float] = []
         self._rows: list[int] = []
@@ -82,32 +82,30 @@ class Onlooker:
 
     def transcript(self, agent: Agent) -> list[SessionTold | LessonsTold]:
         """What was told, and what the agent wrote in training: empty for an agent that tells nothing."""
-        lines: list[SessionTold | LessonsTold] = []
         if not self._told_of:
-            return lines
-        for episode, steps in sorted(self._told.items()):
-            kept = _fitting(steps, self._room)
-            lines.append(
-                SessionTold(
-                    task=self._task,
-                    training_seed=self._training_seed,
-                    episode=episode,
-                    steps=tuple(kept),
-                    left_out=len(steps) - len(kept),
-                )
-            )
-        lessons = _checked(agent, "lessons", guarded(agent, "lessons", agent.lessons))
-        if lessons:
-            kept = _fitting(lessons[::-1], self._room)[::-1]
-            lines.append(
-                LessonsTold(
-                    task=self._task,
-                    training_seed=self._training_seed,
-                    told=tuple(kept),
-                    left_out=len(lessons) - len(kept),
-                )
-            )
-        return lines
+            return []
+        lessons = self._lessons(agent)
+        room = (self._room - len(to_text(lessons).encode())) // self._told_of
+        return [*(self._session(episode, room) for episode in sorted(self._told)), *lessons]
+
+    def _session(self, episode: int, room: int) -> SessionTold:
+        steps = self._told[episode]
+        kept = _fitting(steps, room)
+        return SessionTold(
+            task=self._task,
+            training_seed=self._training_seed,
+            episode=episode,
+            steps=tuple(kept),
+            left_out=len(steps) - len(kept),
+        )
+
+    def _lessons(self, agent: Agent) -> list[LessonsTold]:
+        """The newest ones, in a part of the room that leaves each session as much."""
+        told = _checked(agent, "lessons", guarded(agent, "lessons", agent.lessons))
+        kept = _fitting(told[::-1], self._room // (self._told_of + 1))[::-1]
+        left_out = len(told) - len(kept)
+        line = LessonsTold(task=self._task, training_seed=self._training_seed, told=tuple(kept), left_out=left_out)
+        return [line] if told else []
 
 
 def room_for(tasks: int) -> int:

@@ -161,3 +161,9 @@ def test_files_that_are_no_transcripts_are_named(tmp_path):
         path.write_bytes(content)
         with pytest.raises(SubmissionError, match=rf"transcript\.jsonl.*{told}"):
             read(path)
+
+
+def test_sessions_have_the_room_that_lessons_leave():
+    agent = Talker(lambda *_: {"thought": "x" * 900}, lessons=[{"text": "short"}])
+    lines = watched(agent, steps=90, episodes=range(3), room=ROOM).transcript(agent)
+    assert [line.left_out for line in lines] == [0, 0, 0, 0]
