@@ -14,11 +14,13 @@ let shown = []; // of each lane: the items that its session has been shown
 
 function choose(lane, step, forbidden) {
   if (step === 0) shown[lane] = new Set(); // a lane is used by one session after another
-  const barred = new Set(forbidden);
-  const allowed = best.filter((item) => !barred.has(item));
-  const unseen = allowed.filter((item) => !shown[lane].has(item));
-  const again = allowed.filter((item) => shown[lane].has(item));
-  const chosen = [...unseen, ...again].slice(0, slateSize ?? 1);
+  const barred = new Set([...forbidden, ...shown[lane]]);
+  const chosen = [];
+  for (const item of best) {
+    if (chosen.length === (slateSize ?? 1)) break;
+    if (!barred.has(item)) chosen.push(item);
+  }
+  if (chosen.length < (slateSize ?? 1)) return choose(lane, 0, forbidden); // all were shown: begin anew
   chosen.forEach((item) => shown[lane].add(item));
   return slateSize === null ? chosen[0] : chosen;
 }
