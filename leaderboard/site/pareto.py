@@ -131,6 +131,6 @@ def _cost_axis(costs: Sequence[float], cost: Cost) -> CostAxis:
         return CostAxis(start, stop, 0.0, high, False, zero, ticks)
     first, last = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
     first = min(first, last - 1)
-    powers = [10.0**n for n in range(first, last + 1, max(1, -(-(last - first) // 6)))]
+    powers = [10.0**n for n in range(first, last + 1, max(1, -(-(last - first) // 4)))]
     ticks = tuple((tick, cost.write(tick)) for tick in ([0.0] if zero else []) + powers)
     return CostAxis(start, stop, 10.0**first, 10.0**last, True, zero, ticks)
