@@ -36,7 +36,7 @@ class MeteredEnvs:
     sessions end in one step than are left, the surplus ones look unfinished: training stops before their end is
     told. Steps are granted in whole batches. So no budget is ever exceeded.
 
-    Agents run in this process and are trusted code: the meter guards against mistakes and casual tricks (many
+    Agents are trusted code, in a process of their own too: the meter guards against mistakes and casual tricks (many
     environments, closed ones, copies, `unwrapped`), not against code that imports the simulator itself.
 
     With a `folder`, what is done in the environments is recorded in its folder `environments`, a few bytes a step, and

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from leaderboard.agents import COMMAND, build_agent, entry_point_of, kind_of, registered_agents
 from leaderboard.files import first_fault
 from leaderboard.hosting.process import Process
-from leaderboard.hosting.remote import RemoteAgent, remote_agent
+from leaderboard.hosting.remote import Connect, RemoteAgent, remote_agent
 from leaderboard.hosting.server import Server
 from leaderboard.schema import Isolation
 from recsim_envs.errors import AgentError, ConfigurationError
@@ -63,17 +63,23 @@ def start_agent(name: str, parameters: Mapping[str, Any], isolation: Isolation |
     kind = kind_of(name)
     if kind == "class" and isolation is None:
         return build_agent(name, parameters)
-    limits = isolation or Isolation()
-    if kind == "server":
-        return remote_agent(partial(Server, name), parameters, limits)
-    if kind == "command":
-        return remote_agent(partial(Process, _words(name), limits), parameters, limits)
-    command = (sys.executable, "-m", "leaderboard.hosting", entry_point_of(name))
-    agent = remote_agent(partial(Process, command, limits, _environment()), parameters, limits)
+    agent = remote_agent(_connect(name, isolation or Isolation()), parameters, isolation or Isolation())
     if agent.privileged:
         agent.close()
-        raise AgentError(f"agent {name!r} reads hidden state, which never leaves the harness; add --no-isolate")
+        remedy = "add --no-isolate" if kind == "class" else "write it in Python"
+        raise AgentError(f"agent {name!r} reads hidden state, which never leaves the harness; {remedy}")
     return agent
+
+
+def _connect(name: str, isolation: Isolation) -> Connect:
+    """What starts an agent elsewhere, or meets it there."""
+    kind = kind_of(name)
+    if kind == "server":
+        return partial(Server, name)
+    if kind == "command":
+        return partial(Process, _words(name), isolation)
+    command = (sys.executable, "-m", "leaderboard.hosting", entry_point_of(name))
+    return partial(Process, command, isolation, _environment())
 
 
 @contextmanager

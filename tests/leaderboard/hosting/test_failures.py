@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -117,6 +118,28 @@ def test_one_that_always_fails_is_given_up(few, tmp_path, monkeypatch):
         AgentError, match=r"exit status 4 \(and so in 3 sessions one after another, each played alone\)"
     ):
         run(tmp_path / "run", few, plain("always"))
+
+
+def test_a_killed_run_goes_on(few, good, lasting, tmp_path):
+    """Killed while its second cell plays; what the first had lost is kept, and the second is played anew."""
+    suite = few.model_copy(update={"training_seeds": (0, 1)})
+    agent = plain("crash", lasting[1][:1])
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from leaderboard.evaluate.batch import Job, evaluate; from leaderboard.schema import Suite\n"
+        "def watch(specs, event):\n    if specs[event.cell].training_seed == 1: os._exit(9)\n"
+        "suite = Suite.model_validate_json(sys.argv[2])\n"
+        f"evaluate(Job({agent!r}, Path(sys.argv[1])), suite, workers=1, watch=watch)"
+    )
+    arguments = [sys.executable, "-c", script, str(tmp_path / "run"), suite.model_dump_json()]
+    assert subprocess.run(arguments, cwd=Path(__file__).parents[3], check=False).returncode == 9
+    assert (tmp_path / "run" / "cells" / "000-0.parquet").exists()
+    submission = evaluate(Job(agent, tmp_path / "run"), suite, workers=1)
+    assert [cell.lost.crashed for cell in submission.cells] == [1, 0]
+    ends, doomed = read_trace(tmp_path / "run" / "traces.parquet", 2 * QUOTA)[0].ends, lasting[0][0]
+    assert np.flatnonzero(ends == CRASHED).tolist() == [doomed]
+    assert np.delete(ends[:QUOTA], doomed).tolist() == np.delete(good.ends, doomed).tolist()
+    verify(tmp_path / "run")
 
 
 def test_what_is_wrong_for_good_ends_the_run(few, lasting, tmp_path):
