@@ -34,6 +34,10 @@ from recsim_envs import rng
 
 _LANES: Final = 32  # replicates that the kernel carries at once
 _MOST_SIGNS: Final = 1000  # users beyond which the tail of the sign test is no longer a number
+_NOTES: Final = {
+    1: "one training seed: its share of the variation is not in this",
+    2: "two training seeds: who differs between them is told apart from nobody",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +71,13 @@ def compare(agents: Sequence[Influence], level: float = LEVEL, replicates: int =
     users = np.stack([agent.users for agent in agents])
     half = _half_width(*_errors(agents, users, [agent.seeds for agent in agents]), level)
     p = _jointly(agents, users, difference, replicates)
-    one_seed = min(agent.num_seeds for agent in agents) < 2
     return Pairs(
         value=difference,
         low=difference - half,
         high=difference + half,
         p=p,
         separate=p < 1 - level,
-        note="one training seed: its share of the variation is not in this" if one_seed else "",
+        note=_NOTES.get(min(agent.num_seeds for agent in agents), ""),
     )
 
 

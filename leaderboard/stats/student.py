@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from leaderboard.stats.sums import Floats
+
+_UNKNOWN: Final = 1e8  # times a variance: beyond any that is known
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,11 @@ class SeedLevel:
         """With `raw` at its upper 75 % confidence limit, freedom * raw / the lower quartile of chi-square.
 
         Where many agents are compared, some will have seeds that happen to lie close, and the rare clear finding would
-        be theirs. The quantile is that of Wilson & Hilferty, "The distribution of chi-square", PNAS 17(12), 1931.
+        be theirs. The quantile is that of Wilson & Hilferty, "The distribution of chi-square", PNAS 17(12), 1931. Two
+        seeds lie close too often for that: what they vary by is taken for unknown, that is, for very large.
         """
+        if self.freedom < 2:
+            return SeedLevel(_UNKNOWN * self.raw, self.noise, self.freedom)
         part = 2 / (9 * self.freedom)
         return SeedLevel(self.raw / (1 - part - 0.6745 * part**0.5) ** 3, self.noise, self.freedom)
 
