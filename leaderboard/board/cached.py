@@ -46,7 +46,7 @@ def summaries(
 ) -> dict[Path, Summary | LongrecError]:
     """The summary of each submission folder, or why it does not replay; sorted by path. `workers` processes replay."""
     with ThreadPoolExecutor(workers or usable_cores()) as threads:  # hashing lets other threads run
-        keys = dict(zip(folders, threads.map(_key, folders), strict=True))
+        keys = dict(zip(folders, threads.map(partial(_key, computing=_computing()), folders), strict=True))
     found: dict[Path, Summary | LongrecError] = {}
     for folder, key in keys.items():
         if (summary := _read(folder, key, store)) is not None:
@@ -61,9 +61,10 @@ def summaries(
 
 def _replay(folder: Path, store: Store) -> str:
     """Verify a folder, put its summary into the store and return the key; runs in a process of its own."""
-    key = _key(folder)
+    computing = _computing()
+    key = _key(folder, computing)
     summary = summarise(verify(folder), key, lives=True)
-    if _key(folder) != key:
+    if _key(folder, computing) != key:
         raise SubmissionError(f"{folder} changed while it was replayed; build again")
     for task in range(len(summary.tasks)):
         store.write(_part(key, task), b"{}", summary.arrays(task))
@@ -94,9 +95,14 @@ def _stored(folder: Path, key: str, store: Store) -> Summary:
     return summary
 
 
-def _key(folder: Path) -> str:
-    """The hash of everything that the summary of a folder follows from."""
-    return json_hash([_content(folder), code(), digests(), platform_text()])
+def _key(folder: Path, computing: str) -> str:
+    """The hash of everything that the summary of a folder follows from: its files, and what computes with them."""
+    return json_hash([_content(folder), computing])
+
+
+def _computing() -> str:
+    """A hash of the code, of the metrics as they are registered now, and of the platform."""
+    return json_hash([code(), digests(), platform_text()])
 
 
 def _content(folder: Path) -> list[tuple[str, str]]:

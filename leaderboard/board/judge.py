@@ -7,17 +7,20 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from leaderboard.board.arrange import Table
+from leaderboard.board.cached import code
 from leaderboard.board.groups import RETURN, Group
-from leaderboard.board.store import Arrays, Store
+from leaderboard.board.store import Arrays, Store, remembered
 from leaderboard.metrics import METRICS, SCORE
-from leaderboard.schema import Estimate, Rank, Row, Stored
-from leaderboard.stats import Influence, Pairs, compare, influence, scores, tiers
+from leaderboard.schema import Estimate, Rank, Row, Stored, json_hash
+from leaderboard.stats import Influence, Pairs, Sums, compare, influence, scores, tiers
 
 _SMALL: Final = 40
 """Rows of a section up to which every metric is compared, not the leading one alone."""
 _ANCHOR: Final = "anchor of the scale"
+_KNOWN: Final = TypeAdapter(dict[str, Estimate | None])
 
 
 class Judged(Stored):
@@ -35,7 +38,7 @@ def table(group: Group, store: Store | None = None) -> Table:
     if entry is not None:
         judged, arrays = Judged.model_validate_json(entry[0]), entry[1]
     else:
-        judged, arrays = _judge(group)
+        judged, arrays = _judge(group, store)
         if store:
             store.write(group.key, judged.model_dump_json().encode(), arrays)
     rows = [_row(member.row, n, judged) for n, member in enumerate(group.members)]
@@ -63,21 +66,33 @@ def placed(parts: Sequence[Influence], competing: Sequence[int]) -> tuple[Pairs,
     return among, tiered, ranks
 
 
-def _judge(group: Group) -> tuple[Judged, Arrays]:
+def _judge(group: Group, store: Store | None) -> tuple[Judged, Arrays]:
     sums, scale = group.sums(), scale_of(group)
     parts = [influence(of, scale or 1.0) for of in sums]
     among, tiered, ranks = placed(parts, group.competing)
     pairs = _of_metrics(group) if len(parts) <= _SMALL else {}
     pairs[RETURN if scale is None else SCORE.name] = _with_others(parts, group.competing, among)
-    scored: Sequence[Estimate | None] = [None] * len(parts)
-    if scale is not None and group.anchors is not None:
-        scored = [
-            Estimate(value=float(n == group.top), note=_ANCHOR) if n in group.anchors else estimate
-            for n, estimate in enumerate(scores(sums, *(sums[n] for n in group.anchors)))
-        ]
+    scored = [None] * len(parts) if scale is None else _scores(group, sums, store)
     notes = {name: of.note for name, of in pairs.items()}
     judged = Judged(scores=tuple(scored), tiers=tuple(tiered), ranks=tuple(ranks), notes=notes)
     return judged, _packed(pairs)
+
+
+def _scores(group: Group, sums: Sequence[Sums], store: Store | None) -> list[Estimate | None]:
+    """A score depends on its submission and the anchors alone, so those that are known are kept when others join."""
+    bottom, top = group.anchors or (0, 0)
+    ends = [group.members[n].summary.key for n in (bottom, top)]
+    place = json_hash(["scores", code(), group.members[0].task, ends])
+    known = {} if store is None else remembered(store, place, _KNOWN, dict)
+    new = [n for n, member in enumerate(group.members) if store is None or member.summary.key not in known]
+    made = dict(zip(new, scores([sums[n] for n in new], sums[bottom], sums[top]), strict=True))
+    if store is not None and new:
+        known = known | {group.members[n].summary.key: estimate for n, estimate in made.items()}
+        store.write(place, _KNOWN.dump_json(known), {})
+    found = [made[n] if n in made else known[member.summary.key] for n, member in enumerate(group.members)]
+    for n in (bottom, top):
+        found[n] = Estimate(value=float(n == top), note=_ANCHOR)
+    return found
 
 
 def _row(row: Row, n: int, judged: Judged) -> Row:
