@@ -47,6 +47,7 @@ def reproduce(
     load: Path | None = None,
     isolate: bool | None = None,
     cassette: bool | None = None,
+    run_command: bool = False,
     workers: int = 0,
     watch: Watch | None = None,
 ) -> Reproduction:
@@ -55,6 +56,7 @@ def reproduce(
     An agent that had learned before, by `longrec train`, is loaded from `load`, else from the copy in the run's folder.
     `isolate` says whether it runs in a process of its own; by default as it did, and always if it is no agent of ours.
     `cassette` says whether its language model's answers come from the submission; by default where it has a cassette.
+    Commands and addresses that a submission names are used with `run_command` only.
     Raises `ReplayMismatchError` naming the first environment, episode and step that came out otherwise, and
     `AgentError` if the agent cannot be found or run.
     """
@@ -65,7 +67,7 @@ def reproduce(
         learned = _learned(path, submission, load)
         again = run_again(
             submission, submission.suite, run,
-            load=learned, isolate=isolate, answers=answers, workers=workers, watch=watch,
+            load=learned, isolate=isolate, answers=answers, run_command=run_command, workers=workers, watch=watch,
         )  # fmt: skip
         first, second = _trace(path, submission), _trace(run, submission)
     _compare(submission, first, second)
@@ -83,6 +85,7 @@ def run_again(
     load: Path | None = None,
     isolate: bool | None = None,
     answers: Path | None = None,
+    run_command: bool = False,
     workers: int = 0,
     watch: Watch | None = None,
 ) -> Submission:
@@ -93,6 +96,11 @@ def run_again(
     agent = submission.agent
     if kind_of(agent.entry_point) == "trace":
         raise AgentError(f"of agent {agent.name} only a trace is here, made elsewhere; there is nothing to run again")
+    if kind_of(agent.entry_point) != "class" and not run_command:
+        raise AgentError(
+            f"agent {agent.name} is {agent.entry_point!r}, which its submission chose and this machine would run or "
+            "ask; read it, and pass --run-command if it may"
+        )
     name = agent.name if registered_agents().get(agent.name) == agent.entry_point else agent.entry_point
     isolation = isolation_for(name, isolate)
     if isolate is None and submission.isolation is not None:

@@ -102,6 +102,9 @@ def reproduce(
         bool | None,
         typer.Option(help="Answers of language models come from the submission's cassette. Default: where it has one."),
     ] = None,
+    run_command: Annotated[
+        bool, typer.Option("--run-command", help="Run the command, or ask the address, that the submission names.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
     json: AsJson = False,
 ) -> None:
@@ -115,7 +118,9 @@ def reproduce(
 
     with Progress(quiet=json) as watch:
         folder = find_row(row, RECORD)
-        done = run(folder, load=load, isolate=isolate, cassette=cassette, workers=workers, watch=watch)
+        done = run(
+            folder, load=load, isolate=isolate, cassette=cassette, run_command=run_command, workers=workers, watch=watch
+        )
     written = write(done, attest) if attest else None
     if json:
         print_json({"agent": done.submission.agent.name, "episodes": done.episodes, "steps": done.steps,

@@ -56,6 +56,9 @@ def run(
     published: Published = None,
     submissions: Submissions = _RECORD,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
+    run_command: Annotated[
+        bool, typer.Option("--run-command", help="Run commands and ask addresses that submissions name, too.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
     json: AsJson = False,
 ) -> None:
@@ -71,9 +74,11 @@ def run(
     season = read_season(name, published)
     salt = rounds.salt_of(season, secret or rounds.secret_path(name))
     with Progress(quiet=json, by_agent=True) as watch:
-        done = list(
-            rounds.run(season, salt, find([submissions]), out=out, to=submissions, workers=workers, watch=watch)
-        )
+        made = rounds.run(
+            season, salt, find([submissions]),
+            out=out, to=submissions, run_command=run_command, workers=workers, watch=watch,
+        )  # fmt: skip
+        done = list(made)
     if json:
         print_json([asdict(entry) for entry in done])
     else:

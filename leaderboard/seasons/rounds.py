@@ -120,12 +120,13 @@ def run(
     *,
     out: Path,
     to: Path,
+    run_command: bool = False,
     workers: int = 0,
     watch: Watch | None = None,
 ) -> Iterator[Entry]:
     """Run the season's agents again on its seeds, each from `out` to `to` as a submission; one that fails stops none.
 
-    Given again, it goes on where it stopped.
+    Given again, it goes on where it stopped. Commands that submissions name are run with `run_command` only.
     """
     suite = season.bound_suite(salt)
     for path, s in entries(season, submissions):
@@ -133,7 +134,7 @@ def run(
             if s.learned is not None:
                 raise AgentError(f"{s.agent.name} had learned before, by `longrec train`; run it by hand, with --load")
             target = run_path(out / season.name, suite, s.agent.name, s.agent.parameters)
-            again = run_again(s, suite, target, workers=workers, watch=watch)
+            again = run_again(s, suite, target, run_command=run_command, workers=workers, watch=watch)
             made = submit(target, to)
         except LongrecError as error:
             yield Entry(path, error=str(error))

@@ -110,6 +110,20 @@ def test_a_trace_made_elsewhere_has_nothing_to_run(submission):
         reproduce(submission, workers=1)
 
 
+@pytest.mark.parametrize("entry_point", ["command:touch pwned", "http://127.0.0.1:9/agent"])
+def test_what_a_submission_names_is_run_only_if_told(submission, entry_point, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    agent = json.loads((submission / "submission.json").read_text())["agent"]
+    edit(submission, agent=agent | {"entry_point": entry_point, "name": "theirs"})
+    with pytest.raises(AgentError, match=r"which its submission chose .*; read it, and pass --run-command if it may"):
+        reproduce(submission, workers=1)
+    assert not (tmp_path / "pwned").exists()
+    with pytest.raises(AgentError) as told:
+        reproduce(submission, workers=1, run_command=True)
+    assert "--run-command" not in str(told.value)  # it was tried, and is no agent
+    assert (tmp_path / "pwned").exists() == entry_point.startswith("command")
+
+
 def test_rows_are_found_by_folder_version_and_hash(finished, tmp_path):
     record = tmp_path / "submissions"
     shutil.copytree(finished, record / "random" / "one")
