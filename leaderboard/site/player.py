@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
@@ -12,18 +12,31 @@ from leaderboard.lives import Life, Lives
 from leaderboard.schema import LessonsTold, SessionTold, canonical_json
 from leaderboard.site import text
 from leaderboard.site.page import Page, html_page
+from leaderboard.site.tables import script_json
 
 if TYPE_CHECKING:
     from leaderboard.board.model import Board, Entry, Section
 
 
+LISTED: Final = 100
+"""Agents of a section that a player offers to go on with."""
+
+
 def player_pages(board: Board) -> Iterator[Page]:
-    """One page for each row whose submission was replayed here."""
+    """One page for each row whose submission was replayed here, and for each section the list of its pages."""
     for section in board.sections:
-        for entry in section.entries:
-            if entry.summary is not None:
-                inputs = [entry.key, section.id]
-                yield html_page(f"lives/{entry.id}.html", inputs, "player.html.j2", partial(_values, entry, section))
+        played = [entry for entry in section.entries if entry.summary is not None]
+        for entry in played:
+            inputs = [entry.key, section.id]
+            yield html_page(f"lives/{entry.id}.html", inputs, "player.html.j2", partial(_values, entry, section))
+        if played:
+            yield Page(f"data/players-{section.id}.js", [section.key, section.id], partial(_list, played))
+
+
+def _list(played: Sequence[Entry]) -> str:
+    """Whose sessions with the same users can be watched: the first by tier, and those that read hidden state."""
+    chosen = [entry for n, entry in enumerate(played) if n < LISTED or entry.row.privileged]
+    return f"const players = {script_json([[entry.id, text.plain(entry.label)] for entry in chosen])};\n"
 
 
 def _values(entry: Entry, section: Section) -> dict[str, Any]:

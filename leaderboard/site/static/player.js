@@ -104,6 +104,7 @@
     line.draw(session());
     table();
     go(0);
+    history.replaceState(null, "", `#${number + 1}`); // so that another agent goes on with this user
   };
 
   const line = new lifeline(at("lifeline"), data, go);
@@ -122,6 +123,11 @@
     at("lessons").querySelector("div").append(told.show(data.lessons));
   }
 
+  const others = players.filter(([id]) => id !== at("player").dataset.entry);
+  at("agent").append(...others.map(([id, label]) => Object.assign(element("option", label), { value: id })));
+  at("agent").addEventListener("change", () => {
+    location.href = `${encodeURIComponent(at("agent").value)}.html${location.hash}`;
+  });
   at("session").addEventListener("change", () => open(Number(at("session").value)));
   at("earlier").addEventListener("click", () => open(number - 1));
   at("later").addEventListener("click", () => open(number + 1));
@@ -139,5 +145,5 @@
     keys[event.key]();
   });
   at("player").hidden = false;
-  open(0);
+  open((Number(location.hash.slice(1)) || 1) - 1);
 })();

@@ -69,10 +69,10 @@ class FakeSummary:
 
 
 @cache
-def recorded(agent: str) -> tuple[Submission, Lives]:
-    """The first submission of record of an agent, and its lives."""
-    path = sorted((RECORD / agent).iterdir())[0]
-    submission = read_model(path / "submission.json", Submission)
+def recorded(agent: str, env_id: str) -> tuple[Submission, Lives]:
+    """The first submission of record of an agent whose suite begins with an environment, and its lives there."""
+    found = ((path, read_model(path / "submission.json", Submission)) for path in sorted((RECORD / agent).iterdir()))
+    path, submission = next(pair for pair in found if pair[1].suite.tasks[0].env_id == env_id)
     trace, _ = read_trace(path / "traces.parquet", 10**6)
     task = submission.suite.tasks[0]
     return submission, lives_of(task, trace.of(slice(0, task.episodes * len(submission.suite.training_seeds))))
@@ -151,7 +151,7 @@ def _section(section: Section) -> Section:
 
 
 def _entry(entry: Entry) -> Entry:
-    submission, lives = recorded("greedy" if entry.row.task else "oracle")
+    submission, lives = recorded("greedy" if entry.row.task else "oracle", entry.row.env_id)
     curves = learned(entry.row) if entry.row.agent in ("billp", "ppo") else None
     summary: Any = FakeSummary(submission, lives, entry.row.agent == "billp", curves)
     return replace(entry, summary=summary)

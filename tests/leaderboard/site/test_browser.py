@@ -178,6 +178,16 @@ def test_a_session_is_played_by_keyboard(tab: Tab) -> None:
     assert "too alike" in page.locator("#lessons").inner_text()
 
 
+def test_the_same_user_is_met_with_another_agent(tab: Tab) -> None:
+    page = tab.open("lives")
+    page.get_by_role("button", name="Next session").click()
+    user = page.locator("#shown").inner_text()
+    page.get_by_label("The same user with").select_option(label="greedy")
+    expect(page.get_by_role("heading", level=1)).to_have_text("A user’s life with greedy")
+    assert page.locator("#session").input_value() == "1"
+    assert page.locator("#shown").inner_text() == user
+
+
 def test_two_agents_are_compared_on_the_same_users(tab: Tab) -> None:
     page = tab.open("compare.html")
     page.wait_for_selector("#result:visible")

@@ -152,6 +152,9 @@ def test_data_of_strangers_stays_data() -> None:
     assert files
     for text in files.values():
         call, _, rest = text.partition("(")
+        if text.startswith("const players = "):
+            json.loads(text.removeprefix("const players = ").removesuffix(";\n"))
+            continue
         assert call in ("compare.section", "longrec.rows")
         json.loads(f"[{rest.removesuffix(');' + chr(10))}]")
 
