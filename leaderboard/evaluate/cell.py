@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from leaderboard.evaluate.player import Player
 from leaderboard.evaluate.simulate import guarded, simulate
 from leaderboard.evaluate.witness import Onlooker, room_for
 from leaderboard.files import first_fault
-from leaderboard.schema import MAX_JSON, Cell, Json, TrainingCurve
+from leaderboard.schema import MAX_JSON, Cell, Json, Phase, TrainingCurve, Usage
 from leaderboard.traces import write_trace
 from leaderboard.transcripts import to_text
 from leaderboard.usage import told
@@ -136,7 +136,7 @@ def _run(spec: CellSpec, report: Report) -> None:
             train_seconds=round(trained - start, 3),
             test_seconds=round(time.perf_counter() - trained, 3),
             facts=facts,
-            usage=told(facts),
+            usage=_usage(facts, player.failed),
             latency=onlooker.latency(),
             lost=player.lost(trace),
         )
@@ -153,6 +153,11 @@ def _room(spec: CellSpec) -> int:
     suite = spec.plan.suite
     chosen = spec.training_seed == suite.training_seeds[0] and not spec.plan.tuning
     return room_for(len(suite.tasks)) if chosen else 0
+
+
+def _usage(facts: Mapping[str, Any], failed: bool) -> dict[Phase, Usage]:
+    """Usage of language models, as told. What a process had counted that was lost is not known: no count is whole."""
+    return {phase: Usage(model=usage.model) if failed else usage for phase, usage in told(facts).items()}
 
 
 def agent_facts(agent: Agent) -> dict[str, Any]:

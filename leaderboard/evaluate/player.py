@@ -55,6 +55,11 @@ class Player:
             guarded(agent, "use_cassette", lambda: agent.use_cassette(answers.path, replay=answers.replay))
         return agent
 
+    @property
+    def failed(self) -> bool:
+        """Whether a process was lost on the way, and with it what it had counted."""
+        return bool(self._told)
+
     def simulator(self, num_lanes: int) -> Simulator:
         """A simulator of the cell's task, on which nothing runs."""
         return simulator_for(self._task, num_lanes, self._spec.plan.splits[1])

@@ -29,6 +29,9 @@ class Forgetful(Learner):
             os._exit(9)
         return super().act(observations, infos, sessions)
 
+    def describe(self):
+        return super().describe() | {"language_model": "parrot", "usage": {"calls": 3}}
+
 
 class Keeping(Forgetful):
     """As `Forgetful`, but it is loaded instead of trained anew."""

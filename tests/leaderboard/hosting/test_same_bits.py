@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leaderboard.evaluate.batch import Job, evaluate
-from leaderboard.schema import Isolation, LogRef, SpentBudget, Submission
+from leaderboard.schema import Isolation, LogRef, SpentBudget, Submission, Usage
 from leaderboard.suites import custom_suite
 from recsim_envs.errors import AgentError, ConfigurationError
 from tests.leaderboard.conftest import ENV, HERE
@@ -90,8 +90,10 @@ def test_one_that_dies_once_goes_on_with_what_it_had_learned(tiny, tmp_path, mon
     assert died.cells[0].lost.sessions == 0
     assert died.cells[0].lost.told.startswith(f"{agent}.act failed: it ended with exit status 9")
     assert died.cells[0].spent.episodes == 10
-    lived = run(tmp_path / "here", f"{HERE}:Learner", suite, isolation=None)
+    lived = run(tmp_path / "here", f"{ODD}:Forgetful", suite, isolation=None)
     assert died.traces_sha256 == lived.traces_sha256
+    assert lived.cells[0].usage == {"test": Usage(model="parrot", calls=3)}
+    assert died.cells[0].usage == {"test": Usage(model="parrot")}  # not measured: what it had counted died with it
 
 
 @pytest.mark.parametrize(
