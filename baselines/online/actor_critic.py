@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,12 +23,15 @@ class ActorCriticAgent(SB3Agent):
     """Base of A2C and PPO.
 
     entropy, value_weight: weights of the entropy bonus and of the critic's loss. sample: whether it acts as it did in
-    training, by draws from its policy, instead of by what is most likely.
+    training, by draws from its policy, instead of by what is most likely; None: what was tuned for the family that it
+    was trained on, else not.
     """
+
+    general: ClassVar[dict[str, Any]] = SB3Agent.general | {"sample": False}
 
     entropy: float = 0.0
     value_weight: float = 0.5
-    sample: bool = False
+    sample: bool | None = None
 
     def policy(self, task: TaskSpec) -> BasePolicy:
         """An untrained `ItemActorCriticPolicy`."""
@@ -42,7 +45,7 @@ class ActorCriticAgent(SB3Agent):
 
     def drawn(self, scores: NDArray[np.float32], sessions: Sessions) -> NDArray[Any]:
         """As in `SB3Agent`. With Gumbel noise the k largest are a draw from Plackett-Luce (Kool et al., ICML 2019)."""
-        if not self.sample:
+        if not self.value("sample"):
             return scores
         items = np.arange(scores.shape[1])
         uniform = rng.uniform_array(sessions.keys[:, None], sessions.steps[:, None], rng.POLICY, items)

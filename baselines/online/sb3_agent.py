@@ -181,6 +181,11 @@ class SB3Agent(NetworkAgent):
             scores = self.scores(self._policy, states).float().numpy()
         return best_slates(self.drawn(scores, sessions), self._slate, None)
 
+    def value(self, name: str) -> Any:
+        """A parameter as it was in training, if it is open."""
+        given = getattr(self, name)
+        return self._facts.get("parameters", {}).get(name) if given is None else given
+
     def drawn(self, scores: NDArray[np.float32], sessions: Sessions) -> NDArray[Any]:
         """What the best are taken of, (b, n): the scores, or for agents that sample these with noise."""
         return scores
