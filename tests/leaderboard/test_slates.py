@@ -283,6 +283,6 @@ def test_reproduce_names_the_slate(played, tmp_path, monkeypatch):
             actions = super().act(observations, infos, sessions)
             return np.where(sessions.steps[:, None] == 1, actions[:, ::-1], actions) if actions.ndim == 2 else actions
 
-    monkeypatch.setattr("leaderboard.evaluate.cell.build_agent", lambda name, parameters: Other())
+    monkeypatch.setattr("leaderboard.evaluate.player.start_agent", lambda name, parameters, isolation: Other())
     with pytest.raises(ReplayMismatchError, match=rf"{SLATES}, .*step 1: the agent now chooses items? \d+, \d+, \d+, "):
         reproduce(played, workers=1)
