@@ -21,8 +21,6 @@ from recsim_envs.rendering.film import Film
 
 SESSIONS: Final = 3
 """Sessions of each submission and task that are shown: the first ones of its first training seed."""
-VERSION: Final = 1
-"""Goes up when the same trace gives other lives; what is cached with an older one is made anew."""
 _TEXT: Final = 200  # characters of a title, a cause or a group's name
 
 

@@ -58,7 +58,7 @@ def templates() -> Environment:
     )
     for function in (
         text.compact, text.counted, text.duration, text.log, text.markdown, text.percent, text.plain, text.prose,
-        text.settings, text.track, text.trained, text.words,
+        text.settings, text.track, text.trained,
     ):  # fmt: skip
         environment.filters[function.__name__] = function
     environment.filters["command"] = _command

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from leaderboard.metrics import METRICS, SCORE
@@ -151,12 +151,6 @@ def title(metric: str) -> str:
     """What a metric is, in a few words; empty for one that is not in the registry."""
     entry = SCORE if metric == SCORE.name else METRICS.get(metric)
     return entry.title if entry else ""
-
-
-def words(names: Sequence[str], most: int = 6) -> str:
-    """Names in a row; those beyond `most` are counted."""
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
 
 
 def markdown(text: str) -> str:
