@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from leaderboard.board.store import Store
 from leaderboard.board.summary import Summary
 from leaderboard.stats import aggregate, difference, score, suite_scores
 from leaderboard.submit import find
+from recsim_envs.errors import SubmissionError
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,18 @@ def test_without_both_anchors_return_tells_rows_apart(found: list[Summary]) -> N
         assert all("score" not in row.metrics for row in table(group).rows)
         assert all(row.tier for row in table(group).rows)
     assert overall(groups(some)) == {}
+
+
+def test_of_two_who_claim_an_end_of_the_scale_the_one_that_was_re_run_is_it(
+    found: list[Summary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random, greedy = (next(s for s in found if s.submission.agent.name == name) for name in ("random", "greedy"))
+    claim = greedy.submission.model_copy(update={"agent": random.submission.agent})
+    false = replace(greedy, path=Path("false"), submission=claim)
+    with pytest.raises(SubmissionError, match="both the agent 'random'"):
+        groups([*found, false])
+    monkeypatch.setattr("leaderboard.board.row.badge_of", lambda s: "re-run" if s is random.submission else "replayed")
+    for group in groups([*found, false]):
+        assert group.bottom is not None
+        assert group.members[group.bottom].summary is random
+        assert group.members[group.bottom].row.badge == "re-run"
