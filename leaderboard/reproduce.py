@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -15,9 +16,12 @@ from leaderboard.evaluate.batch import Job, Watch, evaluate
 from leaderboard.evaluate.learned import FOLDER, folder_sha256, read_training
 from leaderboard.hosting.start import isolation_for
 from leaderboard.replay import verify
-from leaderboard.schema import Submission, Suite
+from leaderboard.schema import AgentRecord, Submission, Suite
 from leaderboard.traces import Trace, read_trace
 from recsim_envs.errors import AgentError, ReplayMismatchError
+
+_PLACE: Final = re.compile(r"://|^[/\\~.]|^[A-Za-z]:[/\\]|\.\.")
+"""An address, a path that does not begin here, or one that leads out of here."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,9 @@ def reproduce(
     An agent that had learned before, by `longrec train`, is loaded from `load`, else from the copy in the run's folder.
     `isolate` says whether it runs in a process of its own; by default as it did, and always if it is no agent of ours.
     `cassette` says whether its language model's answers come from the submission; by default where it has a cassette.
-    Commands and addresses that a submission names are used with `run_command` only.
-    Raises `ReplayMismatchError` naming the first environment, episode and step that came out otherwise, and
-    `AgentError` if the agent cannot be found or run.
+    Commands, addresses and paths that a submission names are used with `run_command` only.
+    Raises `ReplayMismatchError` naming the first environment, episode and step that came out otherwise, or what the
+    agent is otherwise (does it read hidden state?), and `AgentError` if the agent cannot be found or run.
     """
     submission = verify(path).submission
     answers = _answers(path, submission, cassette)
@@ -70,6 +74,7 @@ def reproduce(
             load=learned, isolate=isolate, answers=answers, run_command=run_command, workers=workers, watch=watch,
         )  # fmt: skip
         first, second = _trace(path, submission), _trace(run, submission)
+    _compare_kind(submission.agent, again.agent)
     _compare(submission, first, second)
     _compare_spending(submission, again)
     return Reproduction(
@@ -101,6 +106,11 @@ def run_again(
             f"agent {agent.name} is {agent.entry_point!r}, which its submission chose and this machine would run or "
             "ask; read it, and pass --run-command if it may"
         )
+    if answers is None and not run_command and (named := _elsewhere(agent.parameters)) is not None:
+        raise AgentError(
+            f"a parameter of agent {agent.name} is {named[:200]!r}, an address or a path that its submission chose: "
+            "keys of yours would go there, or files be written; look at it, and pass --run-command if it may be used"
+        )
     name = agent.name if registered_agents().get(agent.name) == agent.entry_point else agent.entry_point
     isolation = isolation_for(name, isolate)
     if isolate is None and submission.isolation is not None:
@@ -109,6 +119,14 @@ def run_again(
         name, path, agent.parameters, disclosure=submission.disclosure, load=load, isolation=isolation, replay=answers
     )
     return evaluate(job, suite, workers=workers, watch=watch)
+
+
+def _elsewhere(value: Any) -> str | None:
+    """The first text within parameters that names an address or a place on disk; None if there is none."""
+    if isinstance(value, str):
+        return value if _PLACE.search(value) else None
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((found for found in map(_elsewhere, inner) if found is not None), None)
 
 
 def _answers(path: Path, submission: Submission, wanted: bool | None) -> Path | None:
@@ -134,6 +152,16 @@ def _learned(path: Path, submission: Submission, load: Path | None) -> Path | No
 
 def _trace(path: Path, submission: Submission) -> Trace:
     return read_trace(path / "traces.parquet", submission.suite.episodes)[0]
+
+
+def _compare_kind(told: AgentRecord, now: AgentRecord) -> None:
+    """What a class says of itself decides who is ranked and on which track, so a record must not say otherwise."""
+    for fact in ("privileged", "trains", "learns_from_log"):
+        if getattr(told, fact) != getattr(now, fact):
+            raise ReplayMismatchError(
+                f"the submission says that {fact} of agent {told.name} is {getattr(told, fact)}, and the agent says "
+                f"{getattr(now, fact)}; evaluate again"
+            )
 
 
 def _compare(submission: Submission, first: Trace, again: Trace) -> None:

@@ -103,7 +103,7 @@ def reproduce(
         typer.Option(help="Answers of language models come from the submission's cassette. Default: where it has one."),
     ] = None,
     run_command: Annotated[
-        bool, typer.Option("--run-command", help="Run the command, or ask the address, that the submission names.")
+        bool, typer.Option("--run-command", help="Use the command, address or path that the submission names.")
     ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
     json: AsJson = False,

@@ -57,7 +57,7 @@ def run(
     submissions: Submissions = _RECORD,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
     run_command: Annotated[
-        bool, typer.Option("--run-command", help="Run commands and ask addresses that submissions name, too.")
+        bool, typer.Option("--run-command", help="Use commands, addresses and paths that submissions name, too.")
     ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
     json: AsJson = False,

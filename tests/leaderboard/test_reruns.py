@@ -90,6 +90,46 @@ def test_a_trace_that_the_agent_does_not_choose(submission):
         reproduce(submission, workers=1)
 
 
+def test_the_oracle_as_a_competitor(one_task, tmp_path):
+    """Its actions come again, and it reads hidden state all the same: no badge for a record that denies it."""
+    run = tmp_path / "run"
+    evaluate(Job("oracle", run), one_task, workers=1)
+    record = json.loads((run / "submission.json").read_text())
+    for fact, changes in (
+        ("privileged", {"agent": record["agent"] | {"privileged": False},
+                        "disclosure": record["disclosure"] | {"hidden_state": False}}),
+        ("trains", {"agent": record["agent"] | {"trains": True}}),
+        ("learns_from_log", {"agent": record["agent"] | {"learns_from_log": True}}),
+    ):  # fmt: skip
+        edit(run, **{"agent": record["agent"], "disclosure": record["disclosure"]} | changes)
+        assert verify(run)
+        with pytest.raises(ReplayMismatchError, match=f"says that {fact} of agent oracle is .*, and the agent says"):
+            reproduce(run, workers=1)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "openai:m@http://example.org/v1",
+        ["a", {"b": "https://example.org"}],
+        "/etc/x",
+        "~/x",
+        "../x",
+        "C:\\x",
+        "\\\\a\\b",
+    ],
+    ids=str,
+)
+def test_places_that_parameters_name_are_used_only_if_told(submission, value):
+    """A maintainer's key would go to an address that a stranger chose; a cache would be written where they like."""
+    agent = json.loads((submission / "submission.json").read_text())["agent"]
+    edit(submission, agent=agent | {"parameters": {"model": value}})
+    with pytest.raises(AgentError, match=r"an address or a path that its submission chose.*pass --run-command"):
+        reproduce(submission, workers=1)
+    with pytest.raises(AgentError, match="has no parameter 'model'"):
+        reproduce(submission, workers=1, run_command=True)
+
+
 def test_training_that_was_not_told(one_task, tmp_path):
     run = tmp_path / "run"
     evaluate(Job(f"{HERE}:Learner", run), one_task, workers=1)
@@ -178,8 +218,8 @@ def test_no_cassette_where_there_is_none(finished):
         ("transcript.jsonl", b'{"kind": "session"}\n', "transcript.jsonl, line 1"),
         ("transcript.jsonl", b"\xff\n", "transcript.jsonl cannot be read"),
         ("cassette.jsonl.gz", b"plain", "is no cassette"),
-        ("cassette.jsonl.gz", gzip.compress(bytes(1000))[:-9], "is no cassette"),
-        ("cassette.jsonl.gz", gzip.compress(bytes(70 << 20), 9), "unpacks to more than 64 MiB"),
+        ("cassette.jsonl.gz", gzip.compress(bytes(1000), mtime=0)[:-9], "is no cassette"),
+        ("cassette.jsonl.gz", gzip.compress(bytes(70 << 20), 9, mtime=0), "unpacks to more than 64 MiB"),
     ],
 )
 def test_files_beside_the_trace_are_what_pages_can_read(asked, tmp_path, monkeypatch, name, content, text):
