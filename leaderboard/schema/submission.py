@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from leaderboard.schema.basics import (
     SCHEMA_VERSION,
@@ -90,7 +89,7 @@ class Submission(Stored):
     """`submission.json`. Its actions are in `traces.parquet` beside it; every figure is recomputed from those."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    created: datetime
+    created: AwareDatetime
     agent: AgentRecord
     suite: Suite
     suite_hash: Sha256

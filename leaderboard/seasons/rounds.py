@@ -104,12 +104,16 @@ class Entry:
 
 
 def entries(season: Season, submissions: Sequence[Path]) -> list[tuple[Path, Submission]]:
-    """The agents submitted on the season's suite until its close: of each agent with its parameters the last one."""
+    """The agents submitted on the season's suite until its close: of each agent with its parameters the last one.
+
+    Its name is part of what an agent is: else whoever submits somebody's class under another name, say with a time
+    limit that nobody can meet, would take its place.
+    """
     found: dict[str, tuple[Path, Submission]] = {}
     read = [(path, read_model(path / "submission.json", Submission)) for path in submissions]
     for path, s in sorted(read, key=lambda pair: pair[1].created):
         if s.suite_hash == season.suite.hash and s.created <= season.closes:
-            found[canonical_json([s.agent.entry_point, s.agent.parameters])] = path, s
+            found[canonical_json([s.agent.name, s.agent.entry_point, s.agent.parameters])] = path, s
     return sorted(found.values(), key=lambda pair: pair[0])
 
 

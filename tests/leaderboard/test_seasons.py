@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from datetime import datetime, timedelta, timezone
 
@@ -150,6 +151,22 @@ def test_a_season_from_commit_to_check(opened, one_task, published, tmp_path):
     assert [entry.made for entry in again] == made
     rounds.reveal("spring", secret=secret, now=AFTER)
     assert rounds.check("spring", [*paths, *made]) == made
+
+
+def test_nobody_takes_the_place_of_another(opened, one_task, tmp_path):
+    """Somebody's class under another name, submitted last and with limits that it cannot keep, is one more entry."""
+    season, _ = opened
+    run, copy = tmp_path / "random", tmp_path / "theirs"
+    evaluate(Job("random", run), one_task, workers=1)
+    edit(run, created="2026-01-20T12:00:00Z")
+    shutil.copytree(run, copy)
+    agent = json.loads((run / "submission.json").read_text())["agent"]
+    limits = {"step_seconds": 1e-6, "memory_mb": 64}
+    edit(copy, agent=agent | {"name": "theirs"}, isolation=limits, created="2026-01-21T12:00:00Z")
+    assert [path for path, _ in rounds.entries(season, [run, copy])] == [run, copy]
+    edit(copy, created="2026-01-21T12:00:00")  # of which nobody can tell whether it was before the close
+    with pytest.raises(SubmissionError, match="field created: Input should have timezone info"):
+        rounds.entries(season, [run, copy])
 
 
 def submit_late(suite, tmp_path, subs):
