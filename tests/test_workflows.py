@@ -77,6 +77,11 @@ def test_a_pull_request_is_verified_by_the_code_of_its_base():
             assert re.match(r"git -C proposed diff |xargs -0 -I\{\} \.venv/bin/longrec verify --strict ", line)
 
 
+def test_code_of_strangers_fills_no_cache():
+    for step in steps(read(FOLDER / "reproduce.yml")):
+        assert "cache" not in step.get("uses", "") + "".join(step.get("with", {}))
+
+
 @pytest.fixture(scope="module")
 def changed_folder():
     spec = importlib.util.spec_from_file_location("only_a_submission", CHECK)
@@ -134,7 +139,7 @@ def test_one_new_submission_passes(repository, changed_folder):
             lambda root: (root / ".github").mkdir() or (root / ".github/x.yml").write_text(""),
             "is no file of a submission",
         ),
-        (lambda root: new(root, "mine/v2"), "2 submissions change"),
+        (lambda root: new(root, "mine/v2"), "2 submissions are added"),
         (lambda root: new(root, "mine/v1/deep"), "is no file of a submission"),
         (lambda root: new(root, "..x/v1"), "is no file of a submission"),
         (lambda root: new(root, "a b/v1"), "is no file of a submission"),
@@ -146,7 +151,11 @@ def test_one_new_submission_passes(repository, changed_folder):
             "has mode 120000",
         ),
         (lambda root: (root / "leaderboard/submissions/mine/v1/submission.json").chmod(0o755), "has mode 100755"),
-        (lambda root: (root / "leaderboard/submissions/greedy/old-1/submission.json").unlink(), "2 submissions change"),
+        (lambda root: (root / "leaderboard/submissions/greedy/old-1/submission.json").unlink(), "is of record"),
+        (
+            lambda root: (root / "leaderboard/submissions/greedy/old-1/submission.json").write_text("{1}"),
+            "'leaderboard/submissions/greedy/old-1/submission.json' is of record, and stays as it is",
+        ),
     ],
 )
 def test_anything_else_does_not(repository, changed_folder, change, text):
@@ -162,5 +171,5 @@ def test_nothing_and_a_removal(repository, changed_folder):
     with pytest.raises(ValueError, match="nothing is changed"):
         changed_folder("")
     (root / "leaderboard/submissions/greedy/old-1/submission.json").unlink()
-    with pytest.raises(ValueError, match="a submission is removed"):
+    with pytest.raises(ValueError, match="is of record, and stays as it is"):
         changed_folder(diff())
