@@ -8,7 +8,7 @@ import numpy as np
 
 from leaderboard.schema import Estimate
 from leaderboard.stats.intervals import estimate
-from leaderboard.stats.sums import Floats, Sums, ratio
+from leaderboard.stats.sums import Floats, Sums, apart, ratio
 
 
 def improvement(first: Sums | Sequence[Sums], second: Sums | Sequence[Sums]) -> Estimate | None:
@@ -60,4 +60,4 @@ def _shares(first: Sums, second: Sums) -> Floats:
     if first.numerator.shape[1] != second.numerator.shape[1]:
         raise ValueError("agents can be compared only on the same users")
     a, b = (ratio(s.numerator, s.denominator) for s in (first, second))
-    return np.heaviside(a[:, None, :] - b[None, :, :], 0.5)
+    return np.heaviside(apart(a[:, None, :], b[None, :, :]), 0.5)

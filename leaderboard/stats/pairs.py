@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from leaderboard.stats.influence import Influence
 from leaderboard.stats.intervals import LEVEL
 from leaderboard.stats.student import SeedLevel, normal_equivalent, t_quantiles
-from leaderboard.stats.sums import REPLICATES, Floats, counts, users_of
+from leaderboard.stats.sums import REPLICATES, Floats, apart, counts, users_of
 from recsim_envs import rng
 
 _LANES: Final = 32  # replicates that the kernel carries at once
@@ -64,7 +64,7 @@ def compare(agents: Sequence[Influence], level: float = LEVEL, replicates: int =
     if len({agent.blocks for agent in agents}) > 1:
         raise ValueError("agents can be compared only on the same users")
     values = np.array([agent.value for agent in agents])
-    difference = values[:, None] - values[None, :]
+    difference = apart(values[:, None], values[None, :])
     if not agents or min(agents[0].blocks) < 2:
         unknown = np.full_like(difference, np.nan)
         return Pairs(difference, unknown, unknown, unknown, np.zeros(difference.shape, bool), "one user: no comparison")
@@ -109,11 +109,20 @@ def _jointly(agents: Sequence[Influence], users: Floats, difference: Floats, rep
     seeds = [[seed.cautious() for seed in agent.seeds] for agent in agents]
     error, freedom = _errors(agents, users, seeds)
     by_signs = 2.0 ** (1 - min(users.shape[1], _MOST_SIGNS))
+    difference = np.where(_alike(difference, error, users), 0.0, difference)
     clear = _clearness(difference, error, freedom, by_signs)
     p = _adjusted(clear, error, _replicates(agents, users, seeds, replicates))
     constant = (error == 0) & (np.abs(difference) > 0)
     p[constant] = np.fmax(p, min(1.0, by_signs * constant.sum() / 2))[constant]
     return p
+
+
+def _alike(difference: Floats, error: Floats, users: Floats) -> NDArray[np.bool_]:
+    """Pairs whose differences are so nearly the same for every user that their error is lost in rounding, and that
+    differ by so little that such an error could explain it: nobody can say that one of them is better.
+    """
+    own = np.square(users).sum(axis=1)
+    return (error == 0) & (np.abs(difference) <= 1e-4 * np.sqrt(own[:, None] + own[None, :]))
 
 
 def _clearness(difference: Floats, error: Floats, freedom: Floats, by_signs: float) -> Floats:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from recsim_envs import rng
@@ -82,15 +83,30 @@ def ratio(numerator: Any, denominator: Any) -> Any:
     return np.where(np.isfinite(found), found, np.nan)
 
 
+def apart(first: Any, second: Any) -> Any:
+    """`first` less `second`, elementwise; 0 where only rounding parts them, as when the same rewards come in another
+    order.
+    """
+    difference = np.subtract(first, second)
+    return np.where(np.abs(difference) <= 1e-12 * np.maximum(np.abs(first), np.abs(second)), 0.0, difference)
+
+
 @lru_cache(maxsize=16)
 def counts(size: int, replicates: int, purpose: str) -> Floats:
     """How often each of `size` units is drawn, with replacement, in each replicate: float64 (replicates, size)."""
-    key = rng.derive_seed("bootstrap", purpose, size)
-    drawn = rng.below_array(size, key, np.arange(replicates)[:, None], rng.EPISODE, np.arange(size)[None, :])
-    cells = drawn + np.arange(replicates)[:, None] * size
-    table = np.bincount(cells.reshape(-1), minlength=replicates * size).reshape(replicates, size).astype(np.float64)
+    table = np.zeros((replicates, size))
+    _draw(rng.derive_seed("bootstrap", purpose, size), table)
     table.setflags(write=False)  # it is shared by the cache
     return table
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _draw(key: Any, table: Any) -> None:
+    """Draw as many units as there are, for each replicate."""
+    replicates, size = table.shape
+    for replicate in range(replicates):
+        for n in range(size):
+            table[replicate, rng.below(size, key, replicate, rng.EPISODE, n)] += 1
 
 
 def users_of(task: int) -> str:

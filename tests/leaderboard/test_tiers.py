@@ -10,7 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from leaderboard.stats import Influence, Pairs, SeedLevel, Sums, average, compare, difference, influence, mean, tiers
+from leaderboard.stats import (
+    Influence,
+    Pairs,
+    SeedLevel,
+    Sums,
+    average,
+    compare,
+    difference,
+    improvement,
+    influence,
+    mean,
+    tiers,
+)
 from leaderboard.stats.pairs import _clearness, _errors, _replicates
 from leaderboard.stats.student import normal_equivalent, t_quantile, t_quantiles
 from tests.leaderboard.worlds_of_agents import draw_agents
@@ -26,6 +38,20 @@ def among(separate, values):
     values = np.asarray(values, float)
     nothing = np.full((len(values),) * 2, np.nan)
     return Pairs(values[:, None] - values[None, :], nothing, nothing, nothing, np.asarray(separate, bool))
+
+
+@pytest.mark.parametrize("noise", [1e-15, 1e-9, 1e-7])
+def test_who_differs_by_rounding_ties(noise):
+    """The same rewards in another order, or computed in another one: their sums differ in the last digits."""
+    generator = np.random.default_rng(0)
+    first = generator.normal(5, 1, (3, 50))
+    agents = [of(first + k * noise * generator.normal(size=first.shape), str(k)) for k in range(4)]
+    far = of(first - 3, "far")
+    found = compare([influence(agent) for agent in (*agents, far)])
+    assert tiers(found).tier == (1, 1, 1, 1, 2)
+    assert tiers(found).rank_high == (4, 4, 4, 4, 5)
+    if noise < 1e-12:
+        assert improvement(agents[0], agents[1]).value == 0.5
 
 
 # One agent, linearised.
