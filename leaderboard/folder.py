@@ -14,14 +14,15 @@ from recsim_envs.errors import SubmissionError
 
 FILES: Final = ("submission.json", "traces.parquet")
 """What every submission has."""
+_NO_WINDOWS_NAME: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.", re.IGNORECASE)
 
 
 def check_folder(path: Path, submission: Submission, *, strict: bool = False) -> None:
     """Raise `SubmissionError` for a file that is not listed, is missing, or is not what the submission says it is.
 
     What files beside the trace hold is read, too, see `leaderboard.attached`. The folder of a run holds more
-    (`run.json` and what is beside it); `strict` refuses that too, and a folder that is a link or whose name is not that
-    of the agent's.
+    (`run.json` and what is beside it); `strict` refuses that too, and a folder that is a link, whose name is not that
+    of the agent, or that not every system could tell from others.
     """
     if strict:
         _check_place(path, submission)
@@ -79,6 +80,20 @@ def _check_place(path: Path, submission: Submission) -> None:
         raise SubmissionError(
             f"{path} is a submission of agent {submission.agent.name!r}, so it must lie in a folder of that name; "
             "`longrec submit` puts it there"
+        )
+    for folder in (path.absolute(), path.absolute().parent):
+        _check_name(folder)
+
+
+def _check_name(folder: Path) -> None:
+    """Raise `SubmissionError` where the folder could not be checked out on every system, or would fall upon another."""
+    if _NO_WINDOWS_NAME.fullmatch(folder.name):
+        raise SubmissionError(f"{folder}: Windows has no folder of the name {folder.name!r}; choose another")
+    with os.scandir(folder.parent) as entries:
+        others = {entry.name for entry in entries} - {folder.name}
+    if twin := next((other for other in others if other.casefold() == folder.name.casefold()), None):
+        raise SubmissionError(
+            f"{folder} and {twin!r} are one folder where systems do not tell capitals apart; choose another name"
         )
 
 

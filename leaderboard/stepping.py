@@ -148,9 +148,8 @@ def _replay(
     """
     lengths, lanes = trace.lengths[chosen], len(chosen)
     longest = int(lengths.max())
-    step_of = np.arange(longest)[
-        :, None
-    ]  # (steps, lanes) in all that follows; a lane that is over repeats its last step
+    # (steps, lanes) in all that follows; a lane that is over repeats its last step
+    step_of = np.arange(longest)[:, None]
     at = trace.offsets[chosen] + np.minimum(step_of, lengths - 1)
     shape: tuple[int, ...] = simulator.task.action_space.shape or ()  # of one action
     actions = trace.actions.reshape(-1, *shape)[at].astype(np.int64)
@@ -171,7 +170,7 @@ def _replay(
             faults.fail(int(chosen[0]), t, f"the action is not allowed ({error})")
         raise
     ends = np.zeros_like(over) if lost else lengths <= step_of + 1
-    differs = (over != ends) | ((step_of < lengths) & (earned != trace.rewards[at]))
+    differs = (over != ends) | ((step_of < lengths) & (_bits(earned) != _bits(trace.rewards)[at]))
     causes = simulator.causes(slice(0, lanes))
     if differs.any():
         _explain(faults, trace, chosen, differs, earned, causes)
@@ -180,6 +179,11 @@ def _replay(
         text = f"the session ended by {causes[lane]!r}, the trace says {str(trace.ends[chosen[lane]])[:40]!r}"
         faults.fail(int(chosen[lane]), int(lengths[lane]) - 1, text)
     return users, left
+
+
+def _bits(rewards: Any) -> Any:
+    """Rewards as integers: 0 and -0 are equal as numbers, and would make of one run two with other hashes."""
+    return rewards.view(np.uint32)
 
 
 def _explain(
@@ -194,7 +198,7 @@ def _explain(
     lane = int(bad[np.argmin(chosen[bad])])
     i, step = int(chosen[lane]), int(differs[:, lane].argmax())
     at, got = trace.offsets[i] + step, earned[step, lane]
-    if got != trace.rewards[at]:
+    if _bits(got) != _bits(trace.rewards[at]):
         faults.fail(i, step, f"{faults.action(at)} earns {got:g}, the trace claims {trace.rewards[at]:g}")
     if step + 1 < trace.lengths[i]:
         faults.fail(i, step, f"the session ends here by {causes[lane]!r}, the trace goes on")

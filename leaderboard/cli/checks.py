@@ -43,7 +43,7 @@ def verify(
     from leaderboard.bounded import Limits
     from leaderboard.folder import strays
     from leaderboard.submit import find
-    from leaderboard.verification import Verdict, verify_all
+    from leaderboard.verification import Verdict, printable, verify_all
     from recsim_envs.errors import ConfigurationError
 
     if bool(folders) == every:
@@ -60,7 +60,7 @@ def verify(
             verdicts.append(verdict)
     verdicts.sort(key=lambda verdict: verdict.path)
     if json:
-        print_json([asdict(verdict) for verdict in verdicts])
+        print_json([asdict(verdict) | {"path": printable(str(verdict.path))} for verdict in verdicts])
     else:
         _tell(verdicts)
     passed = ("replayed", "reported") if allow_reported else ("replayed",)
@@ -70,17 +70,22 @@ def verify(
 
 
 def _tell(verdicts: Sequence[Verdict]) -> None:
+    from leaderboard.verification import printable
+
     replayed = [v for v in verdicts if v.status == "replayed"]
     if replayed:
         print_table(
             "replayed, every step as claimed",
             ["agent", "episodes", "steps", "seconds", "suite", "folder"],
-            [[v.agent, f"{v.episodes:,}", f"{v.steps:,}", f"{v.seconds:.2f}", v.suite, str(v.path)] for v in replayed],
+            [
+                [v.agent, f"{v.episodes:,}", f"{v.steps:,}", f"{v.seconds:.2f}", v.suite, printable(str(v.path))]
+                for v in replayed
+            ],
             figures=3,
         )
     for verdict in verdicts:
         if verdict.status != "replayed":
-            say(f"{verdict.status}: {verdict.path}: {verdict.error}")
+            say(f"{verdict.status}: {printable(str(verdict.path))}: {verdict.error}")
 
 
 def reproduce(

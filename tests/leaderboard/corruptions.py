@@ -125,6 +125,9 @@ def trace_edits() -> dict[str, Corruption]:
         "no episode": lambda folder: write(folder, read(folder).of(slice(0, 0))),
         "a session is cut": lambda folder: write(folder, cut(t := read(folder), 0, int(t.lengths[0]) - 1, t.ends[0])),
         "a session has no step": lambda folder: write(folder, cut(t := read(folder), 0, 0, t.ends[0])),
+        "a reward of 0 has a sign": lambda folder: write(
+            folder, retagged(changed(t := read(folder), rewards=np.where(t.rewards == 0, np.float32(-0.0), t.rewards)))
+        ),
         "a session is lost": lambda folder: write(folder, cut(read(folder), 0, 0, "agent crashed")),
     }
     return found

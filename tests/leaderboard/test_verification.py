@@ -84,6 +84,35 @@ def test_nothing_else_may_lie_among_the_submissions(longrec, record):  # noqa: F
     assert done.stderr.count("it is no submission, and may not lie here") == 4
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("A-Good", "are one folder where systems"),
+        ("NUL.txt", "Windows has no folder"),
+        ("end.", "Windows has no folder"),
+    ],
+)
+def test_a_folder_that_not_every_system_can_hold(record, name, text):
+    """On some a new submission would fall upon one of record, and on others nobody could check the record out."""
+    (record / "random" / "b-false").rename(record / "random" / name)
+    (verdict,) = verify_all([record / "random" / name], strict=True, workers=1)
+    assert verdict.status == "failed"
+    shutil.copyfile(record / "random/a-good/submission.json", record / "random" / name / "submission.json")
+    (verdict,) = verify_all([record / "random" / name], strict=True, workers=1)
+    assert text in verdict.error
+
+
+def test_a_name_that_steers_terminals_is_written_out(longrec, record):  # noqa: F811
+    folder = Path(os.fsdecode(bytes(record / "random") + b"/\x1b[2J\xff"))
+    (record / "random" / "b-false").rename(folder)
+    for options in ((), ("--json",)):
+        done = longrec("verify", "leaderboard/submissions/random", "--workers", 1, *options)
+        assert done.returncode == 1
+        assert "\x1b" not in done.stdout + done.stderr
+        assert r"x1b[2J" in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [(), ("leaderboard/submissions", "--all")])
 def test_either_folders_or_all(longrec, record, arguments):  # noqa: F811
     done = longrec("verify", *arguments)
