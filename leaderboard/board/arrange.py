@@ -106,12 +106,15 @@ def _identity(row: Row) -> tuple[str, ...]:
 
 def _entry(row: Row, section: str, label: str, summary: Summary | None) -> Entry:
     identity = json_hash(_identity(row))
+    alone = row.model_dump(mode="json", exclude={"tier", "rank"})
+    own = json_hash([section, label, alone, summary.key if summary else ""])
     return Entry(
         row=row,
         id=f"{section}-{row.agent}-{identity[:8]}",
         agent_id=f"{row.agent}-{json_hash(_identity(row)[:2])[:8]}",
         label=label,
-        key=json_hash([section, label, row.model_dump(mode="json"), summary.key if summary else ""]),
+        own=own,
+        key=json_hash([own, row.tier, row.rank.model_dump() if row.rank else None]),
         summary=summary,
     )
 

@@ -84,9 +84,8 @@ def make(
     grouped = groups(kept)
     reported = [_reported(path, error) for path, error in unable.items()]
     with ThreadPoolExecutor(workers or usable_cores()) as threads:  # products of matrices let other threads run
-        tables = threads.map(partial(table, store=comparisons), grouped)
-        standings = threads.submit(overall, grouped, comparisons)
-        board = arrange(tables, reported, standings.result())
+        tables = list(threads.map(partial(table, store=comparisons), grouped))
+    board = arrange(tables, reported, overall(grouped, comparisons))
     replays.prune()
     comparisons.prune()
     return board, failed | twins

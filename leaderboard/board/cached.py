@@ -46,11 +46,8 @@ def summaries(
 ) -> dict[Path, Summary | LongrecError]:
     """The summary of each submission folder, or why it does not replay; sorted by path. `workers` processes replay."""
     with ThreadPoolExecutor(workers or usable_cores()) as threads:  # hashing lets other threads run
-        keys = dict(zip(folders, threads.map(partial(_key, computing=_computing()), folders), strict=True))
-    found: dict[Path, Summary | LongrecError] = {}
-    for folder, key in keys.items():
-        if (summary := _read(folder, key, store)) is not None:
-            found[folder] = summary
+        known = threads.map(partial(_known, computing=_computing(), store=store), folders)
+        found: dict[Path, Summary | LongrecError] = {s.path: s for s in known if s is not None}
     watch(len(found), len(folders))
     missing = [folder for folder in folders if folder not in found]
     for folder, result in bounded(partial(_replay, store=store), missing, workers=workers, limits=limits):
@@ -70,6 +67,10 @@ def _replay(folder: Path, store: Store) -> str:
         store.write(_part(key, task), b"{}", summary.arrays(task))
     store.write(key, Figures(tasks=summary.tasks).model_dump_json().encode(), {})  # last: with it the summary is whole
     return key
+
+
+def _known(folder: Path, computing: str, store: Store) -> Summary | None:
+    return _read(folder, _key(folder, computing), store)
 
 
 def _read(folder: Path, key: str, store: Store) -> Summary | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from leaderboard.board.cached import code
 from leaderboard.board.row import row_of
 from leaderboard.board.summary import Summary
 from leaderboard.schema import AgentRecord, Row, canonical_json, json_hash
-from leaderboard.stats import Sums
+from leaderboard.stats import Influence, Sums, influence
 from recsim_envs.errors import SubmissionError
 
 RANDOM, ORACLE = "random", "oracle"
@@ -35,6 +36,11 @@ class Member:
     summary: Summary
     task: int
     row: Row
+
+    @property
+    def returns(self) -> Sums:
+        """Per-user sums of the metric that scores are made of."""
+        return self.summary.sums(self.task, [RETURN])[0]
 
     @property
     def place(self) -> tuple[Any, ...]:
@@ -66,9 +72,19 @@ class Group:
         """The hash of all that a comparison of the members follows from."""
         return json_hash([code(), self.bottom, self.top, [[m.summary.key, m.task] for m in self.members]])
 
-    def sums(self, metric: str = RETURN) -> list[Sums]:
-        """Per-user sums of a metric that applies here, one for each member."""
-        return [m.summary.sums(m.task, [metric])[0] for m in self.members]
+    @property
+    def scale(self) -> float | None:
+        """The score of one unit of return; None without anchors, or where random is as good as the oracle."""
+        if self.anchors is None:
+            return None
+        bottom, top = (self.members[n].summary.tasks[self.members[n].task] for n in self.anchors)
+        width = top.metrics[RETURN].value - bottom.metrics[RETURN].value
+        return 1 / width if width > 0 else None
+
+    @cached_property
+    def influences(self) -> list[Influence]:
+        """Of each member, on its score, or on its return where there is none: kept, since its suite asks again."""
+        return [influence(member.returns, self.scale or 1.0) for member in self.members]
 
 
 def groups(summaries: Iterable[Summary]) -> list[Group]:

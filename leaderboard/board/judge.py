@@ -12,10 +12,10 @@ from pydantic import TypeAdapter
 from leaderboard.board.arrange import Table
 from leaderboard.board.cached import code
 from leaderboard.board.groups import RETURN, Group
-from leaderboard.board.store import Arrays, Store, remembered
+from leaderboard.board.store import Arrays, Store, gathered
 from leaderboard.metrics import METRICS, SCORE
 from leaderboard.schema import Estimate, Rank, Row, Stored, json_hash
-from leaderboard.stats import Influence, Pairs, Sums, compare, influence, scores, tiers
+from leaderboard.stats import Influence, Pairs, compare, influence, scores, tiers
 
 _SMALL: Final = 40
 """Rows of a section up to which every metric is compared, not the leading one alone."""
@@ -45,15 +45,6 @@ def table(group: Group, store: Store | None = None) -> Table:
     return Table(rows, [m.summary for m in group.members], _unpacked(judged, arrays))
 
 
-def scale_of(group: Group) -> float | None:
-    """The score that one unit of R_traj is worth; None without anchors, or where random is as good as the oracle."""
-    if group.anchors is None:
-        return None
-    bottom, top = (group.members[n].summary.tasks[group.members[n].task] for n in group.anchors)
-    width = top.metrics[RETURN].value - bottom.metrics[RETURN].value
-    return 1 / width if width > 0 else None
-
-
 def placed(parts: Sequence[Influence], competing: Sequence[int]) -> tuple[Pairs, list[int | None], list[Rank | None]]:
     """Tiers and ranks of those who compete, None for others, and the comparison they follow from."""
     among = compare([parts[n] for n in competing])
@@ -67,29 +58,27 @@ def placed(parts: Sequence[Influence], competing: Sequence[int]) -> tuple[Pairs,
 
 
 def _judge(group: Group, store: Store | None) -> tuple[Judged, Arrays]:
-    sums, scale = group.sums(), scale_of(group)
-    parts = [influence(of, scale or 1.0) for of in sums]
+    parts, scored = group.influences, group.scale is not None
     among, tiered, ranks = placed(parts, group.competing)
     pairs = _of_metrics(group) if len(parts) <= _SMALL else {}
-    pairs[RETURN if scale is None else SCORE.name] = _with_others(parts, group.competing, among)
-    scored = [None] * len(parts) if scale is None else _scores(group, sums, store)
+    pairs[SCORE.name if scored else RETURN] = _with_others(parts, group.competing, among)
+    found = _scores(group, store) if scored else [None] * len(parts)
     notes = {name: of.note for name, of in pairs.items()}
-    judged = Judged(scores=tuple(scored), tiers=tuple(tiered), ranks=tuple(ranks), notes=notes)
+    judged = Judged(scores=tuple(found), tiers=tuple(tiered), ranks=tuple(ranks), notes=notes)
     return judged, _packed(pairs)
 
 
-def _scores(group: Group, sums: Sequence[Sums], store: Store | None) -> list[Estimate | None]:
+def _scores(group: Group, store: Store | None) -> list[Estimate | None]:
     """A score depends on its submission and the anchors alone, so those that are known are kept when others join."""
     bottom, top = group.anchors or (0, 0)
-    ends = [group.members[n].summary.key for n in (bottom, top)]
-    place = json_hash(["scores", code(), group.members[0].task, ends])
-    known = {} if store is None else remembered(store, place, _KNOWN, dict)
-    new = [n for n, member in enumerate(group.members) if store is None or member.summary.key not in known]
-    made = dict(zip(new, scores([sums[n] for n in new], sums[bottom], sums[top]), strict=True))
-    if store is not None and new:
-        known = known | {group.members[n].summary.key: estimate for n, estimate in made.items()}
-        store.write(place, _KNOWN.dump_json(known), {})
-    found = [made[n] if n in made else known[member.summary.key] for n, member in enumerate(group.members)]
+    ends = group.members[bottom].returns, group.members[top].returns
+    keys = [member.summary.key for member in group.members]
+    place = json_hash(["scores", code(), group.members[0].task, [keys[bottom], keys[top]]])
+
+    def made(new: Sequence[int]) -> list[Estimate | None]:
+        return scores([group.members[n].returns for n in new], *ends)
+
+    found = gathered(store, place, _KNOWN, keys, made)
     for n in (bottom, top):
         found[n] = Estimate(value=float(n == top), note=_ANCHOR)
     return found

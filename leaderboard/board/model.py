@@ -42,14 +42,15 @@ class Entry:
 
     `id` is unique on the board and `agent_id` the same for all rows of one agent with the same parameters; both are
     safe in file names and fragments. `label` is the shortest of agent, parameters and folder that is unique in its
-    section; strangers wrote it. `key` is a hash of everything that an entry shows. `summary` is None where a board
-    is made from rows alone.
+    section; strangers wrote it. `key` is a hash of everything that an entry shows, `own` of all but its tier and rank,
+    which change when others join. `summary` is None where a board is made from rows alone.
     """
 
     row: Row
     id: str
     agent_id: str
     label: str
+    own: str
     key: str
     summary: Summary | None = None
 

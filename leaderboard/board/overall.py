@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from typing import Final
 
@@ -12,17 +11,16 @@ from pydantic import TypeAdapter
 
 from leaderboard.board.cached import code
 from leaderboard.board.groups import RETURN, Group
-from leaderboard.board.judge import placed, scale_of
+from leaderboard.board.judge import placed
 from leaderboard.board.model import Overall
-from leaderboard.board.store import Store, remembered
-from leaderboard.board.summary import Summary
+from leaderboard.board.store import Store, gathered, remembered
 from leaderboard.schema import Rank, json_hash
-from leaderboard.stats import Aggregate, Profile, Sums, aggregate, average, influence, profile, suites_scores
+from leaderboard.stats import Aggregate, Profile, aggregate, average, profile, suites_scores
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One agent's scores taken together: they follow from its submission and from the two anchors alone."""
+    """An agent's scores taken together: they follow from its submission and from the two anchors alone."""
 
     aggregate: Aggregate
     profile: Profile
@@ -38,7 +36,7 @@ class Placed:
 
 _AT_ONCE: Final = 64
 """Agents whose sums are held in memory."""
-_SCORED: Final[TypeAdapter[Scored | None]] = TypeAdapter(Scored | None)
+_SCORED: Final[TypeAdapter[dict[str, Scored | None]]] = TypeAdapter(dict[str, Scored | None])
 _PLACED: Final = TypeAdapter(Placed)
 
 
@@ -46,7 +44,7 @@ def overall(grouped: Iterable[Group], store: Store | None = None) -> dict[str, l
     """By suite hash, the submissions that have a score on every task. Suites of one task are left out."""
     found = {}
     for suite, of_suite in groupby(grouped, lambda group: group.members[0].row.suite_hash):
-        sections = [group for group in of_suite if scale_of(group) is not None]
+        sections = [group for group in of_suite if group.scale is not None]
         tasks = [group.members[0].task for group in sections]
         if len(tasks) > 1 and tasks == list(range(len(sections[0].members[0].summary.tasks))):
             found[suite] = _Suite(sections).standings(store)
@@ -65,38 +63,30 @@ class _Suite:
 
     def standings(self, store: Store | None) -> list[Overall]:
         ends = [code(), [m.summary.key for end in self._ends for m in end]]
-        keys = [json_hash([*ends, agent.key]) for agent in self._agents]
+        keys = [agent.key for agent in self._agents]
         rank = remembered(store, json_hash([*ends, keys]), _PLACED, self._placed)
-        made = self._scored([n for n, key in enumerate(keys) if store is None or store.read(key) is None])
-        scored = [remembered(store, key, _SCORED, partial(made.get, n)) for n, key in enumerate(keys)]
+        scored = gathered(store, json_hash(["overall", *ends]), _SCORED, keys, self._scored)
         return [
             Overall(agent, of.aggregate, of.profile, tier, place)
             for agent, of, tier, place in zip(self._agents, scored, rank.tiers, rank.ranks, strict=True)
             if of is not None
         ]
 
-    def _scored(self, chosen: Sequence[int]) -> dict[int, Scored]:
-        """Of those of the agents that have a score, by their number."""
-        found = {}
-        bottom, top = ([_returns(member.summary, member.task) for member in end] for end in self._ends)
+    def _scored(self, chosen: Sequence[int]) -> list[Scored | None]:
+        """Of some of the agents, by their number; None for those that have no score."""
+        found: list[Scored | None] = []
+        bottom, top = ([member.returns for member in end] for end in self._ends)
         for start in range(0, len(chosen), _AT_ONCE):
             some = chosen[start : start + _AT_ONCE]
-            sums = [[_returns(self._agents[n], task) for task in range(len(self._sections))] for n in some]
-            for n, scores in zip(some, suites_scores(sums, bottom, top), strict=True):
-                if scores is not None:
-                    found[n] = Scored(aggregate(scores), profile(scores))
+            tasks = range(len(self._sections))
+            sums = [[self._agents[n].sums(task, [RETURN])[0] for task in tasks] for n in some]
+            for scores in suites_scores(sums, bottom, top):
+                found.append(None if scores is None else Scored(aggregate(scores), profile(scores)))
         return found
 
     def _placed(self) -> Placed:
-        scales = [scale_of(group) or 1.0 for group in self._sections]
-        parts = [
-            average([influence(_returns(agent, task), scale) for task, scale in enumerate(scales)])
-            for agent in self._agents
-        ]
+        of = [{id(m.summary): found for m, found in zip(s.members, s.influences, strict=True)} for s in self._sections]
+        parts = [average([found[id(agent)] for found in of]) for agent in self._agents]
         competing = [n for n, agent in enumerate(self._agents) if not agent.submission.agent.privileged]
         _, tiers, ranks = placed(parts, competing)
         return Placed(tiers, ranks)
-
-
-def _returns(summary: Summary, task: int) -> Sums:
-    return summary.sums(task, [RETURN])[0]

@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -109,6 +109,22 @@ def remembered(store: Store | None, key: str, kind: TypeAdapter[T], make: Callab
     made = make()
     store.write(key, kind.dump_json(made), {})
     return made
+
+
+def gathered(
+    store: Store | None,
+    key: str,
+    kind: TypeAdapter[dict[str, T]],
+    names: Sequence[str],
+    make: Callable[[Sequence[int]], Sequence[T]],
+) -> list[T]:
+    """One figure for each of `names`, all kept in one entry: `make` is asked for those that are new, by their place."""
+    known = {} if store is None else remembered(store, key, kind, dict)
+    new = [n for n, name in enumerate(names) if name not in known]
+    made = dict(zip(new, make(new), strict=True))
+    if store is not None and new:
+        store.write(key, kind.dump_json(known | {names[n]: figure for n, figure in made.items()}), {})
+    return [made[n] if n in made else known[name] for n, name in enumerate(names)]
 
 
 def _narrow(array: NDArray[Any]) -> NDArray[Any]:

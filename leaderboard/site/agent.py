@@ -13,8 +13,9 @@ from leaderboard.schema import SeedRecord, Submission
 from leaderboard.site import text
 from leaderboard.site.costs import COSTS
 from leaderboard.site.learning import learning_charts
-from leaderboard.site.page import Page, html_page
+from leaderboard.site.page import Page, html_page, templates
 from leaderboard.site.scale import Scale
+from leaderboard.site.tables import script_json
 
 if TYPE_CHECKING:
     from leaderboard.board.model import Board, Entry, Section
@@ -23,13 +24,28 @@ _FACTS = 6_000  # characters of what an agent tells of itself
 
 
 def agent_pages(board: Board) -> Iterator[Page]:
-    """One page an agent, which holds all its submissions."""
+    """One page an agent, which holds all its submissions, and one file a section with the places of its agents.
+
+    Whoever joins a table moves the ranks of most others: so they are read from that file, and the pages stay.
+    """
     placed = [(entry, section) for section in board.sections for entry in section.entries]
     placed.sort(key=lambda pair: (pair[0].agent_id, pair[0].id))
     for agent_id, of_agent in groupby(placed, lambda pair: pair[0].agent_id):
         shown = list(of_agent)
-        inputs = [[entry.key, section.id] for entry, section in shown]
+        inputs = [[entry.own, section.id, section.metrics] for entry, section in shown]
         yield html_page(f"agents/{agent_id}.html", inputs, "agent.html.j2", partial(_values, shown))
+    for section in board.sections:
+        yield Page(f"data/places-{section.id}.js", [section.key, section.id], partial(_places, section))
+
+
+def _places(section: Section) -> str:
+    """Tier and rank of each entry, as they are written."""
+    rank: Any = templates().get_template("table.html.j2").module.rank  # type: ignore[attr-defined]
+    found = {
+        entry.id: [text.ABSENT if entry.row.tier is None else str(entry.row.tier), str(rank(entry.row.rank))]
+        for entry in section.entries
+    }
+    return f"places({script_json(found)});\n"
 
 
 def _values(shown: Sequence[tuple[Entry, Section]]) -> dict[str, Any]:
@@ -38,6 +54,7 @@ def _values(shown: Sequence[tuple[Entry, Section]]) -> dict[str, Any]:
     return {
         "row": entries[0].row,
         "placed": shown,
+        "sections": list(dict.fromkeys(section.id for _, section in shown)),
         "scale": Scale.of([(None, entry.row.metrics.get(SCORE.name)) for entry in entries], score=True),
         "metrics": metrics,
         "costs": [(cost.title, [_written(cost, entry) for entry in entries]) for cost in COSTS.values()],

@@ -27,7 +27,7 @@ def player_pages(board: Board) -> Iterator[Page]:
     for section in board.sections:
         played = [entry for entry in section.entries if entry.summary is not None]
         for entry in played:
-            inputs = [entry.key, section.id]
+            inputs = [entry.own, section.id]
             yield html_page(f"lives/{entry.id}.html", inputs, "player.html.j2", partial(_values, entry, section))
         if played:
             yield Page(f"data/players-{section.id}.js", [section.key, section.id], partial(_list, played))

@@ -11,7 +11,7 @@ import pytest
 from leaderboard.board.build import make
 from leaderboard.board.cached import summaries
 from leaderboard.board.groups import groups
-from leaderboard.board.judge import scale_of, table
+from leaderboard.board.judge import table
 from leaderboard.board.model import Board
 from leaderboard.board.overall import overall
 from leaderboard.board.store import Store
@@ -111,7 +111,7 @@ def test_kept_comparisons_are_the_fresh_ones(found: list[Summary], warm: Path) -
 def test_without_both_anchors_return_tells_rows_apart(found: list[Summary]) -> None:
     some = [s for s in found if s.submission.agent.name != "oracle"]
     for group in groups(some):
-        assert scale_of(group) is None
+        assert group.scale is None
         assert "R_traj" in table(group).pairs
         assert all("score" not in row.metrics for row in table(group).rows)
         assert all(row.tier for row in table(group).rows)

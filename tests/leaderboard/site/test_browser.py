@@ -208,6 +208,13 @@ def test_two_agents_are_compared_on_the_same_users(tab: Tab) -> None:
     assert page.get_by_label("Environment", exact=True).locator("option:checked").inner_text() == "Books-v0, smoke-v1"
 
 
+def test_the_page_of_an_agent_has_its_tiers_and_ranks(tab: Tab) -> None:
+    page = tab.open("agents")
+    for part, form in (("0", r"^\d+$"), ("1", r"^\d+(–\d+)?$")):
+        for cell in page.locator(f"[data-part='{part}']").all():
+            expect(cell).to_have_text(re.compile(form))
+
+
 def test_the_theme_can_be_chosen_and_is_kept(tab: Tab) -> None:
     page = tab.open("index.html")
 

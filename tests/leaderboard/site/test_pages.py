@@ -11,7 +11,7 @@ import pytest
 
 from leaderboard.board.arrange import board_of
 from leaderboard.board.model import Board, Reported
-from leaderboard.schema import Disclosure, Estimate, Row, World
+from leaderboard.schema import Disclosure, Estimate, Rank, Row, World
 from leaderboard.site import pages
 from tests.leaderboard.fake_rows import fake_row
 from tests.leaderboard.site.fake_board import fake_board, many
@@ -155,8 +155,22 @@ def test_data_of_strangers_stays_data() -> None:
         if text.startswith("const players = "):
             json.loads(text.removeprefix("const players = ").removesuffix(";\n"))
             continue
-        assert call in ("compare.section", "longrec.rows")
+        assert call in ("compare.section", "longrec.rows", "places")
         json.loads(f"[{rest.removesuffix(');' + chr(10))}]")
+
+
+def test_a_rank_that_moves_draws_no_page_of_an_agent_again() -> None:
+    rows = [fake_row("greedy"), fake_row("random")]
+    moved = ([row.model_copy(update={"tier": 1, "rank": Rank(low=1, high=high)}) for row in rows] for high in (2, 3))
+    before, after = ({page.name: page for page in pages(board_of(ranked))} for ranked in moved)
+    own = [name for name in before if name.startswith("agents/")]
+    assert len(own) == 2
+    for name in own:
+        assert before[name].inputs == after[name].inputs
+        assert before[name].render() == after[name].render()
+    (places,) = (name for name in before if name.startswith("data/places-"))
+    assert before[places].inputs != after[places].inputs
+    assert '["1","1–3"]' in str(after[places].render())
 
 
 def test_pages_are_small_with_a_thousand_agents() -> None:
