@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from leaderboard import seasons
 from leaderboard.evaluate.batch import Watch, run_path
-from leaderboard.files import read_model, write_json
+from leaderboard.files import first_fault, read_model, write_json
 from leaderboard.replay import verify
 from leaderboard.reproduce import run_again
 from leaderboard.schema import Season, Secret, Submission, Suite, canonical_json
@@ -46,8 +48,8 @@ def commit(
     salt = secrets.token_hex(32)
     try:
         season = Season.committed(name, suite, opens, closes.astimezone(timezone.utc), salt)
-    except ValueError as error:
-        raise ConfigurationError(f"cannot open season {name!r}: {error}") from error
+    except ValidationError as fault:
+        raise ConfigurationError(f"cannot open season {name!r}: {first_fault(fault)}") from None
     if shared := shared_seeds(suite, season.bound_suite(salt)):  # once in 10 billion times for suites of ours
         raise ConfigurationError(f"{shared} seeds of the season are those of its suite; give the command again")
     _keep(secret, Secret(season=name, salt=salt))  # first: a published season whose salt is lost is of no use

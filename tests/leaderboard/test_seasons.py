@@ -60,7 +60,9 @@ def test_salts_differ_and_are_never_overwritten(opened, one_task, tmp_path):
         rounds.commit("spring", one_task, CLOSE, opens=NOW, secret=tmp_path / "third.json")
     with pytest.raises(ConfigurationError, match=r"salt.json exists, and may hold the salt of a season"):
         rounds.commit("winter", one_task, CLOSE, opens=NOW, secret=secret)
-    with pytest.raises(ConfigurationError, match="closes is not after opens"):
+    with pytest.raises(ConfigurationError, match=r"^.*'\.\./x': field name: String should match[^\n]*$"):
+        rounds.commit("../x", one_task, CLOSE, opens=NOW, secret=tmp_path / "third.json")
+    with pytest.raises(ConfigurationError, match=r"^cannot open season 'winter': closes is not after opens$"):
         rounds.commit("winter", one_task, NOW, opens=NOW, secret=tmp_path / "third.json")
 
 
