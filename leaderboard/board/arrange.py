@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
-import numpy as np
-
 from leaderboard.board.model import Board, Entry, Overall, Reported, Section, Standing, SuiteBoard
 from leaderboard.board.summary import Summary
 from leaderboard.metrics import METRICS, SCORE
@@ -91,7 +89,7 @@ def _section(table: Table) -> Section:
         causes=_causes([entry.row for entry in entries], stays),
         stays=stays,
         key=json_hash([e.key for e in entries]),
-        pairs={name: _permuted(pairs, order) for name, pairs in table.pairs.items()},
+        pairs={name: pairs.of(order) for name, pairs in table.pairs.items()},
     )
 
 
@@ -135,9 +133,3 @@ def _causes(rows: Sequence[Row], stays: frozenset[str]) -> tuple[str, ...]:
         for cause, share in row.departures.items():
             total[cause] = total.get(cause, 0.0) + share
     return tuple(sorted(total, key=lambda cause: (cause in stays, -total[cause], cause)))
-
-
-def _permuted(pairs: Pairs, order: Sequence[int]) -> Pairs:
-    at = np.ix_(order, order)
-    parts = {name: getattr(pairs, name)[at] for name in ("value", "low", "high", "p", "separate")}
-    return Pairs(**parts, note=pairs.note)

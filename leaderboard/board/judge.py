@@ -46,22 +46,22 @@ def table(group: Group, store: Store | None = None) -> Table:
 
 
 def placed(parts: Sequence[Influence], competing: Sequence[int]) -> tuple[Pairs, list[int | None], list[Rank | None]]:
-    """Tiers and ranks of those who compete, None for others, and the comparison they follow from."""
-    among = compare([parts[n] for n in competing])
-    found = tiers(among)
+    """All pairs, and tiers and ranks of those who compete, None for others."""
+    pairs = compare(parts, jointly=competing)
+    found = tiers(pairs.of(competing))
     tiered: list[int | None] = [None] * len(parts)
     ranks: list[Rank | None] = [None] * len(parts)
     for place, n in enumerate(competing):
         tiered[n] = found.tier[place]
         ranks[n] = Rank(low=found.rank_low[place], high=found.rank_high[place])
-    return among, tiered, ranks
+    return pairs, tiered, ranks
 
 
 def _judge(group: Group, store: Store | None) -> tuple[Judged, Arrays]:
     parts, scored = group.influences, group.scale is not None
-    among, tiered, ranks = placed(parts, group.competing)
+    leading, tiered, ranks = placed(parts, group.competing)
     pairs = _of_metrics(group) if len(parts) <= _SMALL else {}
-    pairs[SCORE.name if scored else RETURN] = _with_others(parts, group.competing, among)
+    pairs[SCORE.name if scored else RETURN] = leading
     found = _scores(group, store) if scored else [None] * len(parts)
     notes = {name: of.note for name, of in pairs.items()}
     judged = Judged(scores=tuple(found), tiers=tuple(tiered), ranks=tuple(ranks), notes=notes)
@@ -97,18 +97,8 @@ def _of_metrics(group: Group) -> dict[str, Pairs]:
     names = [name for name in METRICS if all(name in m.summary.tasks[m.task].sums for m in group.members)]
     sums = zip(*(m.summary.sums(m.task, names) for m in group.members), strict=True)
     return {
-        name: _with_others([influence(of) for of in members], [], None)
-        for name, members in zip(names, sums, strict=True)
+        name: compare([influence(of) for of in members], jointly=()) for name, members in zip(names, sums, strict=True)
     }
-
-
-def _with_others(parts: Sequence[Influence], competing: Sequence[int], among: Pairs | None) -> Pairs:
-    """Comparisons of all, in which those who compete have what is jointly true `among` them."""
-    whole = compare(parts, replicates=1)  # nothing joint is asked of all of them
-    p, separate = np.full(whole.p.shape, np.nan), np.zeros(whole.separate.shape, np.bool_)
-    if among is not None:
-        p[np.ix_(competing, competing)], separate[np.ix_(competing, competing)] = among.p, among.separate
-    return Pairs(whole.value, whole.low, whole.high, p, separate, whole.note)
 
 
 def _packed(pairs: Mapping[str, Pairs]) -> Arrays:

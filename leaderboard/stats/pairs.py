@@ -55,11 +55,23 @@ class Pairs:
     separate: NDArray[np.bool_]
     note: str = ""
 
+    def of(self, chosen: Sequence[int]) -> Pairs:
+        """Some of the agents alone, in this order."""
+        at = np.ix_(chosen, chosen)
+        parts = {name: getattr(self, name)[at] for name in ("value", "low", "high", "p", "separate")}
+        return Pairs(**parts, note=self.note)
 
-def compare(agents: Sequence[Influence], level: float = LEVEL, replicates: int = REPLICATES) -> Pairs:
+
+def compare(
+    agents: Sequence[Influence],
+    level: float = LEVEL,
+    replicates: int = REPLICATES,
+    jointly: Sequence[int] | None = None,
+) -> Pairs:
     """Compare agents on the same users: a thousand of them on thousands of users in seconds.
 
-    Raises `ValueError` where they did not meet the same numbers of users.
+    `jointly` are the places of those whose pairs are tested together, None for all: others have no p and are told
+    apart from nobody. Raises `ValueError` where they did not meet the same numbers of users.
     """
     if len({agent.blocks for agent in agents}) > 1:
         raise ValueError("agents can be compared only on the same users")
@@ -70,7 +82,10 @@ def compare(agents: Sequence[Influence], level: float = LEVEL, replicates: int =
         return Pairs(difference, unknown, unknown, unknown, np.zeros(difference.shape, bool), "one user: no comparison")
     users = np.stack([agent.users for agent in agents])
     half = _half_width(*_errors(agents, users, [agent.seeds for agent in agents]), level)
-    p = _jointly(agents, users, difference, replicates)
+    p, tested = np.full_like(difference, np.nan), list(range(len(agents)) if jointly is None else jointly)
+    if tested:
+        at = np.ix_(tested, tested)
+        p[at] = _jointly([agents[n] for n in tested], users[tested], difference[at], replicates)
     return Pairs(
         value=difference,
         low=difference - half,

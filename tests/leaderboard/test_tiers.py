@@ -168,6 +168,18 @@ def test_p_values_are_those_of_the_definition():
     assert compare(agents, replicates=400).p == pytest.approx(slowly(agents), nan_ok=True, abs=0.006)
 
 
+def test_those_who_are_not_tested_change_nothing_for_those_who_are():
+    generator = np.random.default_rng(14)
+    agents = [influence(s) for s in draw_agents(generator, [0, 0.2, 0.4, 0.8, 3.0], seeds=3, of_seeds=0.1)]
+    tested = [0, 2, 3]
+    found, alone = compare(agents, jointly=tested), compare([agents[n] for n in tested])
+    assert np.array_equal(found.of(tested).p, alone.p, equal_nan=True)
+    assert np.array_equal(found.of(tested).separate, alone.separate)
+    assert np.isnan(found.p[[1, 4]]).all()
+    assert not found.separate[[1, 4]].any()
+    assert found.low == pytest.approx(compare(agents).low, nan_ok=True)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 7), st.sampled_from([1, 3]))
 def test_who_is_far_from_all_changes_nothing_between_them(seed, number, seeds):
