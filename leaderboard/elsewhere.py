@@ -113,6 +113,8 @@ def _record(file: Path, name: str, spent: SpentBudget, hidden_state: bool) -> Ag
         )
     except FileNotFoundError:
         raise SubmissionError(f"{file} does not exist; check the path") from None
+    except OSError as error:
+        raise SubmissionError(f"{file} cannot be read: {error.strerror}; give a table that you may read") from None
     except ValidationError as fault:
         raise SubmissionError(f"agent {name!r} cannot be stored in a submission: {first_fault(fault)}") from None
 
@@ -158,12 +160,26 @@ def _read(file: Path, suite: Suite) -> pl.DataFrame:
         table = table.with_columns(training_seed=pl.lit(suite.training_seeds[0]))
     if missing := [column for column in COLUMNS if column not in table.columns]:
         raise SubmissionError(f"{file} has no column {missing[0]!r}; it needs {', '.join(COLUMNS)}")
+    for column in COLUMNS:
+        _check_column(file, table[column])
     try:
         table = table.select(COLUMNS).with_columns(pl.col(COLUMNS[:4]).cast(pl.Int64)).sort(COLUMNS[:4])
     except pl.exceptions.PolarsError as error:
         raise SubmissionError(f"{file}: {', '.join(COLUMNS[:4])} must be whole numbers ({str(error)[:200]})") from error
     _check_cells(file, table, suite)
     return table
+
+
+def _check_column(file: Path, column: pl.Series) -> None:
+    """Raise `SubmissionError` for empty cells, and for fractions, which a cast to integers would cut off unsaid."""
+    if column.null_count():
+        row = column.is_null().arg_max()
+        raise SubmissionError(
+            f"{file}, row {row} (from 0): {column.name} is empty; every row needs {', '.join(COLUMNS)}"
+        )
+    if column.dtype.is_float() and (broken := column != column.floor()).any():
+        row = broken.arg_max()
+        raise SubmissionError(f"{file}, row {row} (from 0): {column.name} must be a whole number, and is {column[row]}")
 
 
 def _check_cells(file: Path, table: pl.DataFrame, suite: Suite) -> None:
@@ -187,7 +203,14 @@ def _actions(where: str, rows: pl.DataFrame, episodes: int, task: TaskSpec) -> A
             f"{where}, episode {number[row]}: its steps must be 0, 1, 2, ..., each once; there is {step[row]} in the "
             f"place of {row - offsets[number[row]]}"
         )
-    return Actions(offsets, _items(where, rows["action"], task))
+    items, last = _items(where, rows["action"], task), task.catalogue.num_items - 1
+    if (beyond := ((items < 0) | (items > last)).reshape(len(items), -1).any(axis=1)).any():
+        row = int(beyond.argmax())
+        raise SubmissionError(
+            f"{where}, episode {number[row]}, step {step[row]}: action {items[row]} is out of range; "
+            f"items are 0..{last}"
+        )
+    return Actions(offsets, items)
 
 
 def _items(where: str, column: pl.Series, task: TaskSpec) -> NDArray[np.int64]:

@@ -80,7 +80,11 @@ def extra(**row):
         (extra(episode=-1, step=0), "episode -1 is not asked for"),
         (extra(task=7), "task 7 under training seed 0 is not part of tiny-suite"),
         (extra(training_seed=9), "task 0 under training seed 9 is not part of tiny-suite"),
-        (lambda t: t.with_columns(action=pl.lit(10**6)), "chose an impossible action: .*1000000 is out of range"),
+        (lambda t: t.with_columns(action=pl.lit(10**6)), "seed 0, episode 0, step 0: action 1000000 is out of range"),
+        (lambda t: t.with_columns(action=pl.lit(-1)), "action -1 is out of range; items are 0"),
+        (lambda t: t.with_columns(action=pl.lit(1.5)), r"row 0 \(from 0\): action must be a whole number, and is 1.5"),
+        (lambda t: t.with_columns(action=pl.lit(None, pl.Int64)), r"row 0 \(from 0\): action is empty"),
+        (lambda t: t.with_columns(step=pl.lit(None, pl.Int64)), r"row 0 \(from 0\): step is empty"),
     ],
 )
 def test_tables_that_are_none(suite, table, tmp_path, change, text):
@@ -108,6 +112,9 @@ def test_files_and_names_that_are_none(suite, tmp_path):
         (tmp_path / name).write_bytes(b"")
         with pytest.raises(SubmissionError, match=text):
             import_trace(tmp_path / name, "somebody", suite, tmp_path / name.replace(".", "-"))
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(SubmissionError, match=r"folder\.csv cannot be read: Is a directory"):
+        import_trace(tmp_path / "folder.csv", "somebody", suite, tmp_path / "folder")
     with pytest.raises(SubmissionError, match=r"agent '\.\./x' cannot be stored"):
         import_trace(tmp_path / "actions.csv", "../x", suite, tmp_path / "run")
 
