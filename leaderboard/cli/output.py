@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leaderboard.board.model import Board
     from leaderboard.evaluate.cell import CellSpec
     from leaderboard.evaluate.executor import Event
-    from leaderboard.schema import Row
+    from leaderboard.schema import Row, Submission
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Options = Annotated[
@@ -78,6 +78,17 @@ def print_markdown(text: str) -> None:
 def say(text: str) -> None:
     """A line for people, on stderr."""
     typer.echo(text, err=True)
+
+
+def say_what_was_lost(submission: Submission) -> None:
+    """How many sessions an agent failed in, and the first failure's words; nothing where there are none."""
+    from leaderboard.verification import printable
+
+    failed = [cell.lost for cell in submission.cells if cell.lost.sessions]
+    if failed:
+        lost = sum(one.sessions for one in failed)
+        say(f"{lost} of its sessions were lost, for the agent failed in them; the board says so. The first failure:")
+        say(f"  {printable(failed[0].told)}")
 
 
 def print_board(board: Board) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from leaderboard.cli.executors import Address, ExecutorName
 from leaderboard.cli.isolation import AGENT, Isolate, MemoryMb, StepSeconds
-from leaderboard.cli.output import AsJson, Options, Progress, print_json, print_rows, say
+from leaderboard.cli.output import AsJson, Options, Progress, print_json, print_rows, say, say_what_was_lost
 from leaderboard.cli.tracks import (
     Choice,
     Device,
@@ -133,11 +133,13 @@ def evaluate(
         disclosure=Disclosure(trained_on_test=trained_on_test, tuning=tuning, trials=trials),
         isolation=isolation_for(agent, isolate, step_seconds=step_seconds, memory_mb=memory_mb),
     )  # fmt: skip
-    rows = make_rows([verify(path)])
+    replayed = verify(path)
+    rows = make_rows([replayed])
     if json:
         print_json({"path": path, "rows": rows})
         return
     print_rows(rows)
+    say_what_was_lost(replayed.submission)
     say(f"submission: {path}   next: longrec submit {path}")
 
 

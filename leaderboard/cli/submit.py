@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from leaderboard.cli.isolation import AGENT, Isolate, MemoryMb, StepSeconds
-from leaderboard.cli.output import AsJson, Options, print_json, say
+from leaderboard.cli.output import AsJson, Options, print_json, say, say_what_was_lost
 from leaderboard.cli.runs import Cassette, Contact, Params, Trials, Workers, command, play
 from leaderboard.cli.tracks import Choice, Track, chosen_suite
 
@@ -156,10 +156,8 @@ def _say_what_is_next(target: Path) -> None:
     submission = read_model(target / FILES[0], Submission)
     names = (*FILES, *submission.files)
     size = sum((target / name).stat().st_size for name in names)
-    lost = sum(cell.lost.sessions for cell in submission.cells)
     say(f"verified and copied to {target}: {', '.join(names)}, {size / 2**20:.1f} MiB")
-    if lost:
-        say(f"{lost} of its sessions were lost, for the agent failed in them; the board says so")
+    say_what_was_lost(submission)
     say("next, in your fork of the repository:")
     for line in (
         f"git switch -c submit-{target.parent.name}-{target.name}",

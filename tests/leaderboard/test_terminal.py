@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from leaderboard.board.arrange import board_of
+from leaderboard.cli.output import say_what_was_lost
+from leaderboard.schema import Lost
 from leaderboard.site.terminal import terminal_table
 from tests.leaderboard.fake_rows import fake_row, fake_rows
 
@@ -29,3 +32,13 @@ def test_it_fits_and_reads_no_markup(width: int) -> None:
 
 def test_it_says_that_there_is_nothing() -> None:
     assert "No submissions yet" in shown([], 80)
+
+
+def test_what_was_lost_is_told_with_the_first_words(capsys):
+    cells = [SimpleNamespace(lost=lost) for lost in (Lost(), Lost(crashed=2, told="no\x1b[31m"), Lost(timed_out=1))]
+    say_what_was_lost(SimpleNamespace(cells=cells))
+    told = capsys.readouterr().err
+    assert told.startswith("3 of its sessions were lost")
+    assert told.endswith("\n  no\\x1b[31m\n")
+    say_what_was_lost(SimpleNamespace(cells=cells[:1]))
+    assert capsys.readouterr().err == ""
