@@ -94,11 +94,16 @@ def load_class(name: str) -> type[Agent]:
     if ":" in name:
         _search_here()
     try:
-        found = getattr(importlib.import_module(module_name), class_name, None)
+        module = importlib.import_module(module_name)
+        found = getattr(module, class_name, None)
     except ModuleNotFoundError as error:
         raise AgentError(f"agent {name!r} needs the module {error.name!r}{_remedy(error.name, module_name)}") from error
     except (Exception, SystemExit) as error:
         raise AgentError(f"agent {name!r}: importing {module_name} failed: {error!r}") from error
+    if found is None:
+        agents = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, Agent)]
+        tail = suggestion(class_name, agents) if agents else "; write module:Class"
+        raise AgentError(f"agent {name!r}: {module_name} has no class {class_name!r}{tail}")
     if not (isinstance(found, type) and issubclass(found, Agent)):
         raise AgentError(f"agent {name!r}: {module_name}:{class_name} is no subclass of recsim_envs.Agent")
     return found

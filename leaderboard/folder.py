@@ -51,8 +51,8 @@ def find_row(row: str, root: Path) -> Path:
         known = ((file.parent, read_model(file, Submission)) for file in sorted(root.glob(f"*/*/{FILES[0]}")))
         found = [path for path, submission in known if submission.traces_sha256.startswith(row)]
     if len(found) != 1:
-        told = " and ".join(map(str, found)) or f"none in {root}"
-        raise SubmissionError(f"{row!r} names {told}; give a folder, AGENT/VERSION or more digits of traces_sha256")
+        told = f"names {' and '.join(map(str, found))}" if found else f"is no submission, and names none in {root}"
+        raise SubmissionError(f"{row!r} {told}; give a folder, AGENT/VERSION or more digits of traces_sha256")
     return found[0]
 
 

@@ -43,6 +43,8 @@ def find(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         files = path.rglob("submission.json") if path.is_dir() else ()
         here = {f.parent for f in files if not any(p.startswith(".") for p in f.relative_to(path).parts)}
+        if not path.exists():
+            raise SubmissionError(f"{path} does not exist; check the path")
         if not here:
             raise SubmissionError(f"{path} holds no submission; `longrec evaluate` and `longrec submit` make one")
         found |= here

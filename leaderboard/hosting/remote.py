@@ -176,13 +176,18 @@ def remote_agent(connect: Connect, parameters: Mapping[str, Any], isolation: Iso
 
 def _greeted(channel: Channel, parameters: Mapping[str, Any]) -> Hello:
     greeting = {"type": "hello", "protocol": VERSION, "encodings": ["json", "buffers"], "parameters": dict(parameters)}
-    reply = channel.exchange(greeting, START_SECONDS)
+    try:
+        reply = channel.exchange(greeting, START_SECONDS)
+    except AgentLostError as error:
+        raise AgentLostError(f"the agent did not answer hello: {error}", error.cause) from error
     if reply.get("type") == "error":
         raise AgentError(str(reply.get("message"))[:2000])
     try:
         return Hello.model_validate(reply)
     except ValidationError as fault:
-        raise ProtocolError(f"its answer to hello is none: {first_fault(fault)}; see docs/protocol.md") from None
+        raise ProtocolError(
+            f"the agent's answer to hello is none: {first_fault(fault)}; see docs/protocol.md"
+        ) from None
 
 
 def _class_of(hello: Hello) -> type[RemoteAgent]:

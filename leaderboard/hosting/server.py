@@ -45,7 +45,10 @@ class Server:
         except TimeoutError:
             raise AgentLostError(f"no answer within {seconds:g} s", TIMED_OUT) from None
         except (OSError, http.client.HTTPException) as error:
-            raise AgentLostError(f"{self._host}:{connection.port} does not answer: {error!r}") from error
+            told = getattr(error, "strerror", None) or repr(error)
+            raise AgentLostError(
+                f"{self._host}:{connection.port} does not answer: {told}; is the server running, and is the port right?"
+            ) from error
         finally:
             connection.close()
         end = answer.find(b"\n") + 1 or len(answer)

@@ -48,7 +48,7 @@ def test_agents_by_class():
         ("randon", "agent 'randon' is not registered; did you mean random"),
         ("zzz", "not registered; known are a2c, act-only"),
         ("nowhere:Agent", "needs the module 'nowhere'; is the module on the path, and spelt right"),
-        (f"{HERE}:Nobody", "is no subclass of recsim_envs.Agent"),
+        (f"{HERE}:Nobody", "has no class 'Nobody'; known are "),
         (f"{HERE}:NotAnAgent", "is no subclass of recsim_envs.Agent"),
         ("json:loads", "is no subclass of recsim_envs.Agent"),
         (":", "importing"),

@@ -122,8 +122,10 @@ def test_submitting(finished, tmp_path):
     assert sorted(p.name for p in target.iterdir()) == ["submission.json", "traces.parquet"]
     assert submit(finished, tmp_path / "to") == target
     assert find([tmp_path]) == find([target]) == [target]
-    with pytest.raises(SubmissionError, match="holds no submission"):
+    with pytest.raises(SubmissionError, match="nowhere does not exist"):
         find([tmp_path / "nowhere"])
+    with pytest.raises(SubmissionError, match="holds no submission"):
+        find([tmp_path / "to" / "random" / target.name / "submission.json"])
 
 
 def test_nothing_unverified_is_submitted(submission, tmp_path):

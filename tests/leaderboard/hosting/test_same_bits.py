@@ -104,7 +104,7 @@ def test_one_that_dies_once_goes_on_with_what_it_had_learned(tiny, tmp_path, mon
         ("Describes", {"how": "array"}, r"Describes\.describe returned what is no JSON object"),
         ("Watcher", {"sault": 1}, "has no parameter 'sault'; did you mean salt"),
         ("Watcher", {"salt": "much"}, "parameter 'salt' takes a whole number, got 'much'"),
-        ("Nobody", {}, "Nobody is no subclass of recsim_envs.Agent"),
+        ("Nobody", {}, "has no class 'Nobody'; known are"),
     ],
 )
 def test_faults_are_told_as_they_are_inside(looped, tiny, tmp_path, monkeypatch, agent, parameters, text):
