@@ -178,7 +178,7 @@ def _check_column(file: Path, column: pl.Series) -> None:
             f"{file}, row {row} (from 0): {column.name} is empty; every row needs {', '.join(COLUMNS)}"
         )
     if column.dtype.is_float() and (broken := column != column.floor()).any():
-        row = broken.arg_max()
+        row = int(broken.to_numpy().argmax())
         raise SubmissionError(f"{file}, row {row} (from 0): {column.name} must be a whole number, and is {column[row]}")
 
 
