@@ -36,6 +36,28 @@ def told(facts: Mapping[str, Any]) -> dict[Phase, Usage]:
     return found
 
 
+def counted(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What `facts` count of test sessions, to be given to `joined`."""
+    return {"usage": facts.get("usage"), "waited": _mapping(facts.get("waited_seconds")).get("test")}
+
+
+def joined(facts: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts in which what another process `counted` before, of other sessions, is added.
+
+    What only one of the two counted is not measured. The rest is told of this process's sessions, which facts of an
+    agent that asks a language model then say.
+    """
+    usage, earlier = facts.get("usage"), before["usage"]
+    if not isinstance(usage, Mapping) and not isinstance(earlier, Mapping):
+        return facts
+    waited = _mapping(facts.get("waited_seconds"))
+    return facts | {
+        "usage": _sum(usage, earlier) or {},
+        "waited_seconds": {**waited, "test": _sum(waited.get("test"), before["waited"])},
+        "resumed": "usage and waited_seconds are of all sessions, the rest of those since the run was taken up again",
+    }
+
+
 def usage_of(cell: Cell, phase: Phase) -> Usage | None:
     """Usage in one phase of a cell; None where nothing is told. Submissions of old tell it in their facts only."""
     return (cell.usage or told(cell.facts)).get(phase)
@@ -68,6 +90,16 @@ def _usage(model: Any, counts: Mapping[str, Any], seconds: Any) -> Usage:
         return Usage(model=model[:500] if isinstance(model, str) else "", seconds=seconds if fine else None, **kept)
     except ValidationError:  # parts that exceed the whole are no measurement
         return Usage()
+
+
+def _sum(one: Any, other: Any) -> Any:
+    """Two objects with their numbers added; None where one has none. An object, as of a role, may be in one alone."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        both = one.keys() & other.keys()
+        alone = {key: value if isinstance(value, Mapping) else None for key, value in {**one, **other}.items()}
+        return alone | {key: _sum(one[key], other[key]) for key in both}
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (one, other))
+    return one + other if numbers else one if one == other else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Protocol
 
 from leaderboard import seeds
 from leaderboard.evaluate.build import Plan
+from leaderboard.evaluate.played import Played
 from leaderboard.evaluate.player import Player
-from leaderboard.evaluate.simulate import guarded, simulate
+from leaderboard.evaluate.simulate import simulate
 from leaderboard.evaluate.witness import Onlooker, room_for
-from leaderboard.files import first_fault
-from leaderboard.schema import MAX_JSON, Cell, Json, Phase, TrainingCurve, Usage
+from leaderboard.schema import Cell, TrainingCurve
 from leaderboard.traces import write_trace
 from leaderboard.transcripts import to_text
-from leaderboard.usage import told
 from recsim_envs.errors import AgentError, BudgetExceededError, EpisodeError, InvalidActionError
-from recsim_envs.spec import Agent
 
 Report = Callable[[str, int, int], None]
 """(phase "test", or "train" and how it goes; done: episodes, steps where these are the budget, or updates; of how many,
@@ -53,6 +49,11 @@ class CellSpec:
     def folder(self) -> Path:
         """What training keeps to go on after a kill; gone once the cell is finished."""
         return self.path.with_suffix(".training")
+
+    @property
+    def played(self) -> Path:
+        """The sessions that have ended, to go on after a kill; gone once the cell is finished."""
+        return self.path.with_suffix(".played")
 
     @property
     def label(self) -> str:
@@ -115,6 +116,7 @@ def _run(spec: CellSpec, report: Report) -> None:
         start = time.perf_counter()
         player.learn()
         trained = time.perf_counter()
+        played = Played(spec, player, onlooker)
         player.reset()
         trace = simulate(
             player.agent,
@@ -127,16 +129,17 @@ def _run(spec: CellSpec, report: Report) -> None:
             progress=lambda done: report("test", done, task.episodes),
             witness=onlooker,
             rescue=None if plan.isolation is None else player,
+            keeper=played,
         )
-        facts = agent_facts(player.agent)
+        facts = played.facts()
         cell = Cell(
             task=spec.task,
             training_seed=seed,
             spent=player.spent,
             train_seconds=round(trained - start, 3),
-            test_seconds=round(time.perf_counter() - trained, 3),
+            test_seconds=round(played.seconds(), 3),
             facts=facts,
-            usage=_usage(facts, player.failed),
+            usage=player.usage(facts),
             latency=onlooker.latency(),
             lost=player.lost(trace),
         )
@@ -145,6 +148,7 @@ def _run(spec: CellSpec, report: Report) -> None:
             curve = TrainingCurve(task=spec.task, training_seed=seed, points=player.curve)
             footer["curve"] = curve.model_dump_json()
     write_trace(spec.path, trace, footer)
+    spec.played.unlink(missing_ok=True)
     shutil.rmtree(spec.folder, ignore_errors=True)
 
 
@@ -153,21 +157,3 @@ def _room(spec: CellSpec) -> int:
     suite = spec.plan.suite
     chosen = spec.training_seed == suite.training_seeds[0] and not spec.plan.tuning
     return room_for(len(suite.tasks)) if chosen else 0
-
-
-def _usage(facts: Mapping[str, Any], failed: bool) -> dict[Phase, Usage]:
-    """Usage of language models, as told. What a process had counted that was lost is not known: no count is whole."""
-    return {phase: Usage(model=usage.model) if failed else usage for phase, usage in told(facts).items()}
-
-
-def agent_facts(agent: Agent) -> dict[str, Any]:
-    """What `describe` tells; raises `AgentError` if that is no JSON, or too much."""
-    described = guarded(agent, "describe", agent.describe)
-    try:
-        facts: dict[str, Any] = TypeAdapter(Json).validate_python({} if described is None else described)
-    except ValidationError as fault:
-        raise AgentError(
-            f"{type(agent).__name__}.describe returned what is no JSON object of at most {MAX_JSON} bytes: "
-            f"{first_fault(fault)}"
-        ) from fault
-    return facts

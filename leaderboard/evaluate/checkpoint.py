@@ -3,6 +3,7 @@
 run.json              the plan: agent, suite, worlds
 learned/              of --load: a copy of what the agent had learned before
 cells/000-1.training/ what the agent keeps while it trains, to go on after a kill
+cells/000-1.played    sessions of the cell that have ended, until all have, see leaderboard.evaluate.played
 cells/000-1.parquet   episodes of task 0 under training seed 1, its record in the footer; written atomically
 cassette.jsonl        of --cassette: what language models answered so far
 traces.parquet        all episodes, once every cell is finished

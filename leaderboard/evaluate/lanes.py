@@ -15,13 +15,17 @@ from recsim_envs.spec import Sessions
 
 
 class Log:
-    """What happened, one chunk of arrays a step, and its ordering by session. `shape` is that of one action."""
+    """What happened in a cell's sessions, one chunk of arrays a step, and its ordering by session.
 
-    def __init__(self, episodes: int, shape: tuple[int, ...]) -> None:
+    `seeds` (n,) are those of the sessions, `shape` is that of one action. A session ended where `ends` has a word.
+    """
+
+    def __init__(self, task: int, training_seed: int, seeds: NDArray[np.uint64], shape: tuple[int, ...]) -> None:
         self.shape = shape
-        self.lengths = np.zeros(episodes, np.int64)
-        self.ends = np.full(episodes, "", dtype=object)
+        self.lengths = np.zeros(len(seeds), np.int64)
+        self.ends = np.full(len(seeds), "", dtype=object)
         self.finished = 0
+        self._task, self._training_seed, self._seeds = task, training_seed, seeds
         self._chunks: list[tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]] = []
 
     def add(self, episodes: NDArray[np.int64], actions: NDArray[np.int64], rewards: NDArray[np.float64]) -> None:
@@ -33,30 +37,37 @@ class Log:
         self.lengths[episodes], self.ends[episodes] = lengths, causes
         self.finished += len(episodes)
 
+    def take(self, trace: Trace) -> None:
+        """Know sessions that were played before, as if they had been played here."""
+        numbers = np.repeat(trace.episode, trace.lengths)
+        self._chunks.append((numbers, trace.actions.reshape(-1, *self.shape), trace.rewards))
+        self.end(trace.episode, trace.lengths, trace.ends)
+
     def forget(self, episodes: NDArray[np.int64]) -> None:
         """Drop the steps of sessions that have not ended: they are begun again."""
         kept = [(chunk, ~np.isin(chunk[0], episodes)) for chunk in self._chunks]
         self._chunks = [(numbers[k], actions[k], rewards[k]) for (numbers, actions, rewards), k in kept]
 
-    def trace(self, task: int, training_seed: int, seeds: NDArray[np.uint64]) -> Trace:
-        """All sessions, in order."""
-        offsets = np.concatenate([[0], np.cumsum(self.lengths)])
+    def trace(self, episodes: NDArray[np.int64]) -> Trace:
+        """Sessions that have ended, by number and in order."""
+        seeds, offsets = self._seeds[episodes], np.concatenate([[0], np.cumsum(self.lengths[episodes])])
         placed, rewards = np.empty((offsets[-1], *self.shape), np.int32), np.empty(offsets[-1], np.float32)
-        cursor = offsets[:-1].copy()
+        cursor = np.full(len(self.ends), -1)
+        cursor[episodes] = offsets[:-1]
         for chunk in self._chunks:
             _place(*chunk, cursor, placed, rewards)
         actions = placed.reshape(-1)
         return Trace(
-            task=np.full(len(seeds), task),
-            training_seed=np.full(len(seeds), training_seed),
-            episode=np.arange(len(seeds)),
+            task=np.full(len(seeds), self._task),
+            training_seed=np.full(len(seeds), self._training_seed),
+            episode=episodes,
             episode_seed=seeds,
             offsets=offsets,
             item_offsets=offsets * math.prod(self.shape),
             actions=actions,
             rewards=rewards,
             tags=step_tags(seeds, offsets, actions, rewards),
-            ends=self.ends,
+            ends=self.ends[episodes],
         )
 
 
@@ -131,9 +142,12 @@ class Lanes:
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _place(episodes: Any, actions: Any, rewards: Any, cursor: Any, all_actions: Any, all_rewards: Any) -> None:
-    """Put one step of some sessions where each session's steps go, and move these sessions' cursors on."""
+    """Put one step of some sessions where each session's steps go, and move these sessions' cursors on; below 0 it is
+    none of those that are wanted.
+    """
     for i in range(len(episodes)):
         place = cursor[episodes[i]]
-        all_actions[place] = actions[i]  # an item, or a row of them
-        all_rewards[place] = rewards[i]
-        cursor[episodes[i]] = place + 1
+        if place >= 0:
+            all_actions[place] = actions[i]  # an item, or a row of them
+            all_rewards[place] = rewards[i]
+            cursor[episodes[i]] = place + 1

@@ -12,10 +12,10 @@ from typing import Any
 from leaderboard import seeds
 from leaderboard.agents import agent_record, build_agent
 from leaderboard.evaluate.build import budget_of, world_of
-from leaderboard.evaluate.cell import agent_facts
 from leaderboard.evaluate.logs import find_log, record_of
 from leaderboard.evaluate.simulate import guarded
 from leaderboard.evaluate.training import MeteredEnvs, TrainingProgress
+from leaderboard.evaluate.witness import agent_facts
 from leaderboard.files import write_json
 from leaderboard.schema import (
     AgentRecord,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leaderboard import seeds
 from leaderboard.ends import CRASHED, OUT_OF_MEMORY, TIMED_OUT
@@ -12,8 +13,9 @@ from leaderboard.evaluate.logs import training_log
 from leaderboard.evaluate.simulate import guarded
 from leaderboard.hosting.failures import AgentLostError
 from leaderboard.hosting.start import end, start_agent
-from leaderboard.schema import Lost, SpentBudget, TrainingPoint
+from leaderboard.schema import Lost, Phase, SpentBudget, TrainingPoint, Usage
 from leaderboard.traces import Trace
+from leaderboard.usage import told
 from recsim_envs.errors import AgentError
 from recsim_envs.families.base import Simulator
 from recsim_envs.spec import Agent
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 class Player:
     """Implements `leaderboard.evaluate.simulate.Rescue` for a cell. Use as a context: its end is the agent's, too.
 
-    agent: the agent as it is now. spent: what training used; curve: how it went. After `learn` and `reset` the agent
+    agent: the agent as it is now. spent: what training used; curve: how it went. failure: what was told of the first
+    failure of its process, "" without any. After `learn` and `reset` the agent
     can act. Where its process failed, `again` loads what it had learned, if the agent saves and loads; else it learns
     the same once more, from the same seeds and users.
     """
@@ -34,7 +37,7 @@ class Player:
         self._spec, self._report, self._num_lanes = spec, report, num_lanes
         self._task = spec.plan.suite.tasks[spec.task]
         self._seed = seeds.agent_seed(spec.plan.seed_name, self._task.env_id, spec.training_seed)
-        self._told = ""
+        self.failure = ""
         self.spent = SpentBudget(episodes=0, steps=0)
         self.curve: tuple[TrainingPoint, ...] = ()
         self.agent = self._fresh()
@@ -55,11 +58,6 @@ class Player:
             guarded(agent, "use_cassette", lambda: agent.use_cassette(answers.path, replay=answers.replay))
         return agent
 
-    @property
-    def failed(self) -> bool:
-        """Whether a process was lost on the way, and with it what it had counted."""
-        return bool(self._told)
-
     def simulator(self, num_lanes: int) -> Simulator:
         """A simulator of the cell's task, on which nothing runs."""
         return simulator_for(self._task, num_lanes, self._spec.plan.splits[1])
@@ -78,7 +76,7 @@ class Player:
 
     def again(self, error: AgentLostError) -> Agent:
         """As in `Rescue`."""
-        self._told = self._told or str(error)
+        self.failure = self.failure or str(error)
         end(self.agent)
         self.agent = self._fresh()
         if self._keeps() and self._saved.is_dir():
@@ -92,7 +90,11 @@ class Player:
         """What was lost of a trace, by cause, and what was told of the first failure."""
         counts = {cause: int((trace.ends == cause).sum()) for cause in (CRASHED, TIMED_OUT, OUT_OF_MEMORY)}
         crashed, timed_out, out_of_memory = counts.values()
-        return Lost(crashed=crashed, timed_out=timed_out, out_of_memory=out_of_memory, told=self._told[:500])
+        return Lost(crashed=crashed, timed_out=timed_out, out_of_memory=out_of_memory, told=self.failure[:500])
+
+    def usage(self, facts: Mapping[str, Any]) -> dict[Phase, Usage]:
+        """Usage of language models, as told. What a lost process had counted is not known: no count is whole."""
+        return {phase: Usage(model=usage.model) if self.failure else usage for phase, usage in told(facts).items()}
 
     @property
     def _saved(self) -> Path:

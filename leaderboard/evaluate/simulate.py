@@ -35,6 +35,17 @@ class Witness(Protocol):
         """`act` took so long for these sessions, whose numbers are `episodes` (b,). Nothing was done with it yet."""
 
 
+class Keeper(Protocol):
+    """Keeps sessions that have ended, for when the harness is killed; see `leaderboard.evaluate.played`."""
+
+    @property
+    def trace(self) -> Trace | None:
+        """Those that were kept before, and are not played again."""
+
+    def keep(self, log: Log) -> None:
+        """After each step, once the agent has observed it: the time to keep what has ended."""
+
+
 class Rescue(Protocol):
     """What goes on where an agent in a process of its own has failed; see `leaderboard.evaluate.player`."""
 
@@ -57,19 +68,24 @@ def simulate(
     progress: Progress | None = None,
     witness: Witness | None = None,
     rescue: Rescue | None = None,
+    keeper: Keeper | None = None,
 ) -> Trace:
     """Run one session for each of `seeds` (n,) and return them in this order, however many lanes there are.
 
     The agent must have been `reset` for `simulator.task` and at least `simulator.num_lanes` lanes; it gets the
     rows of running lanes only. `keys` (n,) are its session keys. `privileged` is what its record says, whatever
     the instance says by now. `progress` is called with the number of finished sessions, `witness` after each `act`.
+    Sessions that `keeper` kept before are taken from it.
 
     Where the agent is lost, or answers with something that is no action, its running sessions are begun again by
     `rescue`, one at a time; one in which it fails once more ends there, see `leaderboard.traces.LOST`. Raises
     `AgentError` when the agent fails and there is no rescue, or fails in `MOST_LOST` sessions one after another.
     """
-    play = _Play(seeds, keys, simulator.task.action_space.shape or (), privileged, progress, witness)
-    waiting = np.arange(len(seeds))
+    log = Log(task, training_seed, seeds, simulator.task.action_space.shape or ())
+    if keeper is not None and keeper.trace is not None:
+        log.take(keeper.trace)
+    play = _Play(log, seeds, keys, privileged, progress, witness, keeper)
+    waiting = np.flatnonzero(log.ends == "")
     while len(waiting):
         lanes = Lanes(simulator, seeds, keys, waiting)
         try:
@@ -80,7 +96,7 @@ def simulate(
             agent = play.one_by_one(lanes.episodes, rescue, error)
             simulator = rescue.simulator(simulator.num_lanes)
         waiting = lanes.waiting
-    return play.log.trace(task, training_seed, seeds)
+    return log.trace(np.arange(len(seeds)))
 
 
 class _Play:
@@ -88,16 +104,16 @@ class _Play:
 
     def __init__(
         self,
+        log: Log,
         seeds: NDArray[np.uint64],
         keys: NDArray[np.uint64],
-        shape: tuple[int, ...],
         privileged: bool,
         progress: Progress | None,
         witness: Witness | None,
+        keeper: Keeper | None,
     ) -> None:
-        self.log = Log(len(seeds), shape)
-        self._seeds, self._keys, self._privileged = seeds, keys, privileged
-        self._progress, self._witness = progress, witness
+        self.log, self._seeds, self._keys, self._privileged = log, seeds, keys, privileged
+        self._progress, self._witness, self._keeper = progress, witness, keeper
         self._lost_in_a_row = 0
 
     def all_of(self, lanes: Lanes, agent: Agent) -> None:
@@ -123,6 +139,8 @@ class _Play:
                     self._progress(self.log.finished)
             if watches:  # once the ends are logged: whatever comes of it, those sessions are over
                 _observe(agent, sessions, Feedback(actions, rewards, terminated, truncated, *after))
+            if self._keeper is not None:
+                self._keeper.keep(self.log)
 
     def one_by_one(self, episodes: NDArray[np.int64], rescue: Rescue, error: AgentLostError) -> Agent:
         """Begin sessions again, each alone, with an agent that is started anew whenever it fails; that agent."""

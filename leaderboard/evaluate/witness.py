@@ -1,4 +1,6 @@
-"""`Onlooker`: watches an agent play, to tell how long decisions took and what it thought in its first sessions."""
+"""What is seen of an agent: `Onlooker` watches it play, to tell how long decisions took and what it thought in its
+first sessions; `agent_facts` is what it tells of itself.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from leaderboard.evaluate.simulate import guarded
 from leaderboard.files import first_fault
 from leaderboard.schema import (
+    MAX_JSON,
     OPTIONAL_FILES,
     Json,
     Latency,
     LessonsTold,
     SessionTold,
+    Stored,
     TrainingSeed,
     canonical_json,
 )
@@ -32,6 +36,14 @@ ROOM: Final = 2**19
 
 _ROOM_OF_SESSION: Final = 2**13  # bytes; where there is less for each, fewer sessions are told of
 _JSON: Final[TypeAdapter[dict[str, Any]]] = TypeAdapter(Json)
+
+
+class Seen(Stored):
+    """What an onlooker saw: of each call of `act` the seconds and the rows, and thoughts by session, step by step."""
+
+    seconds: list[float]
+    rows: list[int]
+    told: dict[int, list[dict[str, Any]]]
 
 
 class Onlooker:
@@ -68,6 +80,15 @@ class Onlooker:
             before = self._told.setdefault(episode, [])
             del before[step:]  # of a session that had to be begun again
             before.append(thought)
+
+    @property
+    def seen(self) -> Seen:
+        """All that was seen; set it to what was seen before to go on from there."""
+        return Seen(seconds=self._seconds, rows=self._rows, told=self._told)
+
+    @seen.setter
+    def seen(self, before: Seen) -> None:
+        self._seconds, self._rows, self._told = list(before.seconds), list(before.rows), dict(before.told)
 
     def latency(self) -> Latency | None:
         """Percentiles over decisions: each took its share of the time of the call that it was made in."""
@@ -106,6 +127,18 @@ class Onlooker:
         left_out = len(told) - len(kept)
         line = LessonsTold(task=self._task, training_seed=self._training_seed, told=tuple(kept), left_out=left_out)
         return [line] if told else []
+
+
+def agent_facts(agent: Agent) -> dict[str, Any]:
+    """What `describe` tells; raises `AgentError` if that is no JSON, or too much."""
+    described = guarded(agent, "describe", agent.describe)
+    try:
+        return _JSON.validate_python({} if described is None else described)
+    except ValidationError as fault:
+        raise AgentError(
+            f"{type(agent).__name__}.describe returned what is no JSON object of at most {MAX_JSON} bytes: "
+            f"{first_fault(fault)}"
+        ) from fault
 
 
 def room_for(tasks: int) -> int:

@@ -22,15 +22,19 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from leaderboard import seeds
 from leaderboard.board.build import build
+from leaderboard.evaluate import played
 from leaderboard.evaluate.batch import Job, evaluate
 from leaderboard.schema import Suite, Task
 from leaderboard.submit import find, submit
+from leaderboard.traces import read_trace
 from tests.leaderboard.conftest import ENV
 from tests.worlds import tiny_world
 
 # In a file of their own: the hash of an agent's sources is part of its run, and somebody may be editing ours.
 SOURCE = """
+from pathlib import Path
 import numpy as np
 from recsim_envs.spec import Agent
 
@@ -38,6 +42,8 @@ class First(Agent):
     def reset(self, task, num_lanes, seed):
         self.items = task.catalogue.num_items
     def act(self, observations, infos, sessions):
+        with Path(__file__).with_name("begun").open("a") as file:
+            file.writelines(f"{type(self).__name__} {key}\\n" for key in sessions.keys[sessions.steps == 0].tolist())
         return ((sessions.keys >> np.uint64(8)) + sessions.steps.astype(np.uint64)).astype(np.int64) % self.items
 
 class Second(First):
@@ -93,6 +99,18 @@ def finished(folder: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in files if not file.name.startswith(".")}
 
 
+def ended(folder: Path, suite: Suite) -> set[str]:
+    """Agent and key of each session that a cell which goes on has kept, as the agents note those that they begin."""
+    found = set()
+    for file in folder.glob("runs/*/cells/[!.]*.played"):
+        quota = suite.tasks[0].episodes
+        trace = read_trace(file, quota)[0]
+        keys = seeds.session_keys(suite.seed_name, ENV, int(trace.training_seed[0]), quota)[trace.episode]
+        agent = AGENTS[int(file.parts[-3])].partition(":")[2]
+        found |= {f"{agent} {key}" for key in keys.tolist()}
+    return found
+
+
 def outcome(folder: Path) -> Any:
     """The traces of all submissions and the rows of the board, without how they were made; None if there is none."""
     if not (folder / "board").is_dir():
@@ -114,7 +132,8 @@ def study(kills: int, seed: int = 0) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="longrec-kills-") as scratch:
         world = Path(scratch) / "world"
         tiny_world(users=40, items=60, threshold=0.6, r_min=2.0).save(world)
-        suite = suite_on(world)
+        suite, begun, spared = suite_on(world), Path(scratch, "begun"), 0
+        vars(played).update(EVERY=0.0, _SHARE=0)  # what ends is kept at once
         Path(scratch, "kills_agents.py").write_text(SOURCE)
         sys.path.insert(0, scratch)
         for name in ("first", "reference"):  # the first loads kernels and fills caches, which forks then share
@@ -126,19 +145,28 @@ def study(kills: int, seed: int = 0) -> dict[str, float]:
         while done < kills:
             folder, runs = Path(scratch) / "run", runs + 1
             for _ in range(min(IN_A_ROW, kills - done)):
-                before = finished(folder)
+                before, sessions = finished(folder), ended(folder, suite)
+                begun.write_text("")
+                spared += len(sessions)
                 if not killed_after(chance.uniform(0.0, length), folder, suite):
                     break
                 done += 1
                 kept += len(before)
                 check_kept(before)
+                assert sessions.isdisjoint(begun.read_text().splitlines()), "a finished session was played again"
                 check_same(outcome(folder) or wanted, wanted)
             before = finished(folder)
             assert os.waitpid(fork(folder, suite), 0)[1] == 0, "it could not be taken up"
             check_kept(before)
             check_same(outcome(folder), wanted)
             shutil.rmtree(folder)
-    return {"kills": done, "runs": runs, "finished files kept": kept, "seconds of an uninterrupted run": length}
+    return {
+        "kills": done,
+        "runs": runs,
+        "finished files kept": kept,
+        "finished sessions kept": spared,
+        "seconds of an uninterrupted run": length,
+    }
 
 
 def check_kept(before: dict[Path, bytes]) -> None:

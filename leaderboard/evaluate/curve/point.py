@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from leaderboard import seeds
 from leaderboard.agents import build_agent
 from leaderboard.evaluate.build import simulator_for
-from leaderboard.evaluate.cell import Report, agent_facts
+from leaderboard.evaluate.cell import Report
 from leaderboard.evaluate.curve.plan import CurvePlan
 from leaderboard.evaluate.learn import train_agent
 from leaderboard.evaluate.player import recent
 from leaderboard.evaluate.simulate import Progress, guarded, simulate
+from leaderboard.evaluate.witness import agent_facts
 from leaderboard.files import write_json
 from leaderboard.schema import Cell, SpentBudget
 from leaderboard.traces import Trace, write_trace
