@@ -7,6 +7,7 @@ import json
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,11 +86,16 @@ def test_neither_lane_order_nor_batch_size_matters(name: str, protocol: str):
         assert evaluate(agent, world(), order=np.array([session]), protocol=protocol).actions == [run.actions[session]]
 
 
+def told(agent: Agent) -> dict[str, Any]:
+    """What an agent tells of itself, but for the time that it waited."""
+    return {key: value for key, value in agent.describe().items() if key != "waited_seconds"}
+
+
 @pytest.mark.parametrize("name", BASELINES)
 def test_two_constructions_with_one_seed_agree(name: str):
     twin = trained.__wrapped__(name, "FB")
     assert evaluate(twin, world()).actions == evaluate(trained(name, "FB"), world()).actions
-    assert twin.describe() == trained(name, "FB").describe()
+    assert told(twin) == told(trained(name, "FB"))
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -99,7 +105,7 @@ def test_saved_and_loaded_agents_act_the_same(name: str, tmp_path):
     loaded.load(tmp_path)
     assert evaluate(loaded, world()).actions == evaluate(trained(name, "FB"), world()).actions
     assert {f.suffix for f in tmp_path.iterdir()} <= {".json", ".safetensors"}
-    assert loaded.describe() == json.loads(json.dumps(trained(name, "FB").describe()))
+    assert told(loaded) == json.loads(json.dumps(told(trained(name, "FB"))))
 
 
 @pytest.mark.parametrize("name", BASELINES)

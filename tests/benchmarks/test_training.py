@@ -32,6 +32,7 @@ from baselines.online.dqn import DQNAgent
 from baselines.online.ppo import PPOAgent
 from baselines.online.sb3_agent import SB3Agent
 from baselines.online.sb3_vec import GymVecEnv, PolicyView
+from baselines.tuned import filled
 from recsim_envs.spec import Budget, TaskSpec
 
 LANES, STEPS = 256, 4096
@@ -82,6 +83,7 @@ def native_env(env_id: str, agent: SB3Agent) -> GymVecEnv:
 
 def native(env_id: str, agent: SB3Agent) -> BaseAlgorithm:
     env = native_env(env_id, agent)
+    agent = filled(agent, env.task, agent.general)
     return agent.algorithm(env, Door(env.task), 0)
 
 
@@ -91,6 +93,7 @@ def same_policy(env_id: str, agent: SB3Agent) -> BaseAlgorithm:
 
     task = make().unwrapped.task
     env: Any = ReadStates(DummyVecEnv([make] * agent.num_envs), task)
+    agent = filled(agent, task, agent.general)
     model = agent.algorithm(env, Door(task), 0)
     env.value_of_cut = None  # SB3 asks for the values of what was cut off itself
     return model
@@ -98,10 +101,12 @@ def same_policy(env_id: str, agent: SB3Agent) -> BaseAlgorithm:
 
 def usual(env_id: str, agent: SB3Agent) -> BaseAlgorithm:
     env = make_vec_env(env_id, n_envs=agent.num_envs, env_kwargs={"split": "train"})
-    ours = {"net_arch": [agent.hidden]}
+    ours, like = {"net_arch": [agent.hidden]}, native_env(env_id, agent)
+    agent = filled(agent, like.task, agent.general)
     if isinstance(agent, PPOAgent):
-        return PPO("MultiInputPolicy", env, **agent.ppo_kwargs(native_env(env_id, agent), 0) | {"policy_kwargs": ours})
-    return DQN("MultiInputPolicy", env, **agent.dqn_kwargs(native_env(env_id, agent), 0) | {"policy_kwargs": ours})
+        kwargs = agent.ppo_kwargs(like, Door(like.task), 0)
+        return PPO("MultiInputPolicy", env, **kwargs | {"policy_kwargs": ours})
+    return DQN("MultiInputPolicy", env, **agent.dqn_kwargs(like, 0) | {"policy_kwargs": ours})
 
 
 @pytest.mark.parametrize("way", [native, same_policy, usual])

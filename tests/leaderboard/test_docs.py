@@ -29,7 +29,9 @@ from leaderboard.sweep.search import make_search, read_tuning
 from tests.leaderboard.test_cli import COMMANDS
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("cli.md", "evaluation.md", "metrics.md", "records.md", "seasons.md", "submitting.md", "sweeps.md", "verifying.md")
+PAGES = (
+    "cli.md", "evaluation.md", "metrics.md", "records.md", "seasons.md", "submitting.md", "sweeps.md", "verifying.md",
+)  # fmt: skip
 
 
 def blocks(page, language):

@@ -130,12 +130,12 @@ def test_agents_that_the_page_does_not_hold_are_read_when_asked_for(large: Tab) 
 def test_from_the_board_to_an_agent_to_its_sessions(tab: Tab) -> None:
     page = tab.open("index.html")
     page.locator("section[data-environment='Games-v0']").get_by_role("link", name="billp").click()
-    assert page.get_by_role("heading", level=1).inner_text() == "billp"
+    expect(page.get_by_role("heading", level=1)).to_have_text("billp")
     page.get_by_role("link", name="watch sessions on Games-v0").click()
-    assert page.get_by_role("heading", level=1).inner_text() == "A user’s life with billp"
+    expect(page.get_by_role("heading", level=1)).to_have_text("A user’s life with billp")
     page.get_by_role("link", name="Games-v0").click()
-    assert page.get_by_role("heading", level=1).inner_text() == "Games-v0"
-    assert page.locator("figure.chart").count() == 4  # retention, rewards, two of learning
+    expect(page.get_by_role("heading", level=1)).to_have_text("Games-v0")
+    expect(page.locator("figure.chart")).to_have_count(4)  # retention, rewards, two of learning
     page.get_by_label("Cost", exact=True).select_option("p95")
     assert page.locator("figure.pareto [data-part]:visible").get_attribute("data-part") == "p95"
     page.get_by_label("Columns", exact=True).select_option("cost")
@@ -184,7 +184,7 @@ def test_the_same_user_is_met_with_another_agent(tab: Tab) -> None:
     user = page.locator("#shown").inner_text()
     page.get_by_label("The same user with").select_option(label="greedy")
     expect(page.get_by_role("heading", level=1)).to_have_text("A user’s life with greedy")
-    assert page.locator("#session").input_value() == "1"
+    expect(page.locator("#session")).to_have_value("1")
     assert page.locator("#shown").inner_text() == user
 
 
