@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
-from leaderboard.ends import OUT_OF_MEMORY, TIMED_OUT
+from leaderboard.ends import CRASHED, OUT_OF_MEMORY, TIMED_OUT
 from leaderboard.hosting.failures import AgentLostError, ProtocolError
 from leaderboard.hosting.wire import MAX_REPLY, Message, body_size, encode, fill, read_line
 from leaderboard.schema import Isolation
@@ -102,7 +102,9 @@ class Process:
 
     def _receive(self) -> None:
         if not (part := os.read(self._stdout, 2**20)):
-            raise AgentLostError(f"{self._how_it_ended()}{self._last_words()}")
+            ended, words = self._how_it_ended(), self._last_words()
+            refused = self._memory is not None and words.endswith("MemoryError")  # it was faster than our looks
+            raise AgentLostError(ended + words, OUT_OF_MEMORY if refused else CRASHED)
         self._read += part
         if len(self._read) > MAX_REPLY:
             raise ProtocolError(f"it answered with more than {MAX_REPLY >> 20} MiB")
