@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from leaderboard.evaluate.checkpoint import Discard
     from leaderboard.schema import Disclosure, Isolation, Suite
 
+SuiteName = Annotated[str | None, typer.Option(help="A built-in suite, or a JSON file. Default: smoke-v1.")]
+Env = Annotated[str | None, typer.Option(help="One environment id; with --suite, the suite's tasks on it.")]
+Episodes = Annotated[int | None, typer.Option(min=1, help="With --env: episodes a training seed. Default: 100.")]
 Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. No result depends on it.")]
+Tuning = Annotated[str, typer.Option(help="Disclose how the agent was tuned, in your words.")]
+TrainedOnTest = Annotated[bool, typer.Option("--trained-on-test", help="Disclose it.")]
 Trials = Annotated[
     int | None, typer.Option(min=1, help="Disclose how many configurations were compared before this one.")
 ]
@@ -72,11 +77,9 @@ def quickstart(
 
 def evaluate(
     agent: Annotated[str, typer.Argument(help=AGENT)],
-    suite: Annotated[str | None, typer.Option(help="A built-in suite, or a JSON file. Default: smoke-v1.")] = None,
-    env: Annotated[str | None, typer.Option(help="One environment id; with --suite, the suite's tasks on it.")] = None,
-    episodes: Annotated[
-        int | None, typer.Option(min=1, help="With --env: episodes a training seed. Default: 100.")
-    ] = None,
+    suite: SuiteName = None,
+    env: Env = None,
+    episodes: Episodes = None,
     option: Options = None,
     track: Track = None,
     budget_episodes: Annotated[
@@ -101,8 +104,8 @@ def evaluate(
     step_seconds: StepSeconds = None,
     memory_mb: MemoryMb = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard what an earlier run left in the folder.")] = False,
-    tuning: Annotated[str, typer.Option(help="Disclose how the agent was tuned, in your words.")] = "",
-    trained_on_test: Annotated[bool, typer.Option("--trained-on-test", help="Disclose it.")] = False,
+    tuning: Tuning = "",
+    trained_on_test: TrainedOnTest = False,
     trials: Trials = None,
     contact: Contact = "",
     cassette: Cassette = False,

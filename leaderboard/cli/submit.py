@@ -9,7 +9,20 @@ import typer
 
 from leaderboard.cli.isolation import AGENT, Isolate, MemoryMb, StepSeconds
 from leaderboard.cli.output import AsJson, Options, print_json, say, say_what_was_lost
-from leaderboard.cli.runs import Cassette, Contact, Params, Trials, Workers, command, play
+from leaderboard.cli.runs import (
+    Cassette,
+    Contact,
+    Env,
+    Episodes,
+    Params,
+    SuiteName,
+    TrainedOnTest,
+    Trials,
+    Tuning,
+    Workers,
+    command,
+    play,
+)
 from leaderboard.cli.tracks import Choice, Track, chosen_suite
 
 if TYPE_CHECKING:
@@ -39,19 +52,17 @@ def submit(
     hidden_state: Annotated[
         bool, typer.Option("--hidden-state", help="With --trace: disclose that hidden state was used.")
     ] = False,
-    suite: Annotated[str | None, typer.Option(help="A built-in suite, or a JSON file. Default: smoke-v1.")] = None,
-    env: Annotated[str | None, typer.Option(help="One environment id; with --suite, the suite's tasks on it.")] = None,
-    episodes: Annotated[
-        int | None, typer.Option(min=1, help="With --env: episodes a training seed. Default: 100.")
-    ] = None,
+    suite: SuiteName = None,
+    env: Env = None,
+    episodes: Episodes = None,
     option: Options = None,
     track: Track = None,
     param: Params = None,
     isolate: Isolate = None,
     step_seconds: StepSeconds = None,
     memory_mb: MemoryMb = None,
-    tuning: Annotated[str, typer.Option(help="Disclose how the agent was tuned, in your words.")] = "",
-    trained_on_test: Annotated[bool, typer.Option("--trained-on-test", help="Disclose it.")] = False,
+    tuning: Tuning = "",
+    trained_on_test: TrainedOnTest = False,
     trials: Trials = None,
     contact: Contact = "",
     cassette: Cassette = False,
