@@ -119,7 +119,7 @@ def write_value(page: Page) -> str:
         value, times = rest.split(" ")[0], rest.split("(")[1].split(" ")[0]
         weight = (len(state & set(text.split("; "))) / max(len(state), 1)) ** 4 * int(times)
         total, weights = total + weight * float(value), weights + weight
-    return f"Value: {total / weights:.3f}"
+    return f"Value: {total / weights:.{1 if page.compact else 3}f}"
 
 
 def write_reflection(page: Page) -> str:

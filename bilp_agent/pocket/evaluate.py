@@ -63,9 +63,11 @@ def variants(model: str) -> dict[str, Callable[[], Agent]]:
     return made | {name: registered[name].load() for name in PLAIN if name in registered}
 
 
-def outcome(make: Callable[[], Agent], variant: str, world: int, seed: int, train: int, test: int) -> Outcome:
+def outcome(
+    make: Callable[[], Agent], variant: str, world: int, seed: int, train: int, test: int, split: str = SPLIT
+) -> Outcome:
     """Let an agent learn from `train` sessions of a held-out world, and try it on `test` sessions of its test users."""
-    drawn, agent = world_of(SPLIT, world), make()
+    drawn, agent = world_of(split, world), make()
     playground = Playground(drawn, Budget(episodes=train))
     if agent.trains:
         agent.train(playground, rng.derive_seed("pocket gate", world, seed) % 2**31)

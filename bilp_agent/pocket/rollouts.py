@@ -32,7 +32,7 @@ from recsim_envs.text.encoder import HashingEncoder
 from recsim_envs.text.encoders import load_encoder
 from recsim_envs.worlds.world import World
 
-PERCENT_PLUS: Final = 25  # worlds that are played by `billp-plus`, whose prompts tell beliefs and values besides
+PERCENT_PLUS: Final = 10  # worlds that are played by `billp-plus`, whose prompts tell beliefs and values besides
 MOST_WRITTEN: Final = 96  # tokens of an answer; the teacher needs half of them
 LANES: Final = 10  # as in the agents' own training
 

@@ -3,15 +3,20 @@
     python -m bilp_agent.pocket.train --out runs/pocket
 
 One command, the same bits again for the same seed and number of threads on the CPU. A checkpoint is written after each
-round; the command given again goes on from there.
+round; the command given again goes on from there. Matrix products are in bfloat16, attention and weights in float32.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -21,7 +26,7 @@ import typer
 from rich.progress import Progress
 
 from bilp_agent.llm.base import LanguageModel
-from bilp_agent.pocket.data import IGNORED, Encoded, batches, encode, thinned
+from bilp_agent.pocket.data import IGNORED, Encoded, batches, encode, padded, thinned
 from bilp_agent.pocket.model import make_config, make_model
 from bilp_agent.pocket.rollouts import Example, examples_of
 from bilp_agent.pocket.tokenizer import train_tokenizer
@@ -36,8 +41,11 @@ if TYPE_CHECKING:
 
 CHECKPOINT: Final = "checkpoint"
 MODEL: Final = "model"
+CHECKED: Final = ("full", "teacher", "no reflections")
 Watch = Callable[[str, int, int], None]
 """(what is being done, how far, of how much)."""
+Players = Callable[..., Iterator[Any]]
+"""`map`, or one over processes."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +54,27 @@ class Schedule:
 
     rounds; in each, `worlds` new worlds of `sessions` training sessions are played, of each of which `kept` examples
     join the pool, whose oldest beyond `pool` leave it, and `steps` batches of about `tokens` tokens are learned from
-    it. From round `student_from` on, `share` of what is acted on in roll-outs is the student's. learning_rate: the
-    highest, after `warm_up` steps; it falls as a cosine to a tenth.
+    it. From round `student_from` on, in `student_worlds` of them `share` of what is acted on is the student's, and
+    three times as many examples are kept. After every `check` rounds the planner plays `check_worlds` on the student,
+    on the teacher and without reflections. learning_rate: the highest, after `warm_up` steps; it falls as a cosine to
+    a tenth.
     """
 
     seed: int = 0
     hidden: int = 160
-    layers: int = 5
-    rounds: int = 100
-    worlds: int = 16
+    layers: int = 6
+    rounds: int = 60
+    worlds: int = 24
     sessions: int = 30
-    kept: int = 400
+    kept: int = 300
     pool: int = 60_000
-    steps: int = 120
+    steps: int = 160
     tokens: int = 8192
-    student_from: int = 20
+    student_from: int = 10
+    student_worlds: int = 4
     share: float = 0.7
+    check: int = 10
+    check_worlds: int = 4
     learning_rate: float = 2e-3
     warm_up: int = 100
     weight_decay: float = 0.05
@@ -81,41 +94,81 @@ class State:
     optimizer: torch.optim.Optimizer
     tokenizer: PreTrainedTokenizerFast
     pool: list[Encoded]
-    history: list[dict[str, float]]
+    history: list[dict[str, Any]]
 
 
-def train(folder: Path, schedule: Schedule, *, device: str = "cpu", watch: Watch | None = None) -> Path:
+@dataclass(frozen=True)
+class Room:
+    """Where training runs: the device, processes that play worlds side by side, and what to tell."""
+
+    device: str
+    players: Players
+    tell: Watch
+
+
+def train(
+    folder: Path, schedule: Schedule, *, device: str = "cpu", workers: int = 1, watch: Watch | None = None
+) -> Path:
     """Train to the end of the schedule, from the checkpoint in `folder` if there is one; the folder of the model.
 
-    Raises `AgentError` for a checkpoint of another schedule.
+    workers: processes that play worlds; the result is the same for any number. Raises `AgentError` for a checkpoint of
+    another schedule.
     """
-    tell = watch or (lambda what, done, total: None)
-    state = _resumed(folder, schedule, device) if (folder / CHECKPOINT).is_dir() else _begun(schedule, device, tell)
-    for number in range(state.round, schedule.rounds):
-        state.pool = [*state.pool, *encode(_played(schedule, number, state, device, tell), state.tokenizer)]
-        state.pool = state.pool[-schedule.pool :]
-        loss = _learned(schedule, number, state, device, tell)
-        state.round, state.history = number + 1, [*state.history, {"round": number, "loss": loss}]
-        _keep(folder, schedule, state)
+    with _players(workers) as players:
+        room = Room(device, players, watch or (lambda what, done, total: None))
+        state = _resumed(folder, schedule, device) if (folder / CHECKPOINT).is_dir() else _begun(schedule, room)
+        for number in range(state.round, schedule.rounds):
+            fresh = _played(schedule, number, state, room)
+            row = {"round": number, "right": right(state, fresh, device)}
+            state.pool = [*state.pool, *encode(fresh, state.tokenizer)][-schedule.pool :]
+            row["loss"] = _learned(schedule, number, state, room)
+            state.round, state.history = number + 1, [*state.history, row]
+            if state.round % schedule.check == 0:
+                row["check"] = _checked(schedule, state, room)
+            _keep(folder, schedule, state)
     return folder / CHECKPOINT / MODEL
 
 
-def _begun(schedule: Schedule, device: str, tell: Watch) -> State:
+@contextmanager
+def _players(workers: int) -> Iterator[Players]:
+    """A `map` over so many processes, or in this one."""
+    if workers == 1:
+        yield map
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool.map
+
+
+def _begun(schedule: Schedule, room: Room) -> State:
     """Round 0: a tokenizer from the teacher's first roll-outs, a fresh model."""
     numbers = range(4 * schedule.worlds)
     sample: list[Example] = []
-    for done, number in enumerate(numbers):
-        tell("reading for the tokenizer", done, len(numbers))
-        sample += thinned(
-            examples_of("tokenizer", number, sessions=schedule.sessions), schedule.kept, _draws(0, number)
-        )
+    play = partial(_examples, "tokenizer", schedule, "", "cpu")
+    for number, found in enumerate(room.players(play, numbers)):
+        room.tell("reading for the tokenizer", number, len(numbers))
+        sample += thinned(found, schedule.kept, _draws(0, number))
     texts = [text for example in sample for text in (example.system, example.user, example.answer)]
     names = [name for number in numbers for name in world_of("tokenizer", number).info.category_names]
     tokenizer = train_tokenizer(texts, names)
     ends = {key: getattr(tokenizer, key) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
     config = make_config(len(tokenizer), hidden=schedule.hidden, layers=schedule.layers, **ends)
-    model = make_model(config, rng.derive_seed("pocket", schedule.seed) % 2**31).to(device)  # type: ignore[arg-type]
+    model = make_model(config, rng.derive_seed("pocket", schedule.seed) % 2**31).to(room.device)  # type: ignore[arg-type]
+    _compute_attention_in_float32(model)
     return State(0, model, _optimizer(model, schedule), tokenizer, [], [])
+
+
+def _compute_attention_in_float32(model: LlamaForCausalLM) -> None:
+    """Processors without bfloat16 attention kernels take three times as long for its gradient as in float32."""
+    import torch
+    from transformers import AttentionInterface
+
+    def attention(_: Any, q: Any, k: Any, v: Any, mask: Any, **options: Any) -> tuple[Any, None]:
+        with torch.autocast(q.device.type, enabled=False):
+            seen = torch.nn.functional.scaled_dot_product_attention(q.float(), k.float(), v.float(), is_causal=True)
+        return seen.transpose(1, 2), None
+
+    AttentionInterface.register("longrec_float32", attention)
+    model.set_attn_implementation("longrec_float32")
 
 
 def _optimizer(model: LlamaForCausalLM, schedule: Schedule) -> torch.optim.Optimizer:
@@ -131,27 +184,85 @@ def _draws(*counters: int) -> np.random.Generator:
     return np.random.default_rng(rng.derive_seed("pocket draws", *counters))
 
 
-def _played(schedule: Schedule, number: int, state: State, device: str, tell: Watch) -> list[Example]:
+def _played(schedule: Schedule, number: int, state: State, room: Room) -> list[Example]:
     """The examples of a round's new worlds."""
-    student = _student(state, device) if number >= schedule.student_from else None
+    split, first = f"train {schedule.seed}", number * schedule.worlds
+    students = schedule.student_worlds if number >= schedule.student_from else 0
     found: list[Example] = []
-    for done in range(schedule.worlds):
-        tell(f"round {number + 1}: playing", done, schedule.worlds)
-        world = number * schedule.worlds + done
-        played = examples_of(
-            f"train {schedule.seed}", world, sessions=schedule.sessions, student=student, share=schedule.share
+    with _written(state) as folder:
+        taught = room.players(partial(_examples, split, schedule, folder, room.device), range(first, first + students))
+        alone = room.players(
+            partial(_examples, split, schedule, "", room.device), range(first + students, first + schedule.worlds)
         )
-        found += thinned(played, schedule.kept, _draws(schedule.seed, world))
+        for done, played in enumerate([*taught, *alone]):
+            room.tell(f"round {number + 1}: playing", done, schedule.worlds)
+            kept = 3 * schedule.kept if done < students else schedule.kept
+            found += thinned(played, kept, _draws(schedule.seed, first + done))
     return found
 
 
-def _student(state: State, device: str) -> LanguageModel:
-    """The model as it is now, as any language model: written to a folder and read again."""
-    from bilp_agent.pocket.decode import PocketModel
-
+@contextmanager
+def _written(state: State) -> Iterator[str]:
+    """A folder with the model as it is now, to be read as any language model."""
     with TemporaryDirectory(prefix="longrec-pocket-") as folder:
         _write_model(state, Path(folder))
-        return PocketModel(folder, device=device)
+        yield folder
+
+
+def _examples(split: str, schedule: Schedule, folder: str, device: str, number: int) -> list[Example]:
+    """What a worker plays; one thread, so that the same is played wherever it is. folder: the student's, or ""."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        student = _student(folder, device) if folder else None
+        return examples_of(split, number, sessions=schedule.sessions, student=student, share=schedule.share)
+    finally:
+        torch.set_num_threads(threads)
+
+
+@lru_cache(1)
+def _student(folder: str, device: str) -> LanguageModel:
+    from bilp_agent.pocket.decode import PocketModel
+
+    return PocketModel(folder, device=device)
+
+
+def _checked(schedule: Schedule, state: State, room: Room) -> Mapping[str, float]:
+    """Mean returns in the closed loop of the student, of the teacher, and of the student without reflections."""
+    wanted = [(name, world) for name in CHECKED for world in range(schedule.check_worlds)]
+    with _written(state) as folder:
+        earned = []
+        for done, value in enumerate(room.players(partial(_earned, folder), wanted)):
+            room.tell(f"after round {state.round}: trying it", done, len(wanted))
+            earned.append(value)
+    means = np.reshape(earned, (len(CHECKED), -1)).mean(axis=1)
+    return dict(zip(CHECKED, means.tolist(), strict=True))
+
+
+def _earned(folder: str, wanted: tuple[str, int]) -> float:
+    from bilp_agent.pocket.evaluate import outcome, variants
+
+    variant, world = wanted
+    return outcome(variants(f"hf:{folder}")[variant], variant, world, 0, train=20, test=10, split="check").earned
+
+
+def right(state: State, examples: Sequence[Example], device: str, most: int = 192) -> dict[str, float]:
+    """By role, the share of examples not yet learned from whose whole answer is the likeliest, token by token."""
+    import torch
+
+    shares = {}
+    for role in sorted({example.role for example in examples}):
+        rows = encode([example for example in examples if example.role == role][-most:], state.tokenizer)
+        hits = []
+        for start in range(0, len(rows), 32):
+            ids, labels = (torch.from_numpy(a).to(device) for a in padded(rows[start : start + 32]))
+            with torch.inference_mode():
+                foretold = state.model(ids).logits[:, :-1].argmax(dim=2)
+            hits += ((foretold == labels[:, 1:]) | (labels[:, 1:] == IGNORED)).all(dim=1).tolist()
+        shares[role] = float(np.mean(hits))
+    return shares
 
 
 def _write_model(state: State, folder: Path) -> None:
@@ -159,7 +270,7 @@ def _write_model(state: State, folder: Path) -> None:
     state.tokenizer.save_pretrained(str(folder))
 
 
-def _learned(schedule: Schedule, number: int, state: State, device: str, tell: Watch) -> float:
+def _learned(schedule: Schedule, number: int, state: State, room: Room) -> float:
     """One round of updates; the mean loss of an answer's token."""
     import torch
 
@@ -169,13 +280,16 @@ def _learned(schedule: Schedule, number: int, state: State, device: str, tell: W
     for done, (ids, labels) in enumerate(drawn):
         for group in state.optimizer.param_groups:
             group["lr"] = schedule.rate(number * schedule.steps + done)
-        loss = answer_loss(state.model, torch.from_numpy(ids).to(device), torch.from_numpy(labels).to(device))
+        with torch.autocast(torch.device(room.device).type, torch.bfloat16):
+            loss = answer_loss(
+                state.model, torch.from_numpy(ids).to(room.device), torch.from_numpy(labels).to(room.device)
+            )
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), 1.0)
         state.optimizer.step()
         losses.append(float(loss.detach()))
-        tell(f"round {number + 1}: learning, loss {np.mean(losses[-20:]):.3f}", done, schedule.steps)
+        room.tell(f"round {number + 1}: learning, loss {np.mean(losses[-20:]):.3f}", done, schedule.steps)
     return float(np.mean(losses))
 
 
@@ -225,6 +339,7 @@ def _resumed(folder: Path, schedule: Schedule, device: str) -> State:
             f"{kept} is of another schedule ({', '.join(differs)} differ); give that one, or another --out"
         )
     model = AutoModelForCausalLM.from_pretrained(kept / MODEL).to(device)
+    _compute_attention_in_float32(model)
     optimizer = _optimizer(model, schedule)
     moments: dict[int, dict[str, Any]] = {}
     for name, tensor in load_tensors(str(kept / "optimizer.safetensors"), device=device).items():
@@ -242,8 +357,9 @@ def _resumed(folder: Path, schedule: Schedule, device: str) -> State:
 def main(
     out: Annotated[Path, typer.Option(help="Folder for checkpoints; the same again goes on from there.")],
     seed: Annotated[int, typer.Option(help="Of weights and worlds.")] = 0,
-    rounds: Annotated[int, typer.Option(min=1, help="The learning rate falls over all of them.")] = 100,
+    rounds: Annotated[int, typer.Option(min=1, help="The learning rate falls over all of them.")] = Schedule.rounds,
     device: Annotated[str, typer.Option(help='Where it learns: "cpu", "cuda".')] = "cpu",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that play worlds.")] = os.cpu_count() or 1,
 ) -> None:
     """Train the pocket language model.
 
@@ -253,7 +369,7 @@ def main(
         task = bar.add_task("begin", total=None)
         schedule = Schedule(seed=seed, rounds=rounds)
         watch: Watch = lambda what, done, total: bar.update(task, description=what, completed=done, total=total)  # noqa: E731
-        model = train(out, schedule, device=device, watch=watch)
+        model = train(out, schedule, device=device, workers=workers, watch=watch)
     typer.echo(f"model: {model}   next: longrec evaluate billp -p model=hf:{model} -p prompts=compact")
 
 

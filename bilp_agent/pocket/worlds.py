@@ -66,7 +66,7 @@ def _departure(generator: np.random.Generator) -> dict[str, Any]:
         "window": int(generator.integers(1, 13)),
         "threshold": float(generator.uniform(20.0, 70.0)),
         "r_min": float(generator.choice([1.0, 2.0, 2.0, 3.0])),
-        "horizon": int(generator.integers(20, 101)),
+        "horizon": int(15 * 7 ** generator.random()),  # 15 to 104, short ones oftener: they cost less to play
         "leave_by": str(generator.choice(["distance", "distance", "category"])),
         "category_limit": int(generator.integers(1, 4)),
     }

@@ -38,7 +38,7 @@ TEXTS = [text for e in EXAMPLES for text in (e.system, e.user, e.answer)]
 TOKENIZER = train_tokenizer(TEXTS, NAMES)
 ENDS = {key: getattr(TOKENIZER, key) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
 SIZES = {"worlds": 1, "sessions": 2, "kept": 40, "pool": 100, "steps": 3, "tokens": 1024}
-TINY = Schedule(hidden=96, layers=2, rounds=3, student_from=2, **SIZES)
+TINY = Schedule(hidden=96, layers=2, rounds=3, student_from=2, student_worlds=1, check=3, check_worlds=1, **SIZES)
 
 
 @pytest.fixture(autouse=True)
