@@ -14,7 +14,7 @@ from bilp_agent.pocket.rollouts import Example
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-SHARES: Final = {"Planner": 0.3, "Actor": 0.4, "Critic": 0.15, "Reflector": 0.15}
+SHARES: Final = {"Planner": 0.3, "Actor": 0.42, "Critic": 0.08, "Reflector": 0.2}
 """Of the examples that are kept, by role; a role that has fewer leaves its place to the others."""
 IGNORED: Final = -100  # label of tokens that are not learned, as in transformers
 

@@ -63,10 +63,10 @@ class Schedule:
     seed: int = 0
     hidden: int = 160
     layers: int = 6
-    rounds: int = 60
-    worlds: int = 24
+    rounds: int = 40
+    worlds: int = 30
     sessions: int = 30
-    kept: int = 300
+    kept: int = 240
     pool: int = 60_000
     steps: int = 160
     tokens: int = 8192
