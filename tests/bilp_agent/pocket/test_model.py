@@ -84,13 +84,14 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_torch_as_it_was():
         assert a.dim() < 2 or not torch.equal(a, c)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_decoding_gives_the_tokens_that_transformers_gives(seed: int):
+@pytest.mark.parametrize(("seed", "shared"), [(0, 0), (1, 0), (2, 2), (3, 6)])
+def test_decoding_gives_the_tokens_that_transformers_gives(seed: int, shared: int):
     model, generator = tiny_model(seed), torch.Generator().manual_seed(seed)
     ids = torch.randint(3, len(TOKENIZER), (7, 20), generator=generator)
-    mask = torch.ones_like(ids)
-    for row, blank in enumerate((0, 0, 3, 9, 17, 1, 5)):
+    mask, begin = torch.ones_like(ids), ids[0, :shared].clone()
+    for row, blank in enumerate((0, 0, 3, 9, 17 - shared, 1, 5)):
         ids[row, :blank], mask[row, :blank] = TOKENIZER.pad_token_id, 0
+        ids[row, blank : blank + shared] = begin
     for ends in ([TOKENIZER.eos_token_id], list(range(0, len(TOKENIZER), 7))):
         theirs = model.generate(
             input_ids=ids, attention_mask=mask, max_new_tokens=24, do_sample=False, eos_token_id=ends, pad_token_id=0
