@@ -73,7 +73,7 @@ def _scores(group: Group, store: Store | None) -> list[Estimate | None]:
     bottom, top = group.anchors or (0, 0)
     ends = group.members[bottom].returns, group.members[top].returns
     keys = [member.summary.key for member in group.members]
-    place = json_hash(["scores", code(), group.members[0].task, [keys[bottom], keys[top]]])
+    place = json_hash(["scores", code(), group.members[0].row.task, [keys[bottom], keys[top]]])
 
     def made(new: Sequence[int]) -> list[Estimate | None]:
         return scores([group.members[n].returns for n in new], *ends)

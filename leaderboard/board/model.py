@@ -59,9 +59,14 @@ class Entry:
         """Everything that was recorded of the run."""
         return None if self.summary is None else self.summary.submission
 
+    @property
+    def task(self) -> int:
+        """Which of its submission's tasks it is of; of a part of a suite, not what `row.task` is."""
+        return self.row.task if self.submission is None else self.submission.suite.numbers.index(self.row.task)
+
     def lives(self) -> Lives | None:
         """A few of its sessions, step by step; read from the cache when it is asked for."""
-        return None if self.summary is None else self.summary.lives(self.row.task)
+        return None if self.summary is None else self.summary.lives(self.task)
 
     def curves(self) -> CurveFile | None:
         """Its submission's learning curves; read from the cache when they are asked for."""
@@ -69,7 +74,7 @@ class Entry:
 
     def transcript(self) -> list[SessionTold | LessonsTold]:
         """What the agent told of its sessions on this task; read from the cache when it is asked for."""
-        return self.summary.transcript(self.row.task) if self.summary else []
+        return self.summary.transcript(self.task) if self.summary else []
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,8 +45,8 @@ def overall(grouped: Iterable[Group], store: Store | None = None) -> dict[str, l
     found = {}
     for suite, of_suite in groupby(grouped, lambda group: group.members[0].row.suite_hash):
         sections = [group for group in of_suite if group.scale is not None]
-        tasks = [group.members[0].task for group in sections]
-        if len(tasks) > 1 and tasks == list(range(len(sections[0].members[0].summary.tasks))):
+        tasks = [group.members[0].row.task for group in sections]
+        if len(tasks) > 1 and tasks == list(range(len(sections[0].members[0].summary.submission.suite.table.tasks))):
             found[suite] = _Suite(sections).standings(store)
     return found
 

@@ -17,7 +17,7 @@ _PHASES: Final[tuple[Phase, Phase]] = ("train", "test")
 def row_of(summary: Summary, task: int) -> Row:
     """The row of one task, without score, tier and rank."""
     s, figures = summary.submission, summary.tasks[task]
-    chosen = s.suite.tasks[task]
+    chosen, table = s.suite.tasks[task], s.suite.table
     cells = [cell for cell in s.cells if cell.task == task]
     training, test = (total([usage_of(cell, phase) for cell in cells]) for phase in _PHASES)
     return Row(
@@ -25,11 +25,11 @@ def row_of(summary: Summary, task: int) -> Row:
         parameters=s.agent.parameters,
         version=summary.path.name,
         traces_sha256=s.traces_sha256,
-        suite=s.suite.name,
-        suite_hash=s.suite_hash,
+        suite=table.name,
+        suite_hash=table.hash,
         season=s.suite.season.name if s.suite.season else None,
         track=s.suite.track,
-        task=task,
+        task=s.suite.numbers[task],
         env_id=chosen.env_id,
         options=chosen.options,
         world=s.worlds[task],

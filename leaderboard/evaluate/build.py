@@ -28,7 +28,7 @@ from leaderboard.schema import (
     World,
 )
 from recsim_envs import make_simulator
-from recsim_envs.errors import AgentError
+from recsim_envs.errors import AgentError, PlatformError, WorldError
 from recsim_envs.families.base import Simulator
 from recsim_envs.fingerprint import check_fingerprint, fingerprint
 from recsim_envs.spec import Budget, TaskSpec
@@ -135,14 +135,33 @@ def check_untrained(agent: str, parameters: Mapping[str, Any], isolation: Isolat
 
 
 def suite_worlds(suite: Suite) -> tuple[World, ...]:
-    """Names and hashes of the worlds that the suite's tasks run on here."""
-    return tuple(world_of(simulator_for(task, 1)) for task in suite.tasks)
+    """Names and hashes of the worlds that the suite's tasks run on here.
+
+    Raises `WorldError` for one that is not what its task fixes.
+    """
+    worlds = tuple(world_of(simulator_for(task, 1)) for task in suite.tasks)
+    for task, world in zip(suite.tasks, worlds, strict=True):
+        if task.world not in (None, world.sha256):
+            raise WorldError(
+                f"suite {suite.name} fixes the world of {task.env_id} by its hash {task.world}, and here it is "
+                f"{world.name} with {world.sha256}; install the version of longrec that the suite came with"
+            )
+    return worlds
 
 
 def checked_fingerprint(task: Task) -> str:
-    """The fingerprint of a task with its options, once that of its id is as it should be."""
+    """The fingerprint of a task with its options, once that of its id is as it should be.
+
+    Raises `PlatformError` where it is not, or is another than the task fixes.
+    """
     check_fingerprint(task.env_id)
-    return fingerprint(task.env_id, task.options)
+    found = fingerprint(task.env_id, task.options)
+    if task.fingerprint not in (None, found):
+        raise PlatformError(
+            f"the suite fixes {task.env_id} by the fingerprint {task.fingerprint}, and here it has {found}; install "
+            "the version of longrec that the suite came with"
+        )
+    return found
 
 
 def simulator_for(task: Task, num_lanes: int, split: str = "test") -> Simulator:

@@ -53,11 +53,11 @@ class Row(Stored):
     parameters: Json
     version: Line = Field(description="name of the submission's folder")
     traces_sha256: Sha256 | None = Field(default=None, description="of the submission's traces")
-    suite: Name
+    suite: Name = Field(description="whose table it stands in: of a part that shares its suite's users, the suite")
     suite_hash: Sha256
     season: Name | None = Field(default=None, description="whose hidden seeds these users came from, if any")
     track: Track
-    task: int
+    task: int = Field(description="its number in that suite")
     env_id: EnvId
     options: Json
     world: World

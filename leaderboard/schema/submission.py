@@ -129,6 +129,7 @@ class Submission(Stored):
             raise ValueError("worlds must name one world for each task of the suite")
         if len(self.fingerprints) != len(self.suite.tasks):
             raise ValueError("fingerprints must hold one for each task of the suite")
+        self._check_fixed()
         self._check_logs()
         self._check_learned()
         wanted = [(t, s) for t in range(len(self.suite.tasks)) for s in self.suite.training_seeds]
@@ -142,6 +143,11 @@ class Submission(Stored):
         if self.isolation is None and any(cell.lost.sessions for cell in self.cells):
             raise ValueError("cells.lost counts sessions of an agent that ran inside the harness, where none are lost")
         return self
+
+    def _check_fixed(self) -> None:
+        for task, world, fingerprint in zip(self.suite.tasks, self.worlds, self.fingerprints, strict=True):
+            if task.world not in (None, world.sha256) or task.fingerprint not in (None, fingerprint):
+                raise ValueError(f"suite fixes another world or fingerprint of {task.env_id} than the run had")
 
     def _check_making(self) -> None:
         if self.working_seconds is not None and self.working_seconds > self.wall_seconds:

@@ -65,12 +65,17 @@ class LogRef(Stored):
 
 
 class Task(Sparse):
-    """One environment of a suite. `options` are keywords of `gymnasium.make`, without `split`: it is always "test"."""
+    """One environment of a suite. `options` are keywords of `gymnasium.make`, without `split`: it is always "test".
+
+    `world` and `fingerprint` fix what the id stands for, data and dynamics: where they differ, nothing is run.
+    """
 
     env_id: EnvId
     options: Json = Field(default_factory=dict)
     episodes: int = Field(ge=1, le=MAX_EPISODES, description="test episodes for each training seed: a fixed quota")
     log: LogRef | None = Field(default=None, description="of track offline: what agents learn from")
+    world: Sha256 | None = Field(default=None, description="the hash that the data behind it must have")
+    fingerprint: Sha256 | None = Field(default=None, description="the hash that a short fixed run of it must have")
 
     @model_validator(mode="after")
     def _no_reserved_options(self) -> Task:
@@ -89,7 +94,9 @@ class SeasonRef(Stored):
 class Suite(Sparse):
     """A fixed list of tasks, training seeds and a budget. Results are compared only inside one suite hash.
 
-    `limit` is a budget below the track's; `season` makes the seeds those of a season.
+    `limit` is a budget below the track's; `season` makes the seeds those of a season. Where `parts` are shared, a part
+    of the suite, for agents that refuse the rest, meets the suite's users, and its rows stand in the suite's tables: it
+    names that suite as its `whole`.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -99,6 +106,8 @@ class Suite(Sparse):
     training_seeds: tuple[TrainingSeed, ...] = Field(min_length=1, max_length=64)
     tasks: tuple[Task, ...] = Field(min_length=1, max_length=256)
     season: SeasonRef | None = None
+    parts: Literal["shared"] | None = Field(default=None, description="None: parts have test users of their own")
+    whole: Suite | None = Field(default=None, description="of a part: the suite that its tasks are taken from")
     description: Text = ""
 
     @model_validator(mode="after")
@@ -124,6 +133,30 @@ class Suite(Sparse):
         check_limit(self.track, self.limit)
         return self
 
+    @model_validator(mode="after")
+    def _of_its_whole(self) -> Suite:
+        if self.whole is None:
+            return self
+        alike = ("track", "limit", "training_seeds", "season")
+        if (
+            self.whole.parts != "shared"
+            or self.parts is not None
+            or any(getattr(self, name) != getattr(self.whole, name) for name in alike)
+            or any(task not in self.whole.tasks for task in self.tasks)
+        ):
+            raise ValueError("whole is not a suite that this one is a part of; `longrec evaluate --env` makes parts")
+        return self
+
+    @property
+    def table(self) -> Suite:
+        """The suite whose tables rows stand in: the whole, of a part that shares its users."""
+        return self.whole or self
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The number of each task in `table`."""
+        return tuple(map(self.table.tasks.index, self.tasks))
+
     @property
     def episodes(self) -> int:
         """Test episodes over all tasks and training seeds."""
@@ -137,7 +170,8 @@ class Suite(Sparse):
     @property
     def seed_name(self) -> str:
         """What all seeds derive from. No suite can be named as a season's seeds are, so they share no seed."""
-        return self.name if self.season is None else f"season {self.season.name} {self.name} {self.season.salt}"
+        name = self.table.name
+        return name if self.season is None else f"season {self.season.name} {name} {self.season.salt}"
 
     @property
     def budget(self) -> SpentBudget:

@@ -37,7 +37,7 @@ def learning_charts(entries: Sequence[Entry], place: str = "") -> list[Chart]:
 def _while_training(entries: Sequence[Entry], told: Mapping[str, CurveFile]) -> Chart | None:
     lines: list[Line] = []
     for entry in entries:
-        seeds = [curve for curve in told[entry.id].training if curve.task == entry.row.task]
+        seeds = [curve for curve in told[entry.id].training if curve.task == entry.task]
         if seeds:
             lines.append(_averaged(entry, seeds, len(lines)))
     if not lines:

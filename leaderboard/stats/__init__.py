@@ -7,7 +7,7 @@ from leaderboard.stats.improvement import improvement, improvements
 from leaderboard.stats.influence import Influence, average, influence
 from leaderboard.stats.intervals import LEVEL, difference, estimate, interval, mean, means, score, scores
 from leaderboard.stats.pairs import Pairs, compare
-from leaderboard.stats.power import Detectable, detectable
+from leaderboard.stats.power import Detectable, detectable, detectable_of
 from leaderboard.stats.student import SeedLevel
 from leaderboard.stats.suite import Aggregate, Profile, Scores, aggregate, profile, suite_scores, suites_scores
 from leaderboard.stats.sums import CLUSTERS, REPLICATES, Sums, counts
@@ -31,6 +31,7 @@ __all__ = [
     "compare",
     "counts",
     "detectable",
+    "detectable_of",
     "difference",
     "estimate",
     "improvement",

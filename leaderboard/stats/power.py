@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from leaderboard.stats.influence import influence
+from leaderboard.stats.influence import Influence, influence
 from leaderboard.stats.intervals import LEVEL
 from leaderboard.stats.student import SeedLevel, t_quantile
 from leaderboard.stats.sums import Sums
@@ -46,10 +46,29 @@ def detectable(
     counts sessions. `scale` turns the metric into the unit of `wanted`: 1 / (oracle - random) makes R_traj a normalised
     score. `level` is that of one comparison; for k of them jointly 1 - (1 - level) / k is on the safe side.
     """
-    one, other = influence(first, scale), influence(second, scale)
-    users, sessions = len(one.users), round(float(first.denominator.sum()) / len(first.denominator))
+    sessions = round(float(first.denominator.sum()) / len(first.denominator))
+    return detectable_of(
+        influence(first, scale), influence(second, scale), sessions, wanted=wanted, power=power, level=level
+    )
+
+
+def detectable_of(
+    one: Influence,
+    other: Influence,
+    sessions: int,
+    *,
+    wanted: float = 0.05,
+    power: float = 0.8,
+    level: float = LEVEL,
+) -> Detectable:
+    """`detectable` of figures that are linearised already, such as means over a suite (`average`).
+
+    `sessions` are those of each agent under each training seed, over all tasks; where more are needed, it is more of
+    every task alike.
+    """
+    users, tasks = len(one.users), len(one.blocks)
     known = sessions, users, min(one.num_seeds, other.num_seeds), wanted
-    if users < 2:
+    if users < 2 * tasks:
         return Detectable(*known, None, None, "one user: nothing is known of the variation")
     of_users = users * float(((one.users - other.users) ** 2).sum())
     seeds = tuple(seed for seed in (*one.seeds, *other.seeds) if seed.net)
@@ -57,9 +76,9 @@ def detectable(
         return Detectable(*known, None, None, "no variation over users or training seeds")
 
     def smallest(count: int) -> float:
-        return _smallest(of_users / count, count - 1, seeds, power, level)
+        return _smallest(of_users / count, count - tasks, seeds, power, level)
 
-    needed = _fewest(lambda count: smallest(count) <= wanted)
+    needed = _fewest(lambda count: smallest(count) <= wanted, least=2 * tasks)
     note = "" if needed else "training seeds vary too much: more of them are needed, not more sessions"
     return Detectable(*known, smallest(users), math.ceil(needed * sessions / users) if needed else None, note)
 
@@ -73,14 +92,14 @@ def _smallest(of_users: float, freedom: int, seeds: tuple[SeedLevel, ...], power
     return (t_quantile(of_total, level) + t_quantile(of_total, 2 * power - 1)) * total**0.5
 
 
-def _fewest(enough: Callable[[int], bool]) -> int | None:
-    """The smallest number of users from 2 on that is enough, by doubling and halving; None where none is."""
-    high = 2
+def _fewest(enough: Callable[[int], bool], least: int) -> int | None:
+    """The smallest number of users from `least` on that is enough, by doubling and halving; None where none is."""
+    high = least
     while not enough(high):
         high *= 2
         if high > _MOST:
             return None
-    low = high // 2
+    low = max(least - 1, high // 2)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)

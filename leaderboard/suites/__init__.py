@@ -90,13 +90,18 @@ def on_track(
         raise ConfigurationError(f"suite {suite.name} cannot be on track {track}: {first_fault(fault)}") from None
 
 
-def part(suite: Suite, env_id: str) -> Suite:
-    """The tasks of a suite on one environment: a suite of its own, with test users of its own, named after both.
+def part(suite: Suite, *env_ids: str) -> Suite:
+    """The tasks of a suite on some environments, for agents that refuse the others: a suite named after both.
 
-    For agents that refuse other environments of the suite. Raises `ConfigurationError` where it has no such task.
+    Where the suite's parts are shared, it has the suite's test users, else its own. Raises `ConfigurationError` where
+    the suite has no such task.
     """
-    tasks = tuple(task for task in suite.tasks if task.env_id == env_id)
-    if not tasks:
-        known = sorted({task.env_id for task in suite.tasks})
-        raise ConfigurationError(f"suite {suite.name} has no environment {env_id!r}{suggestion(env_id, known)}")
-    return suite.model_copy(update={"name": f"{suite.name[:50]}-{env_id.rpartition('/')[2][:29]}", "tasks": tasks})
+    known = sorted({task.env_id for task in suite.tasks})
+    for env_id in env_ids:
+        if env_id not in known:
+            raise ConfigurationError(f"suite {suite.name} has no environment {env_id!r}{suggestion(env_id, known)}")
+    tasks = tuple(task for task in suite.tasks if task.env_id in env_ids)
+    chosen = env_ids[0].rpartition("/")[2] if len(env_ids) == 1 else f"part-{json_hash(sorted(env_ids))[:8]}"
+    name = f"{suite.name[:50]}-{chosen[:29]}"
+    shared = {"parts": None, "whole": suite} if suite.parts == "shared" else {}
+    return suite.model_copy(update={"name": name, "tasks": tasks, **shared})

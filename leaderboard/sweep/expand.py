@@ -15,7 +15,7 @@ from leaderboard.evaluate.build import Plan, make_plan, suite_worlds, tracks_of
 from leaderboard.evaluate.logs import log_reference
 from leaderboard.files import first_fault, read_model
 from leaderboard.schema import AgentRecord, Suite, Task, canonical_json, json_hash
-from leaderboard.suites import builtin_suites, load_suite, on_track
+from leaderboard.suites import builtin_suites, load_suite, on_track, part
 from leaderboard.sweep.schema import (
     AgentChoice,
     EnvironmentChoice,
@@ -129,10 +129,12 @@ def _suites(sweep: SweepFile, source: str) -> Iterator[tuple[Suite, str, bool]]:
                 suite = at(source, f"environments.{n}", partial(make, training_seeds=sweep.training_seeds))
                 at(source, f"environments.{n}", partial(suite_worlds, suite))  # else agents are blamed for it
                 yield suite, f"{task.env_id.rpartition('/')[2]}-{track_label(track)}", True
-    for n, name in enumerate(sweep.suites):
-        suite = at(source, f"suites.{n}", partial(load_suite, name))
+    for n, choice in enumerate(sweep.suites):
+        suite = at(source, f"suites.{n}", partial(load_suite, choice.suite))
         for track in sweep.tracks or (TrackChoice(track=suite.track, limit=suite.limit),):
             on = at(source, f"suites.{n}", partial(_on_track, suite, track))
+            if choice.env_ids:
+                on = at(source, f"suites.{n}", partial(part, on, *choice.env_ids))
             at(source, f"suites.{n}", partial(suite_worlds, on))
             yield on, on.name, False
 

@@ -87,6 +87,13 @@ class TrackChoice(_Short):
         return self
 
 
+class SuiteChoice(_Short):
+    """A suite, or the part of it that has these environments, for agents that refuse the others."""
+
+    suite: Line = Field(min_length=1, description="a built-in suite, or a JSON file")
+    env_ids: tuple[EnvId, ...] = Field(default=(), max_length=256, description="none is all")
+
+
 class Match(Stored):
     """Combinations that agree in everything that is given here; of parameters and options those that are named."""
 
@@ -120,7 +127,7 @@ class SweepFile(Stored):
     )
     training_seeds: tuple[TrainingSeed, ...] = Field(default=(0, 1, 2), min_length=1, max_length=64)
     episodes: int = Field(default=100, ge=1, le=MAX_EPISODES, description="test episodes of each cell")
-    suites: tuple[Line, ...] = Field(default=(), max_length=64, description="built-in suites, or JSON files")
+    suites: tuple[SuiteChoice, ...] = Field(default=(), max_length=64)
     exclude: tuple[Match, ...] = Field(default=(), max_length=1_000)
 
     @model_validator(mode="after")
