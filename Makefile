@@ -7,8 +7,10 @@ INSTALLED := $(VENV)/.installed
 # Two cores are shared by processes; more threads in each only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 export PYTHONUNBUFFERED ?= 1
+# The theme advertises its successor at each build.
+export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: demo test bench bench-scale lint format install clean
+.PHONY: demo test bench bench-page bench-scale docs lint format install clean
 .DEFAULT_GOAL := help
 
 help: ## what each target does
@@ -21,10 +23,17 @@ test: $(INSTALLED) ## install and run the tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: $(INSTALLED) ## speeds as ratios, one process, nothing else running
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-columns=median,iqr,rounds --benchmark-warmup=on -s
+	mkdir -p .benchmarks
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-columns=median,iqr,rounds --benchmark-warmup=on --benchmark-json=.benchmarks/bench.json -s
+
+bench-page: $(INSTALLED) ## docs/performance.md from what make bench measured
+	$(BIN)/python -m tests.benchmarks.page .benchmarks/bench.json
 
 bench-scale: $(INSTALLED) ## a log of 20 million rows from its file to a world with its card: time and memory
 	$(BIN)/python -m tests.benchmarks.world_scale
+
+docs: $(VENV)/.docs ## the documentation into site/, with the board if it was built into board/
+	$(BIN)/mkdocs build
 
 lint: $(INSTALLED) ## ruff and mypy
 	$(BIN)/ruff check .
@@ -43,6 +52,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	rm -rf longrec.egg-info # pip does not refresh one that is there, and a stale one hides new entry points
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,test]'
+	touch $@
+
+$(VENV)/.docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
 clean: ## remove the virtual environment and caches

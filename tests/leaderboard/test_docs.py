@@ -65,14 +65,14 @@ def test_the_suite_of_the_page():
 
 
 def test_the_agent_of_the_page(one_task, tmp_path, monkeypatch):
-    (tmp_path / "my_agents.py").write_text(blocks("evaluation.md", "python")[0])
+    (tmp_path / "my_agents.py").write_text(blocks("tutorials/agent.md", "python")[1])
     monkeypatch.syspath_prepend(tmp_path)
     evaluate(Job("my_agents:Alternate", tmp_path / "run", {"every": 4}), one_task, workers=1)
     assert verify(tmp_path / "run").submission.agent.parameters == {"every": 4}
 
 
 def test_the_script_of_the_page(tmp_path):
-    script = blocks("evaluation.md", "python")[1]
+    script = blocks("evaluation.md", "python")[0]
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"[0-9a-f]{64}\n", done.stdout)
