@@ -28,7 +28,8 @@ class Metric:
 
     A `ratio` is the sum of numerators over the sum of denominators; a `pooled` figure belongs to all episodes together,
     and is None where it is undefined. `needs` is what must be known of the items: nothing, that they are the same from
-    step to step, their categories, or their popularity. Whoever changes what a metric says raises its `version`.
+    step to step, their categories, or their popularity. A `share` is written in per cent, any other figure with so many
+    `decimals`. Whoever changes what a metric says raises its `version`.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Metric:
     pooled: Callable[[Outcomes], float | None] | None = None
     needs: Needs = "nothing"
     unit: str = ""
+    share: bool = False
+    decimals: int = 3
     version: int = 1
     text: str = ""
 
@@ -71,6 +74,8 @@ def metric(
     pooled: bool = False,
     needs: Needs = "nothing",
     unit: str = "",
+    share: bool = False,
+    decimals: int = 3,
     version: int = 1,
 ) -> Callable[[Callable[[Outcomes], Any]], Callable[[Outcomes], Any]]:
     """Register a metric. A `pooled` one is a single figure of all episodes together, and has no interval."""
@@ -78,7 +83,8 @@ def metric(
     def enter(function: Callable[[Outcomes], Any]) -> Callable[[Outcomes], Any]:
         kind: dict[str, Any] = {"pooled": function} if pooled else {"ratio": function}
         text = inspect.getdoc(function) or ""
-        METRICS[name] = Metric(name, title, better, needs=needs, unit=unit, version=version, text=text, **kind)
+        written: dict[str, Any] = {"unit": unit, "share": share, "decimals": decimals, "text": text}
+        METRICS[name] = Metric(name, title, better, needs=needs, version=version, **written, **kind)
         return function
 
     return enter

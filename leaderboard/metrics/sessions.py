@@ -14,7 +14,7 @@ WORST: Final = 0.1
 """The share of users that `worst_decile` looks at."""
 
 
-@metric("Len", "steps kept", "higher", unit="steps")
+@metric("Len", "steps kept", "higher", unit="steps", decimals=1)
 def _len(o: Outcomes) -> Ratio:
     """Mean number of kept steps of a session: its length, less one where the user left at a step that earned nothing.
 
@@ -24,7 +24,7 @@ def _len(o: Outcomes) -> Ratio:
     return o.kept, np.ones_like(o.kept)
 
 
-@metric("R_each", "reward a kept step", "higher", unit="reward")
+@metric("R_each", "reward a kept step", "higher", unit="reward", decimals=2)
 def _r_each(o: Outcomes) -> Ratio:
     """Sum of rewards over all sessions divided by the sum of their kept steps (R_traj / Len).
 
@@ -34,7 +34,7 @@ def _r_each(o: Outcomes) -> Ratio:
     return o.returns, o.kept
 
 
-@metric("R_traj", "reward a session", "higher", unit="reward")
+@metric("R_traj", "reward a session", "higher", unit="reward", decimals=1)
 def _r_traj(o: Outcomes) -> Ratio:
     """Mean sum of rewards of a session. Whether the leaving step earns its reward is the environment's to say.
 
@@ -43,7 +43,7 @@ def _r_traj(o: Outcomes) -> Ratio:
     return o.returns, np.ones_like(o.returns)
 
 
-@metric("worst_decile", "reward a session of the worst-served users", "higher", unit="reward")
+@metric("worst_decile", "reward a session of the worst-served users", "higher", unit="reward", decimals=1)
 def _worst_decile(o: Outcomes) -> Ratio:
     """Mean return of the worst-served tenth of users: the conditional value at risk at 10 %.
 
@@ -65,7 +65,7 @@ def _worst_decile(o: Outcomes) -> Ratio:
     return numerator, np.broadcast_to(1.0 / sessions[o.user_index], o.left.shape)
 
 
-@metric("lost", "share of sessions lost", "lower")
+@metric("lost", "share of sessions lost", "lower", share=True)
 def _lost(o: Outcomes) -> Ratio:
     """Share of sessions that ended because the agent crashed, ran out of memory or exceeded its time.
 

@@ -10,7 +10,7 @@ from leaderboard.metrics.outcomes import Outcomes
 from leaderboard.metrics.registry import Ratio, metric
 
 
-@metric("repeats", "share of repeats", "neither", needs="items")
+@metric("repeats", "share of repeats", "neither", needs="items", share=True)
 def _repeats(o: Outcomes) -> Ratio:
     """Share of the items shown, those of the leaving step included, that the same session had shown before.
 
@@ -20,7 +20,7 @@ def _repeats(o: Outcomes) -> Ratio:
     return shown - o.distinct, shown
 
 
-@metric("coverage", "share of catalogue shown", "neither", pooled=True, needs="items")
+@metric("coverage", "share of catalogue shown", "neither", pooled=True, needs="items", share=True)
 def _coverage(o: Outcomes) -> float:
     """Share of the catalogue shown at least once in all test sessions together.
 
@@ -49,7 +49,7 @@ def _gini(o: Outcomes) -> float | None:
     return float((2 * np.arange(1, n + 1) - n - 1) @ shown / (n * shown.sum()))
 
 
-@metric("entropy", "category entropy of a session", "neither", needs="categories", unit="bits")
+@metric("entropy", "category entropy of a session", "neither", needs="categories", unit="bits", decimals=2)
 def _entropy(o: Outcomes) -> Ratio:
     """Mean Shannon entropy of the categories shown in a session: -sum_c q_c log2 q_c, with q_c the share of category c.
 
@@ -63,7 +63,10 @@ def _entropy(o: Outcomes) -> Ratio:
     return category_entropies(o.item_offsets, o.items, indptr, ids, count).reshape(o.left.shape), np.ones(o.left.shape)
 
 
-@metric("entropy_all", "category entropy of all sessions", "neither", pooled=True, needs="categories", unit="bits")
+@metric(
+    "entropy_all", "category entropy of all sessions", "neither",
+    pooled=True, needs="categories", unit="bits", decimals=2,
+)  # fmt: skip
 def _entropy_all(o: Outcomes) -> float | None:
     """Shannon entropy of the categories shown in all test sessions together.
 
@@ -76,7 +79,7 @@ def _entropy_all(o: Outcomes) -> float | None:
     return float(category_entropies(everything, o.items, indptr, ids, count)[0])
 
 
-@metric("novelty", "novelty of the items shown", "neither", needs="popularity", unit="bits")
+@metric("novelty", "novelty of the items shown", "neither", needs="popularity", unit="bits", decimals=2)
 def _novelty(o: Outcomes) -> Ratio:
     """Mean self-information -log2 p_i of the items shown, p_i being the item's share of the training users' log.
 

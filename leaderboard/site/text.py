@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from leaderboard.metrics import METRICS, SCORE
+from leaderboard.metrics import METRICS, SCORE, Metric
 from leaderboard.schema import TRACKS, Estimate, Row
 
 ABSENT: Final = "—"
@@ -20,9 +20,8 @@ ABSENT: Final = "—"
 
 NBSP: Final = "\N{NO-BREAK SPACE}"
 _PERCENT: Final = NBSP + "%"
-_SHARES: Final = {"coverage", "repeats", "lost"}
-_DECIMALS: Final = {"R_traj": 1, "Len": 1, "R_each": 2, "worst_decile": 1, "entropy": 2, "entropy_all": 2, "novelty": 2}
-"""Of metrics; three for the others."""
+_DECIMALS: Final = 3
+"""Of a metric that is not in the registry."""
 _HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, format (bidi), surrogate, private, separators
 
 
@@ -38,7 +37,10 @@ def number(value: float, decimals: int = 2) -> str:
 
 def figure(name: str, value: float) -> str:
     """One value of metric `name`, in that metric's unit."""
-    return percent(value) if name in _SHARES else number(value, _DECIMALS.get(name, 3))
+    metric = _known(name)
+    if metric is None:
+        return number(value, _DECIMALS)
+    return percent(value) if metric.share else number(value, metric.decimals)
 
 
 def interval(name: str, estimate: Estimate) -> str:
@@ -46,7 +48,7 @@ def interval(name: str, estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
     low, high = figure(name, estimate.low), figure(name, estimate.high)
-    if name in _SHARES:
+    if is_share(name):
         low = low.removesuffix(_PERCENT)  # the unit once is enough
     elif estimate.high >= 100:
         low, high = number(estimate.low, 0), number(estimate.high, 0)  # wide as it is, tenths say nothing
@@ -138,19 +140,21 @@ def trained(row: Row) -> str:
 
 def meaning(metric: str) -> str:
     """A metric's definition in the registry, on one line; empty for one that is not there."""
-    entry = SCORE if metric == SCORE.name else METRICS.get(metric)
-    return " ".join(entry.text.split()) if entry else ""
+    return " ".join(entry.text.split()) if (entry := _known(metric)) else ""
 
 
 def is_share(metric: str) -> bool:
     """Whether a metric is written in per cent."""
-    return metric in _SHARES
+    return (entry := _known(metric)) is not None and entry.share
 
 
 def title(metric: str) -> str:
     """What a metric is, in a few words; empty for one that is not in the registry."""
-    entry = SCORE if metric == SCORE.name else METRICS.get(metric)
-    return entry.title if entry else ""
+    return entry.title if (entry := _known(metric)) else ""
+
+
+def _known(metric: str) -> Metric | None:
+    return SCORE if metric == SCORE.name else METRICS.get(metric)
 
 
 def markdown(text: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leaderboard.metrics import METRICS, Metric
 from leaderboard.schema import Estimate, LogRecord, SpentBudget, json_hash
 from leaderboard.site import text
 from tests.leaderboard.fake_rows import fake_row
@@ -83,3 +84,11 @@ def test_what_an_agent_trained_on() -> None:
     }
     for told, row in cases.items():
         assert text.trained(row) == told
+
+
+def test_a_metric_that_joins_the_registry_says_how_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert text.figure("mine", 0.25) == "0.250"
+    monkeypatch.setitem(METRICS, "mine", Metric("mine", "my share", "higher", share=True))
+    assert text.figure("mine", 0.25) == text.percent(0.25)
+    monkeypatch.setitem(METRICS, "mine", Metric("mine", "my count", "higher", decimals=1))
+    assert text.figure("mine", 0.25) == "0.2"
