@@ -14,6 +14,7 @@ from leaderboard.board.arrange import arrange
 from leaderboard.board.cached import Watch, summaries
 from leaderboard.board.data import csv_text, json_text, parquet_bytes
 from leaderboard.board.groups import groups
+from leaderboard.board.hashes import Hashes
 from leaderboard.board.judge import table
 from leaderboard.board.model import Board, Reported
 from leaderboard.board.overall import overall
@@ -47,16 +48,21 @@ def build(
     cache: Path | None = None,
     workers: int = 0,
     strict: bool = False,
+    reread: bool = False,
     limits: Limits | None = None,
     watch: Watch = _QUIET,
 ) -> Built:
     """Replay submission folders and make `out` the folder of their board.
 
     What the cache holds is not replayed again, and files that stay the same are not drawn again: the board is the same
-    with and without. With `strict`, a submission that does not replay stops the build, which then writes nothing and
-    raises what `leaderboard.replay.verify` raises for it. Raises `ConfigurationError` where `out` cannot be written.
+    with and without. Files of submissions that were read before are read again where their status changed, or all with
+    `reread`, see `leaderboard.board.hashes`. With `strict`, a submission that does not replay stops the build, which
+    then writes nothing and raises what `leaderboard.replay.verify` raises for it. Raises `ConfigurationError` where
+    `out` cannot be written.
     """
-    board, failed = make(submissions, cache=cache, workers=workers, strict=strict, limits=limits, watch=watch)
+    board, failed = make(
+        submissions, cache=cache, workers=workers, strict=strict, reread=reread, limits=limits, watch=watch
+    )
     return Built(board, failed, publish(files(board), out))
 
 
@@ -66,13 +72,16 @@ def make(
     cache: Path | None = None,
     workers: int = 0,
     strict: bool = False,
+    reread: bool = False,
     limits: Limits | None = None,
     watch: Watch = _QUIET,
 ) -> tuple[Board, dict[Path, LongrecError]]:
     """The board of submission folders, and those that failed; nothing is written but the cache."""
     root = cache or default_folder()
     replays, comparisons = Store(root / "replays"), Store(root / "comparisons")
-    found = summaries(submissions, replays, workers=workers, limits=limits, watch=watch)
+    hashes = Hashes(root / "hashes.json", forget=reread)
+    found = summaries(submissions, replays, workers=workers, limits=limits, watch=watch, hashes=hashes)
+    hashes.save()
     errors = {path: result for path, result in found.items() if isinstance(result, LongrecError)}
     if strict and errors:
         raise next(iter(errors.values()))
@@ -81,11 +90,12 @@ def make(
     kept, twins = without_twins([s for s in found.values() if isinstance(s, Summary)])
     if strict and twins:
         raise next(iter(twins.values()))
-    grouped = groups(kept)
+    grouped = groups(kept, comparisons)
     reported = [_reported(path, error) for path, error in unable.items()]
     with ThreadPoolExecutor(workers or usable_cores()) as threads:  # products of matrices let other threads run
+        suites = threads.submit(overall, grouped, comparisons)
         tables = list(threads.map(partial(table, store=comparisons), grouped))
-    board = arrange(tables, reported, overall(grouped, comparisons))
+    board = arrange(tables, reported, suites.result())
     replays.prune()
     comparisons.prune()
     return board, failed | twins

@@ -17,6 +17,7 @@ from typing import Final
 
 import leaderboard
 import recsim_envs
+from leaderboard.board.hashes import Hashes
 from leaderboard.board.store import Store
 from leaderboard.board.summary import Figures, Summary, summarise
 from leaderboard.bounded import Limits, bounded
@@ -43,10 +44,14 @@ def summaries(
     workers: int = 0,
     limits: Limits | None = None,
     watch: Watch = lambda done, total: None,
+    hashes: Hashes | None = None,
 ) -> dict[Path, Summary | LongrecError]:
-    """The summary of each submission folder, or why it does not replay; sorted by path. `workers` processes replay."""
+    """The summary of each submission folder, or why it does not replay; sorted by path. `workers` processes replay.
+
+    `hashes` tell which files need not be read again; without them all are read, as whatever is replayed is.
+    """
     with ThreadPoolExecutor(workers or usable_cores()) as threads:  # hashing lets other threads run
-        known = threads.map(partial(_known, computing=_computing(), store=store), folders)
+        known = threads.map(partial(_known, computing=_computing(), store=store, hashes=hashes), folders)
         found: dict[Path, Summary | LongrecError] = {s.path: s for s in known if s is not None}
     watch(len(found), len(folders))
     missing = [folder for folder in folders if folder not in found]
@@ -69,8 +74,8 @@ def _replay(folder: Path, store: Store) -> str:
     return key
 
 
-def _known(folder: Path, computing: str, store: Store) -> Summary | None:
-    return _read(folder, _key(folder, computing), store)
+def _known(folder: Path, computing: str, store: Store, hashes: Hashes | None) -> Summary | None:
+    return _read(folder, _key(folder, computing, hashes), store)
 
 
 def _read(folder: Path, key: str, store: Store) -> Summary | None:
@@ -96,9 +101,9 @@ def _stored(folder: Path, key: str, store: Store) -> Summary:
     return summary
 
 
-def _key(folder: Path, computing: str) -> str:
+def _key(folder: Path, computing: str, hashes: Hashes | None = None) -> str:
     """The hash of everything that the summary of a folder follows from: its files, and what computes with them."""
-    return json_hash([_content(folder), computing])
+    return json_hash([_content(folder, hashes), computing])
 
 
 def _computing() -> str:
@@ -106,15 +111,18 @@ def _computing() -> str:
     return json_hash([code(), digests(), platform_text()])
 
 
-def _content(folder: Path) -> list[tuple[str, str]]:
+def _content(folder: Path, hashes: Hashes | None) -> list[tuple[str, str]]:
     """Name and SHA-256 of the files that `verify` reads; of others, which it may refuse, the name and what they are."""
     known, found = {*FILES, *OPTIONAL_FILES}, []
     try:
         for entry in os.scandir(folder):
             status = entry.stat(follow_symlinks=False)
             plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-            read = plain and entry.name in known
-            found.append((entry.name, file_sha256(Path(entry.path)) if read else f"{status.st_mode} {plain}"))
+            if plain and entry.name in known:
+                path = Path(entry.path)
+                found.append((entry.name, hashes.sha256(path, status) if hashes else file_sha256(path)))
+            else:
+                found.append((entry.name, f"{status.st_mode} {plain}"))
     except OSError as error:
         return [("", f"{error}")]  # verify says what is wrong
     return sorted(found)

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from leaderboard.board.arrange import section_key
 from leaderboard.board.cached import code
+from leaderboard.board.influences import kept_influences
 from leaderboard.board.row import row_of
-from leaderboard.board.summary import Summary
+from leaderboard.board.store import Store
+from leaderboard.board.summary import Summary, stream_of
 from leaderboard.schema import AgentRecord, Row, canonical_json, json_hash
 from leaderboard.stats import Influence, Sums, influence
 from recsim_envs.errors import SubmissionError
@@ -51,11 +53,15 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """The members of one section, sorted; `bottom` and `top` are the anchors among them, None where one is missing."""
+    """The members of one section, sorted; `bottom` and `top` are the anchors among them, None where one is missing.
+
+    A `store` keeps what follows from each member alone.
+    """
 
     members: tuple[Member, ...]
     bottom: int | None
     top: int | None
+    store: Store | None = None
 
     @property
     def anchors(self) -> tuple[int, int] | None:
@@ -84,10 +90,14 @@ class Group:
     @cached_property
     def influences(self) -> list[Influence]:
         """Of each member, on its score, or on its return where there is none: kept, since its suite asks again."""
-        return [influence(member.returns, self.scale or 1.0) for member in self.members]
+        scale, members = self.scale or 1.0, self.members
+        key = json_hash(["influences", code(), section_key(members[0].row), scale])
+        names = [member.summary.key for member in members]
+        streams = [stream_of(member.summary.submission) for member in members]
+        return kept_influences(self.store, key, names, streams, lambda n: influence(members[n].returns, scale))
 
 
-def groups(summaries: Iterable[Summary]) -> list[Group]:
+def groups(summaries: Iterable[Summary], store: Store | None = None) -> list[Group]:
     """The sections of a board.
 
     Raises `SubmissionError` if two submissions claim the same anchor of one section, an end of its scale.
@@ -95,7 +105,7 @@ def groups(summaries: Iterable[Summary]) -> list[Group]:
     members = [Member(s, task, row_of(s, task)) for s in summaries for task in range(len(s.tasks))]
     members.sort(key=lambda member: member.place)
     grouped = [tuple(group) for _, group in groupby(members, lambda m: section_key(m.row))]
-    return [Group(group, _anchor(group, RANDOM), _anchor(group, ORACLE)) for group in grouped]
+    return [Group(group, _anchor(group, RANDOM), _anchor(group, ORACLE), store) for group in grouped]
 
 
 def _anchor(members: Sequence[Member], name: str) -> int | None:

@@ -26,6 +26,10 @@ Cache = Annotated[
     Path | None,
     typer.Option(help="Folder that keeps what replay gave, so that it is done once. Default: the user's cache folder."),
 ]
+Reread = Annotated[
+    bool,
+    typer.Option("--reread", help="Read every file again, also those whose size and times are as they were last time."),
+]
 
 
 @app.command()
@@ -35,6 +39,7 @@ def build(
     workers: Workers = 0,
     strict: Strict = False,
     cache: Cache = None,
+    reread: Reread = False,
     json: AsJson = False,
 ) -> None:
     """Replay submissions and write their board: a site, and LEADERBOARD.md, leaderboard.json, .csv, .parquet and .svg.
@@ -49,7 +54,8 @@ def build(
 
     found = find(submissions or [Path("leaderboard/submissions")])
     with Stages(quiet=json) as stages:
-        built = make(found, out, cache=cache, workers=workers, strict=strict, watch=partial(stages, "replayed"))
+        watch = partial(stages, "replayed")
+        built = make(found, out, cache=cache, workers=workers, strict=strict, reread=reread, watch=watch)
     if json:
         failed = {str(path): str(error) for path, error in built.failed.items()}
         print_json({"board": out, "rows": built.board.rows, "reported": built.board.reported, "failed": failed})
@@ -67,6 +73,7 @@ def show(
     workers: Workers = 0,
     strict: Strict = False,
     cache: Cache = None,
+    reread: Reread = False,
     json: AsJson = False,
 ) -> None:
     """Replay submissions and show their board here; no file is written.
@@ -78,7 +85,8 @@ def show(
 
     found = find(submissions or [Path("leaderboard/submissions")])
     with Stages(quiet=json) as stages:
-        board, failed = make(found, cache=cache, workers=workers, strict=strict, watch=partial(stages, "replayed"))
+        watch = partial(stages, "replayed")
+        board, failed = make(found, cache=cache, workers=workers, strict=strict, reread=reread, watch=watch)
     if json:
         told = {str(path): str(error) for path, error in failed.items()}
         print_json({"rows": board.rows, "reported": board.reported, "failed": told})

@@ -12,7 +12,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from leaderboard.schema import Row
-from leaderboard.site import text
+from leaderboard.site import cells, text
 
 _FOLDER: Final = Path(__file__).parent / "templates"
 
@@ -62,8 +62,8 @@ def templates() -> Environment:
     ):  # fmt: skip
         environment.filters[function.__name__] = function
     environment.filters["command"] = _command
-    functions = {"figure": text.figure, "interval": text.interval, "meaning": text.meaning}
-    environment.globals |= {"ABSENT": text.ABSENT, **functions}
+    texts = {"ABSENT": text.ABSENT, "figure": text.figure, "interval": text.interval, "meaning": text.meaning}
+    environment.globals |= {**texts, "cost": cells.cost, "measured": cells.measured}
     return environment
 
 

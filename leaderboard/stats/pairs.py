@@ -81,11 +81,12 @@ def compare(
         unknown = np.full_like(difference, np.nan)
         return Pairs(difference, unknown, unknown, unknown, np.zeros(difference.shape, bool), "one user: no comparison")
     users = np.stack([agent.users for agent in agents])
-    half = _half_width(*_errors(agents, users, [agent.seeds for agent in agents]), level)
+    products = users @ users.T
+    half = _half_width(*_errors(agents, products, [agent.seeds for agent in agents]), level)
     p, tested = np.full_like(difference, np.nan), list(range(len(agents)) if jointly is None else jointly)
     if tested:
         at = np.ix_(tested, tested)
-        p[at] = _jointly([agents[n] for n in tested], users[tested], difference[at], replicates)
+        p[at] = _jointly([agents[n] for n in tested], users[tested], products[at], difference[at], replicates)
     return Pairs(
         value=difference,
         low=difference - half,
@@ -96,16 +97,20 @@ def compare(
     )
 
 
-def _errors(agents: Sequence[Influence], users: Floats, seeds: Sequence[Sequence[SeedLevel]]) -> tuple[Floats, Floats]:
-    """Standard error of each difference, and its degrees of freedom: (n, n) each. Agents' seeds are independent."""
-    products = users @ users.T
+def _errors(
+    agents: Sequence[Influence], products: Floats, seeds: Sequence[Sequence[SeedLevel]]
+) -> tuple[Floats, Floats]:
+    """Standard error of each difference, and its degrees of freedom: (n, n) each. Agents' seeds are independent.
+
+    products: of the influences of every two agents, summed over users, (n, n).
+    """
     own = products.diagonal()
     of_users = own[:, None] + own[None, :] - 2 * products
     of_users[of_users <= 1e-12 * (own[:, None] + own[None, :])] = 0.0  # what rounding leaves of nothing
     adding = [[seed for seed in of_agent if seed.net] for of_agent in seeds]
     of_seeds = np.array([sum(seed.net for seed in of_agent) for of_agent in adding])
     total = of_users + of_seeds[:, None] + of_seeds[None, :]
-    most = users.shape[1] - len(agents[0].blocks)
+    most = sum(agents[0].blocks) - len(agents[0].blocks)
     uncertain = np.array([sum(seed.raw**2 / seed.freedom for seed in of_agent) for of_agent in adding])
     fewest = np.array([min([most, *(seed.freedom for seed in of_agent)]) for of_agent in adding])
     with np.errstate(invalid="ignore"):
@@ -119,12 +124,14 @@ def _half_width(error: Floats, freedom: Floats, level: float) -> Floats:
     return np.where((error > 0) & ~np.eye(len(error), dtype=bool), t_quantiles(freedom, level) * error, np.nan)
 
 
-def _jointly(agents: Sequence[Influence], users: Floats, difference: Floats, replicates: int) -> Floats:
+def _jointly(
+    agents: Sequence[Influence], users: Floats, products: Floats, difference: Floats, replicates: int
+) -> Floats:
     """P values of all pairs, adjusted for one another: (n, n), NaN where undefined and on the diagonal."""
     seeds = [[seed.cautious() for seed in agent.seeds] for agent in agents]
-    error, freedom = _errors(agents, users, seeds)
+    error, freedom = _errors(agents, products, seeds)
     by_signs = 2.0 ** (1 - min(users.shape[1], _MOST_SIGNS))
-    difference = np.where(_alike(difference, error, users), 0.0, difference)
+    difference = np.where(_alike(difference, error, products.diagonal()), 0.0, difference)
     clear = _clearness(difference, error, freedom, by_signs)
     p = _adjusted(clear, error, _replicates(agents, users, seeds, replicates))
     constant = (error == 0) & (np.abs(difference) > 0)
@@ -132,11 +139,11 @@ def _jointly(agents: Sequence[Influence], users: Floats, difference: Floats, rep
     return p
 
 
-def _alike(difference: Floats, error: Floats, users: Floats) -> NDArray[np.bool_]:
+def _alike(difference: Floats, error: Floats, own: Floats) -> NDArray[np.bool_]:
     """Pairs whose differences are so nearly the same for every user that their error is lost in rounding, and that
-    differ by so little that such an error could explain it: nobody can say that one of them is better.
+    differ by so little that such an error could explain it: nobody can say that one of them is better. own: the
+    variance of each figure over users, (n,).
     """
-    own = np.square(users).sum(axis=1)
     return (error == 0) & (np.abs(difference) <= 1e-4 * np.sqrt(own[:, None] + own[None, :]))
 
 

@@ -147,7 +147,7 @@ def slowly(agents, replicates=400):
     """Step-down p values by the definition: each pair against the maximum over the pairs that are not clearer."""
     users = np.stack([a.users for a in agents])
     seeds = [[seed.cautious() for seed in a.seeds] for a in agents]
-    error, freedom = _errors(agents, users, seeds)
+    error, freedom = _errors(agents, users @ users.T, seeds)
     values = np.array([a.value for a in agents])
     clear = _clearness(values[:, None] - values, error, freedom, 1e-9).astype(np.float32)
     moved = _replicates(agents, users, seeds, replicates)

@@ -16,7 +16,7 @@ from leaderboard.board.model import Board
 from leaderboard.board.overall import overall
 from leaderboard.board.store import Store
 from leaderboard.board.summary import Summary
-from leaderboard.stats import aggregate, difference, score, suite_scores
+from leaderboard.stats import Sums, aggregate, difference, influence, score, suite_scores
 from leaderboard.submit import find
 from recsim_envs.errors import SubmissionError
 
@@ -106,6 +106,23 @@ def test_kept_comparisons_are_the_fresh_ones(found: list[Summary], warm: Path) -
     assert [(o.aggregate, o.profile, o.tier, o.rank) for o in kept] == [
         (o.aggregate, o.profile, o.tier, o.rank) for o in fresh
     ]
+
+
+def test_who_joins_leaves_the_influences_of_others_as_they_were(
+    found: list[Summary], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "comparisons")
+    for group in groups([s for s in found if s.submission.agent.name != "greedy"], store):
+        assert group.influences
+    made: list[Sums] = []
+    monkeypatch.setattr("leaderboard.board.groups.influence", lambda *of: made.append(of[0]) or influence(*of))
+    kept = [group.influences for group in groups(found, store)]
+    assert len(made) == len(kept)  # of greedy, in each section
+    for mine, group in zip(kept, groups(found), strict=True):
+        for one, other in zip(mine, group.influences, strict=True):
+            assert np.array_equal(one.users, other.users)
+            rest = ("value", "blocks", "seeds", "num_seeds", "stream")
+            assert [getattr(one, name) for name in rest] == [getattr(other, name) for name in rest]
 
 
 def test_without_both_anchors_return_tells_rows_apart(found: list[Summary]) -> None:
