@@ -78,6 +78,14 @@ def recorded(agent: str, env_id: str) -> tuple[Submission, Lives]:
     return submission, lives_of(task, trace.of(slice(0, task.episodes * len(submission.suite.training_seeds))))
 
 
+def _as_task(number: int, submission: Submission) -> Submission:
+    """The submission, as of a part of a suite in which its first task has this number."""
+    suite, task = submission.suite, submission.suite.tasks[0]
+    others = tuple(task.model_copy(update={"episodes": task.episodes + 1 + n}) for n in range(number))
+    whole = suite.model_copy(update={"tasks": (*others, task)})
+    return submission.model_copy(update={"suite": suite.model_copy(update={"tasks": (task,), "whole": whole})})
+
+
 def fake_board(rows: list[Row] | None = None, reported: tuple[Reported, ...] = ()) -> Board:
     """A board of these rows, or of eleven agents on two environments, with tiers, pairs, standings and lives."""
     board = board_of(judged(told(fake_rows()) if rows is None else rows), reported)
@@ -152,6 +160,7 @@ def _section(section: Section) -> Section:
 
 def _entry(entry: Entry) -> Entry:
     submission, lives = recorded("greedy" if entry.row.task else "oracle", entry.row.env_id)
+    submission = _as_task(entry.row.task, submission)
     curves = learned(entry.row) if entry.row.agent in ("billp", "ppo") else None
     summary: Any = FakeSummary(submission, lives, entry.row.agent == "billp", curves)
     return replace(entry, summary=summary)
