@@ -48,11 +48,8 @@ def recorded(suite: Suite, folders: Sequence[Path], watch: Watch = lambda done, 
     Raises what makes one of them fail to replay.
     """
     wanted = {task.env_id for task in suite.tasks}
-    of_it = [
-        folder
-        for folder in folders
-        if wanted & {task.env_id for task in read_model(folder / "submission.json", Submission).suite.tasks}
-    ]
+    suites = {folder: read_model(folder / "submission.json", Submission).suite for folder in folders}
+    of_it = [folder for folder, of in suites.items() if wanted & {task.env_id for task in of.tasks}]
     found = summaries(of_it, Store(default_folder() / "replays"), watch=watch).values()
     for failed in (one for one in found if isinstance(one, LongrecError)):
         raise failed

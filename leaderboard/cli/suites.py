@@ -146,3 +146,38 @@ def power(
         ],
         figures=6,
     )  # fmt: skip
+
+
+@app.command()
+def results(
+    name: Name,
+    submissions: Annotated[
+        list[Path] | None, typer.Argument(help="Folders that hold submissions. Default: leaderboard/submissions.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The page, in Markdown.")] = Path("docs/results.md"),
+) -> None:
+    """Write the results of a suite as one page: agents by environments, what it cost, what is not there.
+
+    Ends with 1 where a submission does not replay; the page is of the others.
+
+    Example:  longrec suites results longrec-v1 --out results.md
+    """
+    from leaderboard.board.build import make
+    from leaderboard.files import atomic_path, read_model
+    from leaderboard.schema import Submission
+    from leaderboard.site.results import results as page
+    from leaderboard.submit import find
+    from leaderboard.suites import load_suite
+    from leaderboard.verification import printable
+
+    suite, found = load_suite(name), find(submissions or [Path("leaderboard/submissions")])
+    of_it = [f for f in found if read_model(f / "submission.json", Submission).suite.table.hash == suite.hash]
+    with Stages(quiet=False) as stages:
+        board, failed = make(of_it, watch=lambda done, total: stages("replayed", done, total))
+    with atomic_path(out) as scratch:
+        scratch.write_text(page(board, suite), "utf-8", newline="\n")
+    for path, error in failed.items():
+        say(f"failed, left out: {path}: {printable(str(error))}")
+    say(f"{out}: {len(board.rows)} rows of {len(of_it)} submissions")
+    if failed:
+        raise typer.Exit(1)
