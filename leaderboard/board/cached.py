@@ -30,7 +30,7 @@ from leaderboard.schema import OPTIONAL_FILES, Submission, json_hash
 from recsim_envs.errors import LongrecError, SubmissionError
 from recsim_envs.fingerprint import platform_text
 
-_BESIDE: Final = ("site", "cli", "ope", "sweep")
+_BESIDE: Final = ("site", "cli", "ope", "study", "sweep")
 """Parts of this package that have no say in what a replay gives."""
 
 Watch = Callable[[int, int], None]

@@ -14,6 +14,7 @@ from leaderboard.cli import (
     offline,
     runs,
     season,
+    study,
     submit,
     suites,
     sweep,
@@ -40,6 +41,7 @@ app.command()(checks.verify)
 app.command()(checks.reproduce)
 app.command()(checks.compare)
 app.command()(offline.ope)
+app.command()(study.study)
 for name, group, text in (
     ("envs", envs.app, "Environments: list, show, check, measure, pages."),
     ("agents", agents.app, "Agents: list, show."),

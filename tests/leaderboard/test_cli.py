@@ -60,7 +60,7 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 def test_the_public_names():
     assert {" ".join(name) for name in COMMANDS} == {
         "quickstart", "evaluate", "train", "sweep", "tune", "submit", "verify", "reproduce", "compare", "envs list",
-        "envs show", "envs check", "envs measure", "envs pages",
+        "study", "envs show", "envs check", "envs measure", "envs pages",
         "agents list", "agents show", "world fetch", "world build", "world card", "world list", "logs list",
         "logs make", "logs show", "ope", "curves compare", "memory show", "memory merge", "memory compact",
         "memory rescue",

@@ -1,0 +1,1 @@
+"""The paper's questions, answered from replayed submissions: `longrec study`. See docs/study/index.md."""

@@ -1,0 +1,75 @@
+"""Answers as Markdown: a page a question, and the page that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from leaderboard.site.text import markdown
+from leaderboard.study.question import Answer, Missing, Question, Sheet
+
+COMMAND: Final = "longrec study --out docs/study"
+_MADE: Final = f"<!-- Written by `{COMMAND}`; do not edit. -->"
+
+
+def page(question: Question, answer: Answer) -> str:
+    """`<question>.md`."""
+    parts = [f"# {question.title}", _MADE, f"**{_sentence(answer.verdict)}**", question.text.strip()]
+    parts += [f"![{question.title}]({picture_name(question, end)})" for end in answer.pictures]
+    parts += [_sheet(sheet) for sheet in answer.sheets]
+    missing = answer.missing if answer.missing or answer.sheets else [Missing("what it is asked of", question.command)]
+    if missing:
+        lines = [f"* {markdown(one.what)}: `{one.command}`" for one in missing]
+        parts += ["## Not run", "\n".join(lines)]
+    parts += ["## Where this comes from", _origin(answer)]
+    return "\n\n".join(parts) + "\n"
+
+
+def picture_name(question: Question, end: str) -> str:
+    """The file of one of a page's pictures."""
+    return f"{question.name}-{end}.svg" if end else f"{question.name}.svg"
+
+
+def index(answers: Mapping[str, Answer], questions: Sequence[Question], left_out: Sequence[str]) -> str:
+    """`index.md`: every question with its verdict."""
+    lines = [[f"[{q.title}]({q.name}.md)", answers[q.name].verdict] for q in questions]
+    parts = [
+        "# The paper's questions", _MADE,
+        "What *Large Language Models are Learnable Planners for Long-Term Recommendation* (SIGIR 2024) asks, asked "
+        "again of replayed submissions. Verdicts follow from intervals by rule: **yes** where a difference lies above "
+        "zero with all of its interval, **no** where it lies below, **not told apart** where the interval holds zero, "
+        "**not run** where the submissions are missing. Nobody writes them, and whoever adds a submission may change "
+        "them. Agents on a language model ran on `scripted`, which follows rules and is none: see"
+        "[language models](../language-models.md).",
+        _grid(["question", "verdict"], lines),
+        f"`{COMMAND}` replays the submissions of record and those in `leaderboard/study/runs`, and writes these pages; "
+        "the same records give the same bytes.",
+    ]  # fmt: skip
+    if left_out:
+        parts += ["## Left out", "\n".join(f"* {markdown(reason)}" for reason in left_out)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _origin(answer: Answer) -> str:
+    if not answer.sources:
+        return f"`{COMMAND}` wrote this page; it found no submissions for it."
+    names = ", ".join(f"`{name}`" for name in sorted(answer.sources))
+    return (
+        f"`{COMMAND}` wrote this page from {len(answer.sources)} submissions, each of which holds the command and the "
+        f"commit that made it: {names}."
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _sheet(sheet: Sheet) -> str:
+    parts = [f"## {sheet.title}"] if sheet.title else []
+    return "\n\n".join([*parts, _grid(sheet.columns, sheet.lines), *([sheet.note] if sheet.note else [])])
+
+
+def _grid(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; `markdown` has been applied to what strangers wrote."""
+    rows = [columns, ["---"] * len(columns), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -1,0 +1,71 @@
+"""Whether learning happens."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leaderboard.evaluate.curve.picture import picture
+from leaderboard.evaluate.curve.plan import UNITS, LearningCurve
+from leaderboard.site.text import markdown, settings
+from leaderboard.study.contrast import interval
+from leaderboard.study.question import Answer, Question, Sheet
+from leaderboard.study.records import Records
+from leaderboard.study.verdict import Verdict, together, verdict
+
+METRIC: Final = "R_traj"
+_COLUMNS: Final = (
+    "environment",
+    "agent",
+    "budgets",
+    "seeds",
+    "R_traj: first",
+    "last",
+    "last less first, 95 %",
+    "verdict",
+)
+_NOTE: Final = (
+    "From the smallest budget to the largest, paired by user and training seed. Curves go with submissions; a replay "
+    "checks no training, so they are claims."
+)
+_WANTED: Final = (
+    "longrec train billp --env longrec/Games-v0 -o protocol=FB --episodes 100 --curve --seeds 3 --out runs/curve"
+)
+
+_TEXT: Final = """
+A fresh agent is trained with each budget and plays the same unseen users; memories are frozen by then. "Yes" means that
+after the largest budget it earns more than after the smallest. In the published runs of BiLLP there was no trend:
+the correlation of episode number and Len was -0.10 to -0.16.
+"""
+
+
+def _answer(records: Records) -> Answer:
+    curves = records.curves
+    if not curves:
+        return Answer("not run")
+    said = [_verdict(curve) for curve in curves]
+    lines = [_line(curve, word) for curve, word in zip(curves, said, strict=True)]
+    pictures = {_end(n, curve): picture([curve]) for n, curve in enumerate(curves, 1)}
+    return Answer(together(said), [Sheet("", _COLUMNS, lines, _NOTE)], pictures)
+
+
+def _verdict(curve: LearningCurve) -> Verdict:
+    return verdict(curve.points[-1].less_first.get(METRIC))
+
+
+def _line(curve: LearningCurve, said: Verdict) -> list[str]:
+    plan, change = curve.plan, curve.points[-1].less_first.get(METRIC)
+    agent = f"{plan.agent.name} ({settings(plan.agent.parameters, 60)})" if plan.agent.parameters else plan.agent.name
+    return [
+        markdown(plan.task.env_id.rpartition("/")[2]), markdown(agent),
+        f"{plan.at[0]} to {plan.at[-1]} {UNITS[plan.unit]}", str(len(plan.training_seeds)),
+        *(interval(point.metrics[METRIC], 1) for point in (curve.points[0], curve.points[-1])),
+        "" if change is None else interval(change, 1), said,
+    ]  # fmt: skip
+
+
+def _end(number: int, curve: LearningCurve) -> str:
+    """Of a picture's file name; agents may have several curves on one environment."""
+    return f"{number}-{curve.plan.task.env_id.rpartition('/')[2]}-{curve.plan.agent.name}".lower()
+
+
+QUESTION: Final = Question("learning", "Does learning happen?", _TEXT, _WANTED, _answer)

@@ -1,0 +1,101 @@
+"""Popular against long-tail items: whether BiLLP serves the long tail better than others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from leaderboard.board.groups import Member
+from leaderboard.site.text import ABSENT, markdown, percent
+from leaderboard.stats import difference
+from leaderboard.study.contrast import interval, shared_level, sources
+from leaderboard.study.forest import Bar, Panel, forest
+from leaderboard.study.kinds import LANGUAGE, ONLINE_RL
+from leaderboard.study.popularity import Shown, has_popularity, shown
+from leaderboard.study.question import Answer, Question, Sheet
+from leaderboard.study.records import Records, Table
+from leaderboard.study.verdict import Verdict, together, verdict
+
+_PLANNER: Final = "billp"
+_RIVALS: Final = (*LANGUAGE, *ONLINE_RL, "greedy", "exact-no-repeat")
+_COLUMNS: Final = (
+    "environment", "suite", "agent", "share of long tail", "reward: head", "reward: long tail",
+    "billp less this, long tail", "verdict",
+)  # fmt: skip
+_NOTE: Final = (
+    "Reward is the mean reward of a recommendation; one that makes the user leave earns nothing and counts. Intervals "
+    "are over users and training seeds, those of one environment together at 95 % (Bonferroni). A dash: nothing shown "
+    "there."
+)
+
+_TEXT: Final = """
+The head of a catalogue is the fifth of its items that the training users' log holds most often, the long tail is
+the rest. "Yes" means that what `billp` recommends from the long tail earns more a recommendation than what the other
+agent recommends from there.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """One agent on one table. `less` is BiLLP's reward in the long tail less this agent's; None is BiLLP itself."""
+
+    table: Table
+    member: Member
+    shown: Shown
+    less: Bar | None
+
+
+def _answer(records: Records) -> Answer:
+    found = [line for table in records.tables if table.plain(_PLANNER) for line in _of_table(table)]
+    bars = [line.less for line in found if line.less is not None]
+    tables = list(dict.fromkeys(line.table for line in found))
+    panels = [
+        Panel(t.place, t.first.suite, [line.less for line in found if line.table is t and line.less is not None])
+        for t in tables
+    ]
+    caption = "reward of a recommendation from the long tail, billp less the other"
+    return Answer(
+        verdict=together([bar.verdict for bar in bars]),
+        sheets=[Sheet("", _COLUMNS, [_cells(line) for line in found], _NOTE)] if found else (),
+        pictures={"": forest(panels, caption)} if bars else {},
+        sources=sources(line.member for line in found),
+    )
+
+
+def _of_table(table: Table) -> list[_Line]:
+    planner, rivals = table.plain(_PLANNER), table.named(_RIVALS)
+    assert planner is not None  # tables without it are left out
+    if not has_popularity(planner):
+        return []
+    own, level = shown(planner), shared_level(len(rivals))
+    lines = [_Line(table, planner, own, None)]
+    for rival in rivals:
+        other = shown(rival)
+        less = difference(own.tail, other.tail, level=level)
+        bar = None if less is None else Bar(f"less {table.label(rival)}", less, verdict(less))
+        lines.append(_Line(table, rival, other, bar))
+    return lines
+
+
+def _cells(line: _Line) -> list[str]:
+    said: tuple[str, str | Verdict] = ("", "")
+    if line.less is not None:
+        said = interval(line.less.estimate), line.less.verdict
+    return [
+        *map(markdown, (line.table.place, line.table.first.suite, line.table.label(line.member))),
+        percent(line.shown.share.value), *(_reward(part.value) for part in (line.shown.head, line.shown.tail)), *said,
+    ]  # fmt: skip
+
+
+def _reward(value: float) -> str:
+    return ABSENT if math.isnan(value) else f"{value:.2f}"
+
+
+QUESTION: Final = Question(
+    "long-tail",
+    "Does BiLLP serve the long tail better than others?",
+    _TEXT,
+    "longrec evaluate billp --suite docs/examples/planners.json",
+    _answer,
+)

@@ -1,0 +1,66 @@
+"""What the no-repeat control explains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from leaderboard.board.groups import RANDOM, Member
+from leaderboard.site.text import markdown
+from leaderboard.stats import estimate
+from leaderboard.stats.sums import ratio
+from leaderboard.study.contrast import COLUMNS, NOTE, Contrast, absent, answered, contrasts, interval, line, sources
+from leaderboard.study.question import Answer, Question, Sheet
+from leaderboard.study.records import Records, Table
+
+_CONTROLS: Final = ("exact-no-repeat", "greedy-no-repeat")
+_PLANNER: Final = "billp"
+_SHARE_COLUMNS: Final = ("environment", "suite", "control", "its score / billp's, 95 %")
+_SHARE_NOTE: Final = (
+    "What never repeating explains of BiLLP's score: (control - random) / (billp - random), in R_traj, all three "
+    "resampled together."
+)
+
+_TEXT: Final = """
+In the published recordings on games 62 % of the departures are repeats within the window, so an agent that merely never
+shows an item twice is the baseline to beat. `exact-no-repeat` shows the best rated new items of categories that the
+user liked, and asks no language model; `greedy-no-repeat` the new items of the highest estimated reward. "Yes" means
+that `billp` earns more than such an agent, so that never repeating does not explain all of it.
+"""
+
+
+def _answer(records: Records) -> Answer:
+    found, alone, shares = list[Contrast](), list[Contrast](), list[list[str]]()
+    tables = [table for table in records.tables if table.plain(_PLANNER) is not None]
+    for table in records.tables:
+        controls = [m for name in _CONTROLS if (m := table.plain(name)) is not None]
+        greedy, billp = table.plain("greedy"), table.plain(_PLANNER)
+        if greedy is not None:
+            alone += contrasts(table, [(f"{c.row.agent} less greedy", c, greedy) for c in controls])
+        if billp is not None:
+            found += contrasts(table, [(f"less {c.row.agent}", billp, c) for c in controls])
+            shares += [_share(table, billp, c) for c in controls]
+    answer, sheets = answered(found, absent(tables, _CONTROLS)), list[Sheet]()
+    if shares:
+        sheets.append(Sheet("The share that it explains", _SHARE_COLUMNS, shares, _SHARE_NOTE))
+    if alone:
+        sheets.append(Sheet("What never repeating earns by itself", COLUMNS, [line(c) for c in alone], NOTE))
+    used = answer.sources | sources(m for c in alone for m in (c.first, c.second))
+    return replace(answer, sheets=[*answer.sheets, *sheets], sources=used)
+
+
+def _share(table: Table, billp: Member, control: Member) -> list[str]:
+    bottom = table.plain(RANDOM)
+    assert bottom is not None  # tables without both ends of their scale are left out
+    found = estimate(lambda a, b, c: ratio(b - c, a - c), table.sums(billp), table.sums(control), table.sums(bottom))
+    told = "undefined" if found is None else interval(found)
+    return [markdown(table.place), markdown(table.first.suite), control.row.agent, told]
+
+
+QUESTION: Final = Question(
+    "no-repeat",
+    "Does BiLLP earn more than never repeating does?",
+    _TEXT,
+    "longrec evaluate exact-no-repeat --suite docs/examples/planners.json",
+    _answer,
+)

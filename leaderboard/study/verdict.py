@@ -1,0 +1,54 @@
+"""Verdicts: what an interval says of a claim, and what many verdicts say together. None is written by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from leaderboard.schema import Estimate
+
+Verdict = Literal["yes", "no", "not told apart", "not run"]
+_ORDER: Final[tuple[Verdict, ...]] = ("yes", "no", "not told apart")
+
+
+def verdict(estimate: Estimate | None) -> Verdict:
+    """Whether a difference is above zero: "yes" where its whole interval is, "no" where all of it is below.
+
+    Where there is no interval, nothing is told apart; None, where there are no records, is "not run".
+    """
+    if estimate is None:
+        return "not run"
+    if estimate.low is None or estimate.high is None:
+        return "not told apart"
+    return "yes" if estimate.low > 0 else "no" if estimate.high < 0 else "not told apart"
+
+
+def against_all(found: Sequence[Verdict]) -> Verdict:
+    """Whether one is above all of several: "yes" if above each, "no" if below any.
+
+    "Yes" needs no wider intervals however many there are: an intersection-union test (Berger, "Multiparameter
+    hypothesis testing and acceptance sampling", Technometrics 24(4), 1982).
+    """
+    known = [v for v in found if v != "not run"]
+    if not known:
+        return "not run"
+    return "no" if "no" in known else "yes" if set(known) == {"yes"} else "not told apart"
+
+
+def together(found: Sequence[Verdict]) -> str:
+    """Verdicts of several comparisons in words: one word where they agree, else how many say what.
+
+    >>> together(["yes", "yes"]), together(["yes", "no", "not run"]), together([])
+    ('yes, in all 2 comparisons', 'yes in 1 of 2 comparisons, no in 1', 'not run')
+    """
+    counts: Counter[Verdict] = Counter(v for v in found if v != "not run")
+    total = sum(counts.values())
+    if not total:
+        return "not run"
+    said = [(word, counts[word]) for word in _ORDER if counts[word]]
+    if len(said) == 1:
+        return said[0][0] if total == 1 else f"{said[0][0]}, in all {total} comparisons"
+    (word, count), *others = said
+    first = f"{word} in {count} of {total} comparisons"
+    return ", ".join([first, *(f"{other} in {n}" for other, n in others)])

@@ -1,0 +1,149 @@
+"""From replayed submissions to pages: what is compared, what is missing, and the same bytes again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from leaderboard.board.summary import Summary
+from leaderboard.evaluate.curve.plan import CurvePlan, CurvePoint, LearningCurve
+from leaderboard.replay import verify
+from leaderboard.schema import Estimate, SpentBudget, json_hash
+from leaderboard.stats import difference
+from leaderboard.study.contrast import contrasts
+from leaderboard.study.popularity import long_tail, shown
+from leaderboard.study.question import Answer
+from leaderboard.study.questions import QUESTIONS
+from leaderboard.study.records import Records, Table, records_of
+from leaderboard.study.write import answers, write
+from tests.leaderboard.study.conftest import PLAIN
+
+
+@pytest.fixture(scope="session")
+def found(records: Records) -> dict[str, Answer]:
+    return answers(records)
+
+
+@pytest.fixture
+def table(records: Records) -> Table:
+    return records.tables[0]
+
+
+def test_tables_without_both_ends_of_the_scale_or_with_few_seeds_are_left_out(summaries: list[Summary]) -> None:
+    assert [t.first.suite for t in records_of(summaries).tables] == ["tiny"]
+    without = records_of([s for s in summaries if s.submission.agent.name != "oracle"])
+    assert not without.tables
+    assert "random or oracle is missing" in without.left_out[0]
+
+
+def test_a_contrast_is_the_paired_difference_in_score_at_a_level_that_all_share(table: Table) -> None:
+    billp, greedy, act_only = table.plain("billp"), table.plain("greedy"), table.plain("act-only")
+    assert billp is not None
+    assert greedy is not None
+    assert act_only is not None
+    alone, wider = contrasts(table, [("", billp, greedy)])[0], contrasts(table, [("", billp, greedy)] * 4)[0]
+    paired = difference(billp.returns, greedy.returns)
+    assert paired is not None
+    assert alone.less.value == pytest.approx(paired.value * table.scale)
+    assert alone.less.low == pytest.approx((paired.low or 0.0) * table.scale)
+    for one in (alone, wider):
+        assert one.less.low is not None
+        assert one.less.high is not None
+    assert (wider.less.high or 0) - (wider.less.low or 0) > (alone.less.high or 0) - (alone.less.low or 0)
+
+
+def test_ablations_stand_in_no_other_question(table: Table) -> None:
+    assert [m.row.parameters for m in table.named(["billp"])] == [{}]
+    ablated = table.variant("billp", {"use_reflector": False})
+    assert ablated is not None
+    assert table.label(ablated) == "billp (use_reflector=false)"
+
+
+def test_every_question_that_has_records_is_answered(found: Mapping[str, Answer]) -> None:
+    run = {name for name, answer in found.items() if answer.sheets}
+    assert run == {"planning", "rivals", "ablations", "robustness", "long-tail", "no-repeat"}
+    assert found["learning"].verdict == "not run"
+    assert "base model: not run" in found["robustness"].verdict
+    assert {m.what.split()[0] for m in found["rivals"].missing} == {"react", "reflexion", "ppo", "dqn"}
+    assert len(found["ablations"].missing) == 5
+
+
+def test_the_verdict_of_a_page_is_that_of_its_lines(found: Mapping[str, Answer]) -> None:
+    lines = found["rivals"].sheets[0].lines
+    assert len(lines) == 1
+    assert found["rivals"].verdict == lines[0][-1]
+
+
+def test_what_was_shown_from_the_long_tail_adds_up_to_what_was_earned(table: Table) -> None:
+    member = table.plain("billp")
+    assert member is not None
+    parts, outcomes = shown(member), verify(member.summary.path).outcomes[0]
+    assert outcomes.catalogue is not None
+    tail = long_tail(outcomes.catalogue.popularity)[outcomes.items]
+    assert parts.share.value == pytest.approx(tail.mean())
+    assert parts.tail.numerator.sum() + parts.head.numerator.sum() == pytest.approx(outcomes.rewards.sum(), rel=1e-5)
+    assert np.array_equal(parts.share.denominator.sum(axis=1), outcomes.lengths.sum(axis=1))
+
+
+def test_pages_name_verdict_pictures_and_sources_and_are_the_same_bytes_again(
+    found: Mapping[str, Answer], records: Records, tmp_path: Path
+) -> None:
+    files = write(found, ["a world: not here"], tmp_path / "one")
+    again = write(answers(records), ["a world: not here"], tmp_path / "two")
+    assert [f.read_bytes() for f in files] == [f.read_bytes() for f in again]
+    page = (tmp_path / "one" / "rivals.md").read_text("utf-8")
+    assert "](rivals.svg)" in page
+    assert "`act-only/" in page
+    index = (tmp_path / "one" / "index.md").read_text("utf-8")
+    assert all(f"[{q.title}]({q.name}.md) | {found[q.name].verdict} |" in index for q in QUESTIONS)
+    assert "* a world&#58; not here" in index
+
+
+def test_pictures_are_svg_and_draw_every_comparison(found: Mapping[str, Answer]) -> None:
+    root = ElementTree.fromstring(found["planning"].pictures[""])
+    dots = [node for node in root.iter() if node.tag.endswith("circle")]
+    assert len(dots) == len(found["planning"].sheets[0].lines)
+
+
+def test_without_records_nothing_was_run_and_pages_say_what_would(tmp_path: Path) -> None:
+    empty = answers(Records(()))
+    write(empty, [], tmp_path)
+    for question in QUESTIONS:
+        assert set(re.findall(r"yes|not told apart|not run", empty[question.name].verdict)) <= {"not run"}
+        assert "Not run" in (tmp_path / f"{question.name}.md").read_text("utf-8")
+
+
+def test_curves_are_judged_by_their_change_and_their_gap(records: Records, summaries: list[Summary]) -> None:
+    answer = answers(
+        Records(records.tables, (_curve(summaries, "ppo", -0.5, 2.0), _curve(summaries, "billp", 1.0, 3.0)))
+    )
+    learning, scarcity = answer["learning"], answer["scarcity"]
+    assert learning.verdict == "yes in 1 of 2 comparisons, not told apart in 1"
+    assert sorted(learning.pictures) == ["1-games-v0-ppo", "2-games-v0-billp"]
+    assert "overfits: yes, in all 2 comparisons" in scarcity.verdict
+    assert len(scarcity.sheets[-1].lines) == 2
+
+
+def _curve(summaries: list[Summary], agent: str, low: float, high: float) -> LearningCurve:
+    """A curve of two points, made up: the change from the first to the last lies between `low` and `high`."""
+    submission = summaries[PLAIN.index("billp")].submission
+    plan = CurvePlan(
+        agent=submission.agent.model_copy(update={"name": agent}), task=submission.suite.tasks[0],
+        world=submission.worlds[0], fingerprint=json_hash("a"), at=(0, 10), training_seeds=(0, 1), train_sessions=5,
+    )  # fmt: skip
+    change = Estimate(value=(low + high) / 2, low=low, high=high)
+
+    def point(budget: int, less: dict[str, Estimate]) -> CurvePoint:
+        figures = {name: Estimate(value=5.0, low=4.0, high=6.0) for name in ("R_traj", "Len")}
+        return CurvePoint(
+            budget=budget, spent=(SpentBudget(), SpentBudget()), metrics=figures, less_first=less,
+            by_seed=dict.fromkeys(figures, (4.5, 5.5)), spread=dict.fromkeys(figures, 0.7), train=figures,
+            gap={"R_traj": Estimate(value=1.0, low=0.5, high=1.5)}, measures={}, facts=({}, {}),
+        )  # fmt: skip
+
+    return LearningCurve(plan=plan, users=9, points=(point(0, {}), point(10, {"R_traj": change})))
