@@ -10,7 +10,7 @@ from leaderboard.board.judge import table
 from leaderboard.board.summary import metric_sums, summarise, without_twins
 from leaderboard.replay import Replayed
 from leaderboard.schema import Estimate, Row, canonical_json
-from leaderboard.stats import Sums, difference
+from leaderboard.stats import Sums, detectable, difference, improvement
 from recsim_envs.errors import SubmissionError
 
 __all__ = ["ORACLE", "RANDOM", "Difference", "differences", "return_sums", "rows"]
@@ -36,7 +36,11 @@ def return_sums(replayed: Replayed, task: int) -> Sums:
 
 @dataclass(frozen=True)
 class Difference:
-    """One metric of two submissions on one task, and the first less the second, paired by user."""
+    """One metric of two submissions on one task, and the first less the second, paired by user.
+
+    improvement: the probability that the first gives a user more, ties counting half; detectable: the smallest
+    difference that such a comparison finds with a probability of 80 %, None where nothing is known of the variation.
+    """
 
     task: int
     env_id: str
@@ -44,6 +48,8 @@ class Difference:
     first: float
     second: float
     difference: Estimate
+    improvement: Estimate | None
+    detectable: float | None
 
 
 def differences(first: Replayed, second: Replayed) -> list[Difference]:
@@ -59,5 +65,6 @@ def differences(first: Replayed, second: Replayed) -> list[Difference]:
         for name, a in one.items():
             b = other[name]
             if (estimate := difference(a, b)) is not None:
-                found.append(Difference(task, chosen.env_id, name, a.value, b.value, estimate))
+                more, least = improvement(a, b), detectable(a, b).smallest
+                found.append(Difference(task, chosen.env_id, name, a.value, b.value, estimate, more, least))
     return found

@@ -12,6 +12,7 @@ from leaderboard.cli.output import AsJson, Progress, Stages, print_json, print_t
 
 if TYPE_CHECKING:
     from leaderboard.replay import Replayed
+    from leaderboard.results import Difference
     from leaderboard.schema import Estimate
     from leaderboard.verification import Verdict
 
@@ -147,6 +148,9 @@ def compare(
 ) -> None:
     """Differences between agents on the same users: the first less each other, with paired 95 % intervals.
 
+    Besides: how likely the first gives a user more of a metric than the other, ties counting half, and the smallest
+    difference that such a comparison finds with a probability of 80 %.
+
     Example:  longrec compare runs/smoke-v1/greedy runs/smoke-v1/greedy-no-repeat
     """
     from dataclasses import asdict
@@ -159,7 +163,7 @@ def compare(
     if json:
         print_json(
             [
-                {**asdict(d), "difference": d.difference, "other": other.path}
+                {**asdict(d), "difference": d.difference, "improvement": d.improvement, "other": other.path}
                 for other, differing in found
                 for d in differing
             ]
@@ -168,9 +172,18 @@ def compare(
     for other, differing in found:
         print_table(
             f"{_label(one)} less {_label(other)}",
-            ["environment", "metric", "first", "second", "difference, 95 %"],
-            [[d.env_id, d.metric, f"{d.first:.3f}", f"{d.second:.3f}", _signed(d.difference)] for d in differing],
+            ["environment", "metric", "first", "second", "difference, 95 %", "gives a user more", "finds from"],
+            [_cells(d) for d in differing],
         )
+
+
+def _cells(d: Difference) -> list[str]:
+    chance, least = d.improvement, d.detectable
+    more = "" if chance is None else f"{chance.value:.2f}"
+    if chance is not None and chance.low is not None and chance.high is not None:
+        more += f"  {chance.low:.2f} to {chance.high:.2f}"
+    figures = [f"{d.first:.3f}", f"{d.second:.3f}", _signed(d.difference)]
+    return [d.env_id, d.metric, *figures, more, "" if least is None else f"{least:.3f}"]
 
 
 def _label(replayed: Replayed) -> str:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from leaderboard.board.summary import metric_sums
 from leaderboard.evaluate.batch import Job, evaluate_all
 from leaderboard.evaluate.learn import TrainingRecord, train_and_save
 from leaderboard.files import file_sha256, read_model
 from leaderboard.replay import verify
 from leaderboard.reproduce import reproduce
 from leaderboard.results import differences, return_sums, rows
-from leaderboard.stats import difference
+from leaderboard.stats import difference, improvement
 from leaderboard.submit import find, submit
 from leaderboard.suites import custom_suite
 from leaderboard.traces import read_trace, step_tags, write_trace
@@ -184,10 +185,14 @@ def test_differences_are_those_of_the_means_and_signed(runs, suite):
     for d, b in zip(found, back, strict=True):
         assert d.difference.value == pytest.approx(d.first - d.second)
         assert (d.first, d.second) == (b.second, b.first)
+        assert d.improvement.value + b.improvement.value == pytest.approx(1.0)
+        assert d.detectable == pytest.approx(b.detectable)
     length = next(d for d in found if d.metric == "Len")
     assert length.first == pytest.approx(one.outcomes[0].kept.mean())
     assert length.difference.low <= length.difference.value <= length.difference.high
-    assert all(d.difference.value == 0.0 for d in differences(one, one))
+    assert length.improvement == improvement(*(metric_sums(r.outcomes[0], r.submission)["Len"] for r in (one, other)))
+    same = differences(one, one)
+    assert all((d.difference.value, d.improvement.value, d.detectable) == (0.0, 0.5, None) for d in same)
 
 
 def test_runs_of_different_suites_are_not_compared(runs, tmp_path):
