@@ -63,7 +63,9 @@ def sweep(
     else:
         print_cells(chosen.name, found.cells)
         told = ", ".join(f"{found.count(s)} {s}" for s in ("done", "failed", "open") if found.count(s))
+        took = sum(row.seconds or 0.0 for row in found.cells)
         say(f"{told}; {folder / 'results.csv'}   submissions: {folder / 'runs'}")
+        say(f"training and test took {took:.0f} s, one cell after the other (--dry-run estimates the rest)")
     if found.count("failed"):
         raise typer.Exit(1)
 

@@ -204,6 +204,7 @@ def test_the_command(longrec, file, tmp_path):  # noqa: F811
     assert done.returncode == 1  # one has failed
     assert "not with this seed" in done.stdout
     assert "3 done, 1 failed; runs/study/results.csv" in done.stderr
+    assert "training and test took 0 s" in done.stderr
     told = json.loads(longrec("sweep", path, "--workers", "1", "--json").stdout)
     assert [cell["status"] for cell in told["cells"]] == ["done", "failed", "done", "done"]
     path.write_text(json.dumps(file | {"agents": file["agents"][1:], "training_seeds": [0, 3, 5]}))
