@@ -6,7 +6,7 @@ Runs tell how scores differ between users and between training seeds; the suite'
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -59,7 +59,7 @@ def recorded(suite: Suite, folders: Sequence[Path], watch: Watch = lambda done, 
 def suite_power(
     suite: Suite, tables: Sequence[Group], *, wanted: float = 0.05, power: float = 0.8, level: float = LEVEL
 ) -> list[Power]:
-    """What each task of a suite finds, and last the mean of all tasks, with probability `power`.
+    """What each task of a suite finds with probability `power`, and last, where two agents have run all, their mean.
 
     `tables` are of recorded runs: of the suite itself, or of a pilot on the same environments. Agents that read hidden
     state are left out, and so are pairs between which nothing varies. Raises `ConfigurationError` for a task without
@@ -67,11 +67,11 @@ def suite_power(
     """
     found = [_planned(task, _table(suite, task, tables)) for task in suite.tasks]
     whole = {agent: average([of[agent] for of in found]) for agent in found[0] if all(agent in of for of in found)}
+    chosen = [(task.env_id.rpartition("/")[2], task.episodes, of) for task, of in zip(suite.tasks, found, strict=True)]
+    if len(found) > 1 and len(whole) > 1:
+        chosen.append((WHOLE, sum(task.episodes for task in suite.tasks), whole))
     rows = []
-    for label, sessions, of in (
-        *((task.env_id.rpartition("/")[2], task.episodes, of) for task, of in zip(suite.tasks, found, strict=True)),
-        (WHOLE, sum(task.episodes for task in suite.tasks), whole),
-    ):
+    for label, sessions, of in chosen:
         pairs = [
             detectable_of(one, other, sessions, wanted=wanted, power=power, level=level)
             for one, other in combinations(of.values(), 2)
@@ -98,7 +98,7 @@ def _table(suite: Suite, task: Task, tables: Sequence[Group]) -> Group:
     return found[0]
 
 
-def _planned(task: Task, table: Group) -> Mapping[str, Influence]:
+def _planned(task: Task, table: Group) -> dict[str, Influence]:
     """Each agent's score as it would vary with the quota of the task, by agent and parameters."""
     found = {}
     for n in table.competing:

@@ -116,8 +116,8 @@ def power(
 ) -> None:
     """Tell what a suite's sessions and training seeds can find, from how recorded runs vary.
 
-    A pilot is runs of random, oracle and two agents or more on the same environments and track, under as many training
-    seeds, with any number of sessions.
+    A pilot is runs of random, oracle and others on the same environments and track, with any number of sessions. How
+    training seeds differ is taken from it too: from a pilot of one training seed, nothing.
 
     Example:  longrec suites power longrec-v1
     """
