@@ -21,11 +21,15 @@ FIRST: Final = (SCORE.name, "R_traj", "Len", "R_each", "coverage", "repeats")
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The rows of one section in any order, each with its summary, and comparisons in that order."""
+    """The rows of one section in any order, each with its summary, and comparisons in that order.
+
+    `scale` is the score of one unit of return, 1 where there is no score.
+    """
 
     rows: Sequence[Row]
     summaries: Sequence[Summary | None]
     pairs: Mapping[str, Pairs] = field(default_factory=dict)
+    scale: float = 1.0
 
 
 def section_key(row: Row) -> tuple[Any, ...]:
@@ -90,6 +94,7 @@ def _section(table: Table) -> Section:
         stays=stays,
         key=json_hash([e.key for e in entries]),
         pairs={name: pairs.of(order) for name, pairs in table.pairs.items()},
+        scale=table.scale,
     )
 
 

@@ -42,7 +42,7 @@ def table(group: Group, store: Store | None = None) -> Table:
         if store:
             store.write(group.key, judged.model_dump_json().encode(), arrays)
     rows = [_row(member.row, n, judged) for n, member in enumerate(group.members)]
-    return Table(rows, [m.summary for m in group.members], _unpacked(judged, arrays))
+    return Table(rows, [m.summary for m in group.members], _unpacked(judged, arrays), group.scale or 1.0)
 
 
 def placed(parts: Sequence[Influence], competing: Sequence[int]) -> tuple[Pairs, list[int | None], list[Rank | None]]:

@@ -85,7 +85,8 @@ class Section:
     and inside a tier by label; `apart` read hidden state. `metrics` are the columns. `causes` are the ends that occur,
     most frequent first, those of `stays`, where the user had not left, last. `pairs` compares every two entries, in
     their order, by the lead and, where the section is small, by other metrics; `separate` and `p` are among `ranked`
-    only, and are there for the lead only. It is empty where a board is made from rows alone.
+    only, and are there for the lead only. It is empty where a board is made from rows alone. `scale` is the lead of one
+    unit of return.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Section:
     stays: frozenset[str]
     key: str
     pairs: Mapping[str, Pairs] = field(default_factory=dict)
+    scale: float = 1.0
 
     @property
     def entries(self) -> tuple[Entry, ...]:

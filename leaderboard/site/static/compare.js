@@ -1,10 +1,14 @@
 "use strict";
-/* Two agents of one section. What can be compared comes as one data file a section, read when it is chosen. */
+/* Two agents of one section. What they have in common comes as one data file a section, the rest as one an agent; both
+   are read when they are chosen. */
 const compare = (() => {
+  const RETURN = "R_traj";
   const at = (id) => document.getElementById(id);
   const sections = new Map();
   const section = (id, data) => sections.set(id, data);
-  if (!at("choose")) return { section };
+  const agents = new Map();
+  const agent = (id, data) => agents.set(id, data);
+  if (!at("choose")) return { agent, section };
 
   const element = (name, ...children) => {
     const part = document.createElement(name);
@@ -19,60 +23,81 @@ const compare = (() => {
     return `${digits > 0 ? "+" : digits < 0 ? "−" : ""}${Math.abs(digits)}${percent ? " %" : ""}`;
   };
 
-  /* The first agent less the second; the file holds each pair once. */
-  const pair = (metric, i, j) => {
+  /* The first agent less the second: value, low and high. Of other metrics than returns the file holds each pair once. */
+  const pair = (data, metric, [i, j], [one, two]) => {
+    if (metric.name === data.lead || metric.name === RETURN) {
+      if (!one.sums || !two.sums || i === j) return null;
+      const { value, low, high } = paired.difference(one, two, metric.name === data.lead ? data.scale : 1);
+      return [value, low, high];
+    }
     if (!metric.pairs || i === j) return null;
     if (i > j) return metric.pairs[i][j];
-    const [value, low, high, separate] = metric.pairs[j][i];
-    const minus = (x) => (x === null ? null : -x);
-    return [minus(value), minus(high), minus(low), separate];
+    const [value, low, high] = metric.pairs[j][i].map((x) => (x === null ? null : -x));
+    return [value, high, low];
+  };
+
+  /* Whether all comparisons together tell two apart; null where that was not asked. */
+  const told = (data, i, j) => {
+    const [low, high] = [Math.min(i, j), Math.max(i, j)];
+    if (!data.separate || [i, j].some((n) => data.agents[n].tier === null)) return null;
+    const bit = (high * (high - 1)) / 2 + low;
+    return ((atob(data.separate).charCodeAt(bit >> 3) >> (bit & 7)) & 1) === 1;
   };
 
   const row = (metric, n, one, two, found) => {
     const figures = [one, two].map(({ figures }) => cell("td", "num", figures[n][0], element("small", figures[n][1])));
     const known = found && found[0] !== null;
     const ends = known && found[1] !== null ? found.slice(1, 3).map((end) => signed(end, metric.percent)) : [];
-    const told = known ? [signed(found[0], metric.percent), element("small", ends.join(" to "))] : ["—"];
+    const difference = known ? [signed(found[0], metric.percent), element("small", ends.join(" to "))] : ["—"];
     const name = element("a", metric.name.replaceAll("_", " "));
     name.href = `metrics.html#${encodeURIComponent(metric.name)}`;
-    return element("tr", heading("row", name, element("small", metric.title)), ...figures, cell("td", "num", ...told),
-      cell("td", "bar", ...(known ? [forest.difference(found)] : [])));
+    return element("tr", heading("row", name, element("small", metric.title)), ...figures,
+      cell("td", "num", ...difference), cell("td", "bar", ...(known ? [forest.difference(found)] : [])));
   };
 
-  const verdict = (data, i, j) => {
-    const [one, two] = [data.agents[i], data.agents[j]];
-    const found = pair(data.metrics.find(({ name }) => name === data.lead), i, j);
-    const names = `${one.label} and ${two.label}`;
-    if (i === j) return [`${one.label}, twice`, "Choose two different agents."];
-    if (!found || found[0] === null) return [names, "There is no paired difference of these two."];
-    const [value, low, high, separate] = found;
-    const size = `${data.lead}: ${signed(value)}${low === null ? "" : `, 95 % interval ${signed(low)} to ${signed(high)}`}.`;
-    if (separate === 1) return [value > 0 ? `${one.label} is ahead of ${two.label}` : `${two.label} is ahead of ${one.label}`, size];
-    if (separate === 0) return [`${names} are not told apart`, size];
-    return [names, `${size} Agents that read hidden state are in no tier.`];
+  const verdict = (data, [i, j], found) => {
+    const [one, two] = [data.agents[i].label, data.agents[j].label];
+    const names = `${one} and ${two}`;
+    if (i === j) return [`${one}, twice`, "Choose two different agents."];
+    if (!found) return [names, "There is no paired difference of these two."];
+    const { value, low, high, smallest, more } = found;
+    const parts = [`${data.lead}: ${signed(value)}${low === null ? "" : `, 95 % interval ${signed(low)} to ${signed(high)}`}.`];
+    if (more !== null) parts.push(`The probability that ${one} gives a user more than ${two} is ${Number(more.toPrecision(2))}.`);
+    if (smallest !== null) {
+      parts.push(`With 80 % probability, such a comparison finds differences of ${Number(smallest.toPrecision(2))} and more.`);
+    }
+    const separate = told(data, i, j);
+    if (separate === null) return [names, [...parts, "Agents that read hidden state are in no tier."].join(" ")];
+    const [ahead, behind] = value > 0 ? [one, two] : [two, one];
+    return [separate ? `${ahead} is ahead of ${behind}` : `${names} are not told apart`, parts.join(" ")];
   };
 
-  const show = (data) => {
-    const [i, j] = [at("first").selectedIndex, at("second").selectedIndex];
-    const [one, two] = [data.agents[i], data.agents[j]];
-    const [head, text] = verdict(data, i, j);
+  const show = async (data) => {
+    const places = [at("first").selectedIndex, at("second").selectedIndex];
+    const named = places.map((n) => data.agents[n]);
+    await Promise.all(named.map(({ id }) => longrec.load(`data/agent-${id}.js`)));
+    const chosen = [at("first"), at("second")].map(({ value }) => value);
+    if (data !== sections.get(at("section").value) || named.some(({ id }, n) => id !== chosen[n])) return; // others since
+    const [one, two] = named.map(({ id }) => agents.get(id));
+    const found = one.sums && two.sums ? paired.difference(one, two, data.scale) : null;
+    const [head, text] = verdict(data, places, found);
     at("verdict").replaceChildren(element("bdi", head));
-    at("explained").textContent = text;
+    at("explained").replaceChildren(element("bdi", text));
     const link = ({ page, label }) => Object.assign(element("a", element("bdi", label)), { href: page });
-    at("one").replaceChildren(link(one));
-    at("two").replaceChildren(link(two));
+    at("one").replaceChildren(link(named[0]));
+    at("two").replaceChildren(link(named[1]));
     at("result").querySelector("tbody").replaceChildren(
-      ...data.metrics.map((metric, n) => row(metric, n, one, two, pair(metric, i, j))),
+      ...data.metrics.map((metric, n) => row(metric, n, one, two, pair(data, metric, places, [one, two]))),
     );
     forest.curves(at("curves"), data.horizon, [one.curve, two.curve]);
-    at("keys").replaceChildren(...[one, two].map((agent, n) => element("li", cell("span", "swatch", forest.key(n)), link(agent))));
+    at("keys").replaceChildren(...named.map((agent, n) => element("li", cell("span", "swatch", forest.key(n)), link(agent))));
     const percent = (share) => `${Number((100 * share).toPrecision(3))} %`;
-    at("ends").tHead.rows[0].replaceChildren(...["Cause", one.label, two.label].map((name, n) =>
+    at("ends").tHead.rows[0].replaceChildren(...["Cause", ...named.map(({ label }) => label)].map((name, n) =>
       Object.assign(heading("col", element("bdi", name)), { className: n ? "num" : "" })));
     at("ends").tBodies[0].replaceChildren(...data.causes.map((cause, n) =>
       element("tr", heading("row", cause), ...[one, two].map(({ ends }) => cell("td", "num", percent(ends[n]))))));
     at("result").hidden = false;
-    history.replaceState(null, "", `#${[at("section").value, one.id, two.id].map(encodeURIComponent).join("/")}`);
+    history.replaceState(null, "", `#${[at("section").value, ...chosen].map(encodeURIComponent).join("/")}`);
   };
 
   const fill = (data, wanted) => {
@@ -88,9 +113,8 @@ const compare = (() => {
     const id = at("section").value;
     await longrec.load(`data/pairs-${id}.js`);
     if (id !== at("section").value) return; // another was chosen while this one came
-    at("more").hidden = !at("section").selectedOptions[0].dataset.more;
     fill(sections.get(id), wanted);
-    show(sections.get(id));
+    await show(sections.get(id));
   };
 
   const current = () => show(sections.get(at("section").value));
@@ -107,5 +131,5 @@ const compare = (() => {
     if ([...at("section").options].some(({ value }) => value === id)) at("section").value = id;
     open(wanted);
   });
-  return { section };
+  return { agent, section };
 })();

@@ -193,19 +193,35 @@ def test_two_agents_are_compared_on_the_same_users(tab: Tab) -> None:
     page.wait_for_selector("#result:visible")
     assert page.locator("#verdict").inner_text() == "billp and greedy-no-repeat are not told apart"
     page.get_by_label("Second agent").select_option(label="ppo (tier 3)")
+    explained = page.locator("#explained")
+    expect(explained).to_contain_text("score: +0.334")
+    expect(explained).to_contain_text("The probability that billp gives a user more than ppo is 0.")
+    expect(explained).to_contain_text("such a comparison finds differences of 0.")
     assert page.locator("#verdict").inner_text() == "billp is ahead of ppo"
-    assert "score: +0.334" in page.locator("#explained").inner_text()
     page.get_by_role("button", name="Swap").click()
+    expect(explained).to_contain_text("score: −0.334")
     assert page.locator("#verdict").inner_text() == "billp is ahead of ppo"
-    assert "score: −0.334" in page.locator("#explained").inner_text()
     page.get_by_label("Environment", exact=True).select_option(label="Books-v0, smoke-v1")
     expect(page).to_have_url(re.compile("#Books"))
     page.get_by_label("Second agent").select_option(label="greedy (tier 2)")
+    expect(page.locator("#verdict")).to_have_text("billp is ahead of greedy")
     address = page.url
     page.goto(tab.site.joinpath("metrics.html").as_uri())
     page.goto(address)
     expect(page.locator("#verdict")).to_have_text("billp is ahead of greedy")
     assert page.get_by_label("Environment", exact=True).locator("option:checked").inner_text() == "Books-v0, smoke-v1"
+
+
+def test_any_two_of_many_agents_are_compared(large: Tab) -> None:
+    page = large.open("compare.html")
+    page.wait_for_selector("#result:visible")
+    names = page.get_by_label("First agent").locator("option").all_inner_texts()
+    assert len(names) > 130
+    page.get_by_label("First agent").select_option(index=5)
+    page.get_by_label("Second agent").select_option(index=129)
+    first, last = (re.sub(r" \(tier \d+\)$", "", names[n]) for n in (5, 129))
+    expect(page.locator("#verdict")).to_have_text(f"{first} is ahead of {last}")
+    assert "95 % interval +" in page.locator("#explained").inner_text()
 
 
 def test_the_page_of_an_agent_has_its_tiers_and_ranks(tab: Tab) -> None:

@@ -155,7 +155,7 @@ def test_data_of_strangers_stays_data() -> None:
         if text.startswith("const players = "):
             json.loads(text.removeprefix("const players = ").removesuffix(";\n"))
             continue
-        assert call in ("compare.section", "longrec.rows", "places")
+        assert call in ("compare.agent", "compare.section", "longrec.rows", "places")
         json.loads(f"[{rest.removesuffix(');' + chr(10))}]")
 
 
@@ -176,7 +176,7 @@ def test_a_rank_that_moves_draws_no_page_of_an_agent_again() -> None:
 def test_pages_are_small_with_a_thousand_agents() -> None:
     sizes = {}
     for page in pages(fake_board(many(1000))):
-        if not page.name.startswith(("agents/agent-0", "lives/")) or "0500" in page.name:
+        if not page.name.startswith(("agents/agent-0", "lives/", "data/agent-")) or "0500" in page.name:
             sizes[page.name] = len(page.render().encode())
     assert max(sizes.values()) < 2_000_000, max(sizes, key=lambda name: sizes[name])
     first_view = [
@@ -191,7 +191,8 @@ def test_an_agents_page_depends_on_its_own_rows_only() -> None:
     """So that adding one submission does not draw a thousand pages anew."""
     before, after = ({page.name: page.inputs for page in pages(board_of(many(n)))} for n in (20, 21))
     changed = {name for name in before if before[name] != after[name]}
-    assert not [name for name in changed if name.startswith(("agents/", "lives/", "assets/", "metrics"))]
+    own = ("agents/", "data/agent-", "lives/", "assets/", "metrics")
+    assert not [name for name in changed if name.startswith(own)]
     assert {name for name in after if name not in before and name.startswith("agents/")} == {
         name for name in after if "agent-0020" in name and name.startswith("agents/")
     }
