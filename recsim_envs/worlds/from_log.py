@@ -15,12 +15,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recsim_envs.errors import LongrecError, WorldError
+from recsim_envs.errors import ConfigurationError, LongrecError, WorldError
 from recsim_envs.worlds.building.options import BuildOptions
 from recsim_envs.worlds.logs.log import Log
 from recsim_envs.worlds.storage import check_target
@@ -57,12 +58,15 @@ def build_world(
     `max_bad_share`; or `ratings` is a `Log` and `items` None. `options` are those of `BuildOptions`; `encoder` embeds
     titles where items lie by their text; `progress(stage, done, total)` is called as the work goes on.
 
-    Raises `ConfigurationError` for an option without meaning, `LogError` for a log that cannot be used, `WorldError`
-    for a folder that cannot be written or a model that predicts held-out rows worse than user and item biases alone.
+    Raises `ConfigurationError` for an option without meaning or without torch, `LogError` for a log that cannot be
+    used, `WorldError` for a folder that cannot be written or a model that predicts held-out rows worse than user and
+    item biases alone.
     Nothing half-written stays behind; the same call after a kill goes on with the training where it stood.
     """
     how = BuildOptions.of(options)
     check_target(Path(out))
+    if find_spec("torch") is None:  # every card holds the model against one that is trained
+        raise ConfigurationError("worlds from logs need torch; pip install 'longrec[data]'")
     tell = progress or (lambda *_: None)
     if isinstance(ratings, Log):
         log = ratings

@@ -201,6 +201,12 @@ def test_a_world_that_cannot_be_written_keeps_its_training(built, tmp_path, own_
     assert not list(own_home.glob("builds/*"))
 
 
+def test_without_torch_it_says_what_to_install_before_work_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr("recsim_envs.worlds.from_log.find_spec", lambda _: None)
+    with pytest.raises(ConfigurationError, match=r"need torch; pip install 'longrec\[data\]'"):
+        build_world("no.csv", None, tmp_path / "w", name="w", domain="d")
+
+
 def test_a_folder_that_is_no_world_is_refused_before_work_begins(built, tmp_path):
     (tmp_path / "notes").write_text("mine")
     stages = []
