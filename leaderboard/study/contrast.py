@@ -16,7 +16,7 @@ from leaderboard.study.question import Answer, Missing, Sheet
 from leaderboard.study.records import Table
 from leaderboard.study.verdict import Verdict, together, verdict
 
-COLUMNS: Final = ("environment", "suite", "", "less", "R_traj", "Len", "difference in score", "verdict")
+COLUMNS: Final = ("environment", "suite", "agent", "less", "R_traj", "Len", "difference in score", "verdict")
 NOTE: Final = (
     "Differences are in normalised score (random 0, oracle 1), the first less the second, paired by user; R_traj and "
     "Len are those of the first / the second. Intervals are over users and training seeds, and those of one "

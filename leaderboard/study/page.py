@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from leaderboard.site.text import markdown
@@ -17,10 +17,10 @@ def page(question: Question, answer: Answer) -> str:
     parts = [f"# {question.title}", _MADE, f"**{_sentence(answer.verdict)}**", question.text.strip()]
     parts += [f"![{question.title}]({picture_name(question, end)})" for end in answer.pictures]
     parts += [_sheet(sheet) for sheet in answer.sheets]
-    missing = answer.missing if answer.missing or answer.sheets else [Missing("what it is asked of", question.command)]
+    missing = answer.missing or ([] if answer.sheets else [Missing("what it is asked of", question.command)])
     if missing:
-        lines = [f"* {markdown(one.what)}: `{one.command}`" for one in missing]
-        parts += ["## Not run", "\n".join(lines)]
+        lines = [f"* {markdown(one.what)}" for one in missing]
+        parts += ["## Not run", "\n".join(lines), _block(dict.fromkeys(one.command for one in missing))]
     parts += ["## Where this comes from", _origin(answer)]
     return "\n\n".join(parts) + "\n"
 
@@ -39,15 +39,20 @@ def index(answers: Mapping[str, Answer], questions: Sequence[Question], left_out
         "again of replayed submissions. Verdicts follow from intervals by rule: **yes** where a difference lies above "
         "zero with all of its interval, **no** where it lies below, **not told apart** where the interval holds zero, "
         "**not run** where the submissions are missing. Nobody writes them, and whoever adds a submission may change "
-        "them. Agents on a language model ran on `scripted`, which follows rules and is none: see"
+        "them. Agents on a language model ran on `scripted`, which follows rules and is none: see "
         "[language models](../language-models.md).",
         _grid(["question", "verdict"], lines),
-        f"`{COMMAND}` replays the submissions of record and those in `leaderboard/study/runs`, and writes these pages; "
-        "the same records give the same bytes.",
+        "This replays the submissions of record and those in `leaderboard/study/runs`, and writes these pages; the "
+        "same records give the same bytes:",
+        _block([COMMAND]),
     ]  # fmt: skip
     if left_out:
         parts += ["## Left out", "\n".join(f"* {markdown(reason)}" for reason in left_out)]
     return "\n\n".join(parts) + "\n"
+
+
+def _block(commands: Iterable[str]) -> str:
+    return "\n".join(["```sh", *commands, "```"])
 
 
 def _origin(answer: Answer) -> str:

@@ -22,6 +22,9 @@ from leaderboard.suites import builtin_suites
 FEWEST_SEEDS: Final = 3
 """Training seeds below which a table is left out: an interval would not know how much hangs on the seed."""
 
+DEPARTURES: Final = frozenset({"window", "threshold"})
+"""Options of the departure family: how many items users remember, and how near is too alike."""
+
 _ASKED: Final = ("--suite", "--env", "--episodes", "-o", "--option", "--track", "--budget-episodes", "--budget-steps",
                  "--log", "--log-sessions", "--log-seed")  # fmt: skip
 
@@ -44,6 +47,11 @@ class Table:
         options = {name: value for name, value in self.first.options.items() if (name, value) != ("protocol", "FB")}
         title = self.first.env_id.rpartition("/")[2]
         return f"{title} ({settings(options, 60)})" if options else title
+
+    @property
+    def usual(self) -> bool:
+        """Whether users leave as in the world: by its own window and threshold."""
+        return not DEPARTURES & self.first.options.keys()
 
     @property
     def scale(self) -> float:
@@ -110,6 +118,11 @@ class Records:
     tables: tuple[Table, ...]
     curves: tuple[LearningCurve, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    @property
+    def usual(self) -> list[Table]:
+        """The tables of worlds as they are: what all questions are asked of but that of other settings."""
+        return [table for table in self.tables if table.usual]
 
 
 def read(

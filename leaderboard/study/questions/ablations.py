@@ -27,7 +27,7 @@ means that it does harm.
 
 def _answer(records: Records) -> Answer:
     found, missing = list[Contrast](), list[Missing]()
-    for table in records.tables:
+    for table in records.usual:
         ablated = {name: table.variant("billp", {name: False}) for name in PARTS}
         billp, there = table.plain("billp"), {n: m for n, m in ablated.items() if m is not None}
         if billp is None or not there:

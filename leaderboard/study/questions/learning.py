@@ -24,8 +24,8 @@ _COLUMNS: Final = (
     "verdict",
 )
 _NOTE: Final = (
-    "From the smallest budget to the largest, paired by user and training seed. Curves go with submissions; a replay "
-    "checks no training, so they are claims."
+    "From the smallest budget to the largest, paired by user and training seed. Curves go with submissions (`longrec "
+    "submit --curve`); a replay checks no training, so they are claims."
 )
 _WANTED: Final = (
     "longrec train billp --env longrec/Games-v0 -o protocol=FB --episodes 100 --curve --seeds 3 --out runs/curve"
@@ -45,7 +45,16 @@ def _answer(records: Records) -> Answer:
     said = [_verdict(curve) for curve in curves]
     lines = [_line(curve, word) for curve, word in zip(curves, said, strict=True)]
     pictures = {_end(n, curve): picture([curve]) for n, curve in enumerate(curves, 1)}
-    return Answer(together(said), [Sheet("", _COLUMNS, lines, _NOTE)], pictures)
+    by_agent = {
+        name: [w for c, w in zip(curves, said, strict=True) if _agent(c) == name] for name in map(_agent, curves)
+    }
+    words = "; ".join(f"{name}: {together(found)}" for name, found in by_agent.items())
+    return Answer(words, [Sheet("", _COLUMNS, lines, _NOTE)], pictures)
+
+
+def _agent(curve: LearningCurve) -> str:
+    agent = curve.plan.agent
+    return f"{agent.name} ({settings(agent.parameters, 60)})" if agent.parameters else agent.name
 
 
 def _verdict(curve: LearningCurve) -> Verdict:
@@ -54,9 +63,8 @@ def _verdict(curve: LearningCurve) -> Verdict:
 
 def _line(curve: LearningCurve, said: Verdict) -> list[str]:
     plan, change = curve.plan, curve.points[-1].less_first.get(METRIC)
-    agent = f"{plan.agent.name} ({settings(plan.agent.parameters, 60)})" if plan.agent.parameters else plan.agent.name
     return [
-        markdown(plan.task.env_id.rpartition("/")[2]), markdown(agent),
+        markdown(plan.task.env_id.rpartition("/")[2]), markdown(_agent(curve)),
         f"{plan.at[0]} to {plan.at[-1]} {UNITS[plan.unit]}", str(len(plan.training_seeds)),
         *(interval(point.metrics[METRIC], 1) for point in (curve.points[0], curve.points[-1])),
         "" if change is None else interval(change, 1), said,

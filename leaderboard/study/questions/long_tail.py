@@ -47,7 +47,7 @@ class _Line:
 
 
 def _answer(records: Records) -> Answer:
-    found = [line for table in records.tables if table.plain(_PLANNER) for line in _of_table(table)]
+    found = [line for table in records.usual if table.plain(_PLANNER) for line in _of_table(table)]
     bars = [line.less for line in found if line.less is not None]
     tables = list(dict.fromkeys(line.table for line in found))
     panels = [

@@ -31,8 +31,8 @@ that `billp` earns more than such an agent, so that never repeating does not exp
 
 def _answer(records: Records) -> Answer:
     found, alone, shares = list[Contrast](), list[Contrast](), list[list[str]]()
-    tables = [table for table in records.tables if table.plain(_PLANNER) is not None]
-    for table in records.tables:
+    tables = [table for table in records.usual if table.plain(_PLANNER) is not None]
+    for table in records.usual:
         controls = [m for name in _CONTROLS if (m := table.plain(name)) is not None]
         greedy, billp = table.plain("greedy"), table.plain(_PLANNER)
         if greedy is not None:

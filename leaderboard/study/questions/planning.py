@@ -32,7 +32,7 @@ best policy that knows them and does not plan.
 
 
 def _answer(records: Records) -> Answer:
-    found = [contrast for table in records.tables for contrast in _of_table(table)]
+    found = [contrast for table in records.usual for contrast in _of_table(table)]
     answer = answered(found, said="; ".join(f"{kind}: {_said(found, agents)}" for kind, agents in _KINDS.items()))
     gaps = _gaps(sorted({c.table.first.env_id for c in found}))
     return replace(answer, sheets=[*answer.sheets, *gaps])

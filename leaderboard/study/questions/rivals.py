@@ -19,7 +19,7 @@ test users. "Yes" means that BiLLP has the higher score.
 
 
 def _answer(records: Records) -> Answer:
-    tables = [t for t in records.tables if t.first.track == "scarce" and not t.first.declared.steps]
+    tables = [t for t in records.usual if t.first.track == "scarce" and not t.first.declared.steps]
     found = list[Contrast]()
     for table in tables:
         if (billp := table.plain("billp")) is not None:

@@ -11,8 +11,6 @@ from leaderboard.study.question import Answer, Missing, Question
 from leaderboard.study.records import Records, Table
 from leaderboard.study.verdict import together
 
-DEPARTURES: Final = ("window", "threshold")
-"""Options of the departure family: how many items users remember, and how near is too alike."""
 _RIVALS: Final = (*LANGUAGE, *ONLINE_RL, "exact-no-repeat")
 _SUITES: Final = ("departures-games", "departures-books")
 
@@ -31,7 +29,7 @@ def _answer(records: Records) -> Answer:
             continue
         others = [m for m in table.named(["billp"]) if m.row.parameters.keys() == {"model"}]
         models += contrasts(table, [(str(m.row.parameters["model"]), m, billp) for m in others])
-        if set(DEPARTURES) & table.first.options.keys():
+        if not table.usual:
             settings += contrasts(table, _pairs(table, billp))
     if not models:
         command = "longrec evaluate billp --suite docs/examples/planners.json -p model=pocket"

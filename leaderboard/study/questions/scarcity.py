@@ -45,7 +45,7 @@ is larger than BiLLP's, to the second that it earns more on train users than on 
 
 
 def _answer(records: Records) -> Answer:
-    tables = [t for t in records.tables if t.first.track == "scarce" and t.plain(_PLANNER) is not None]
+    tables = [t for t in records.usual if t.first.track == "scarce" and t.plain(_PLANNER) is not None]
     spreads, said, members = list[list[str]](), list[Verdict](), list[Member]()
     for table in tables:
         learners = table.named([*ONLINE_RL, *OFFLINE_RL])

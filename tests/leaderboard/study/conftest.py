@@ -1,4 +1,4 @@
-"""A tiny study: a few agents on the tiny world under three training seeds, one of them as itself and without a part."""
+"""A tiny study: a few agents on the tiny world, with its window and with another, one of them without a part too."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ PLAIN = ("random", "oracle", "greedy", "greedy-no-repeat", "act-only", "billp")
 def summaries(world_path: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Summary]:
     """Replayed submissions; do not change them."""
     out = tmp_path_factory.mktemp("study")
-    tiny = Task(env_id=ENV, options={"world": str(world_path), "horizon": 12, "window": 3}, episodes=12)
-    suite = Suite(name="tiny", training_seeds=(0, 1, 2), tasks=(tiny,), limit=SpentBudget(episodes=3))
+    options = {"world": str(world_path), "horizon": 12}
+    tasks = (
+        Task(env_id=ENV, options=options, episodes=12),
+        Task(env_id=ENV, options=options | {"window": 2}, episodes=6),
+    )
+    suite = Suite(name="tiny", training_seeds=(0, 1, 2), tasks=tasks, limit=SpentBudget(episodes=3))
     jobs = [Job(agent, out / agent) for agent in PLAIN]
     jobs.append(Job("billp", out / "ablated", {"use_reflector": False}))
     assert not evaluate_all(jobs, suite, workers=1)

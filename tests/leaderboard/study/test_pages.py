@@ -31,11 +31,12 @@ def found(records: Records) -> dict[str, Answer]:
 
 @pytest.fixture
 def table(records: Records) -> Table:
-    return records.tables[0]
+    (usual,) = records.usual
+    return usual
 
 
 def test_tables_without_both_ends_of_the_scale_or_with_few_seeds_are_left_out(summaries: list[Summary]) -> None:
-    assert [t.first.suite for t in records_of(summaries).tables] == ["tiny"]
+    assert [t.usual for t in records_of(summaries).tables] == [True, False]
     without = records_of([s for s in summaries if s.submission.agent.name != "oracle"])
     assert not without.tables
     assert "random or oracle is missing" in without.left_out[0]
@@ -68,9 +69,10 @@ def test_every_question_that_has_records_is_answered(found: Mapping[str, Answer]
     run = {name for name, answer in found.items() if answer.sheets}
     assert run == {"planning", "rivals", "ablations", "robustness", "long-tail", "no-repeat"}
     assert found["learning"].verdict == "not run"
-    assert "base model: not run" in found["robustness"].verdict
+    assert {line[3] for line in found["robustness"].sheets[0].lines} == {"act-only"}
     assert {m.what.split()[0] for m in found["rivals"].missing} == {"react", "reflexion", "ppo", "dqn"}
     assert len(found["ablations"].missing) == 5
+    assert "base model: not run" in found["robustness"].verdict
 
 
 def test_the_verdict_of_a_page_is_that_of_its_lines(found: Mapping[str, Answer]) -> None:
@@ -123,7 +125,7 @@ def test_curves_are_judged_by_their_change_and_their_gap(records: Records, summa
         Records(records.tables, (_curve(summaries, "ppo", -0.5, 2.0), _curve(summaries, "billp", 1.0, 3.0)))
     )
     learning, scarcity = answer["learning"], answer["scarcity"]
-    assert learning.verdict == "yes in 1 of 2 comparisons, not told apart in 1"
+    assert learning.verdict == "ppo: not told apart; billp: yes"
     assert sorted(learning.pictures) == ["1-games-v0-ppo", "2-games-v0-billp"]
     assert "overfits: yes, in all 2 comparisons" in scarcity.verdict
     assert len(scarcity.sheets[-1].lines) == 2
