@@ -19,6 +19,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from leaderboard.agents import registered_agents
 from tests.leaderboard.test_cli import COMMANDS, longrec  # noqa: F401 (a fixture)
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -225,3 +226,8 @@ def test_the_navigation_names_pages_that_are_there(hooks):
         leaf for leaf in hooks.leaves(nav) if "*" not in leaf and leaf not in made and not (DOCS / leaf).is_file()
     ]
     assert not missing
+
+
+def test_every_agent_is_in_the_list_of_agents():
+    text = (DOCS / "agents" / "index.md").read_text("utf-8")
+    assert {name for name in registered_agents() if f"[{name}]({name}.md)" not in text} == set()
