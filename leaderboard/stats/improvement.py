@@ -15,9 +15,10 @@ def improvement(first: Sums | Sequence[Sums], second: Sums | Sequence[Sums]) -> 
     """The probability that `first` gives a user more than `second`, ties counting half, with its interval.
 
     A user is drawn at random, and each agent with one of its training seeds; what is compared is the mean of the user's
-    sessions. With one `Sums` a task, given in sequences, every task has the same weight. But for the pairing by user it
-    is what Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice", NeurIPS 2021, take
-    over training runs in section 4.3: the statistic of Mann & Whitney, Annals of Mathematical Statistics 18(1), 1947.
+    sessions. With one `Sums` a task, given in sequences, every task has the same weight and users of its own. But
+    for the pairing by user it is what Agarwal et al., "Deep reinforcement learning at the edge of the statistical
+    precipice", NeurIPS 2021, take over training runs in section 4.3: the statistic of Mann & Whitney, Annals of
+    Mathematical Statistics 18(1), 1947.
 
     Raises `ValueError` where users, tasks or numbers of seeds do not agree.
     """

@@ -42,13 +42,20 @@ def influence(sums: Sums, scale: float = 1.0) -> Influence:
     return Influence(scale * sums.value, moved, (len(moved),), seeds, len(sums.numerator), sums.stream)
 
 
-def average(parts: Sequence[Influence]) -> Influence:
-    """The mean of one agent's figures on several tasks, whose users and trainings are independent."""
+def average(parts: Sequence[Influence], users: Sequence[int] | None = None) -> Influence:
+    """The mean of one agent's figures on several tasks, whose trainings are independent.
+
+    `users` says of each task whose users it has: those with the same number met the same ones, in the same order, which
+    are clusters over all of these tasks. None: each task has users of its own.
+    """
     share = 1.0 / len(parts)
+    moved: dict[int, Floats] = {}
+    for whose, part in zip(users or range(len(parts)), parts, strict=True):
+        moved[whose] = share * part.users + moved.get(whose, 0.0)
     return Influence(
         value=share * sum(part.value for part in parts),
-        users=share * np.concatenate([part.users for part in parts]),
-        blocks=tuple(size for part in parts for size in part.blocks),
+        users=np.concatenate(list(moved.values())),
+        blocks=tuple(map(len, moved.values())),
         seeds=tuple(
             SeedLevel(share**2 * seed.raw, share**2 * seed.noise, seed.freedom) for part in parts for seed in part.seeds
         ),

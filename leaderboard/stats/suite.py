@@ -3,10 +3,10 @@
 After Agarwal, Schwarzer, Castro, Courville & Bellemare, "Deep reinforcement learning at the edge of the statistical
 precipice", NeurIPS 2021 (sections 4.2 and 4.3), whose library rliable gives the same figures. Its stratified
 bootstrap, which draws training runs within each task, is kept with two changes. Users are drawn as well, the same for
-the agent and for both ends of the scale. And of S seeds S - 1 are drawn, not S, which makes the variance of their mean
-unbiased, where S draws make it too small by (S - 1) / S (McCarthy & Snowden, "The bootstrap and finite population
-sampling", Vital and Health Statistics 2(95), 1985; Rao & Wu, "Resampling inference with complex survey data", JASA 83,
-1988).
+the agent and for both ends of the scale, and for tasks that share them. And of S seeds S - 1 are drawn, not S, which
+makes the variance of their mean unbiased, where S draws make it too small by (S - 1) / S (McCarthy & Snowden, "The
+bootstrap and finite population sampling", Vital and Health Statistics 2(95), 1985; Rao & Wu, "Resampling inference with
+complex survey data", JASA 83, 1988).
 """
 
 from __future__ import annotations
@@ -47,13 +47,21 @@ def suite_scores(
 
 
 def suites_scores(
-    agents: Sequence[Sequence[Sums]], bottom: Sequence[Sums], top: Sequence[Sums], replicates: int = REPLICATES
+    agents: Sequence[Sequence[Sums]],
+    bottom: Sequence[Sums],
+    top: Sequence[Sums],
+    replicates: int = REPLICATES,
+    users: Sequence[int] | None = None,
 ) -> Iterator[Scores | None]:
-    """`suite_scores` of each of many agents, by few products of matrices."""
+    """`suite_scores` of each of many agents, by few products of matrices.
+
+    `users` says of each task whose users it has: for those with the same number, the same are drawn. None: each task
+    has users of its own.
+    """
     if not all(high.value > low.value for low, high in zip(bottom, top, strict=True)):
         yield from (None for _ in agents)
         return
-    weights = [_weights(task, of, replicates) for task, of in enumerate(bottom)]
+    weights = [_weights(whose, of, replicates) for whose, of in zip(users or range(len(bottom)), bottom, strict=True)]
     ends = [[_of_all_seeds(s, w) for s in pair] for *pair, w in zip(bottom, top, weights, strict=True)]
     for start in range(0, len(agents), AT_ONCE):
         some = agents[start : start + AT_ONCE]
@@ -71,10 +79,10 @@ def _split(scores: Floats, agent: Sequence[Sums]) -> Scores | None:
     return Scores(scores[0], _draw_seeds(scores[1:], agent[0].stream), users)
 
 
-def _weights(task: int, sums: Sums, replicates: int) -> Floats:
+def _weights(whose: int, sums: Sums, replicates: int) -> Floats:
     """How often each user counts: (1 + R, U), once in the first row."""
     users = sums.numerator.shape[1]
-    return np.concatenate([np.ones((1, users)), counts(users, replicates, users_of(task))])
+    return np.concatenate([np.ones((1, users)), counts(users, replicates, users_of(whose))])
 
 
 def _of_all_seeds(sums: Sums, weights: Floats) -> Floats:

@@ -120,6 +120,15 @@ def test_intervals_over_a_suite_cover_the_truth():
     assert hits >= 88
 
 
+def test_a_task_that_meets_the_same_users_again_tells_nothing_new():
+    """One task twice has the interval of one task; taken for two, it would be shorter by the root of two."""
+    bottom, top, agent = (part * 2 for part in suite(np.random.default_rng(6), [6.0], tasks=1, seeds=1))
+    once = aggregate(suite_scores(agent[:1], bottom[:1], top[:1])).mean
+    shared, apart = (aggregate(next(suites_scores([agent], bottom, top, users=users))).mean for users in ((0, 0), None))
+    assert (shared.low, shared.high) == pytest.approx((once.low, once.high))
+    assert apart.high - apart.low == pytest.approx((once.high - once.low) / 2**0.5, rel=0.1)
+
+
 def test_degenerate_figures_have_no_interval():
     constant = aggregate(of_runs(np.full((3, 2), 0.5)))
     assert (constant.iqm.value, constant.iqm.low) == (0.5, None)

@@ -101,6 +101,16 @@ def test_the_mean_over_tasks():
     assert sum(s.net for s in found.seeds) == pytest.approx(sum(s.net for p in parts for s in p.seeds) / 9)
 
 
+def test_tasks_that_share_users_are_not_independent():
+    generator = np.random.default_rng(5)
+    one, other, apart = (influence(of(generator.normal(0, 1, (1, 60)))) for _ in range(3))
+    found = average([one, other, apart], users=(0, 0, 2))
+    assert found.blocks == (60, 60)
+    assert found.users == pytest.approx(np.concatenate([(one.users + other.users) / 3, apart.users / 3]))
+    again = average([one, one], users=(0, 0))
+    assert again.users == pytest.approx(one.users)
+
+
 @pytest.mark.parametrize("freedom", [1.0, 1.7, 3.0, 8.0, 200.0])
 def test_student_against_scipy(freedom):
     assert t_quantiles(np.array([freedom]), 0.95)[0] == pytest.approx(t_quantile(freedom, 0.95), rel=1e-3)

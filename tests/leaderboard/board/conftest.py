@@ -16,6 +16,12 @@ AGENTS = ("random", "oracle", "greedy", "greedy-no-repeat")
 
 
 @pytest.fixture(scope="session")
+def suite(suite: Suite) -> Suite:
+    """As many sessions of both tasks, which share their users: so that there are figures over the suite."""
+    return suite.model_copy(update={"tasks": tuple(task.model_copy(update={"episodes": 18}) for task in suite.tasks)})
+
+
+@pytest.fixture(scope="session")
 def submitted(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of four submissions; do not change it."""
     folder = tmp_path_factory.mktemp("submitted")

@@ -13,12 +13,13 @@ from leaderboard.board.cached import summaries
 from leaderboard.board.groups import groups
 from leaderboard.board.judge import table
 from leaderboard.board.model import Board
-from leaderboard.board.overall import overall
+from leaderboard.board.overall import _whose_users, overall
 from leaderboard.board.store import Store
 from leaderboard.board.summary import Summary
-from leaderboard.stats import Sums, aggregate, difference, influence, score, suite_scores
+from leaderboard.stats import Sums, aggregate, difference, influence, score, suites_scores
 from leaderboard.submit import find
 from recsim_envs.errors import SubmissionError
+from tests.leaderboard.fake_rows import fake_row
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_a_suite_of_two_tasks_has_standings(board: Board, found: list[Summary]) 
     for standing in standings:
         name = standing.entries[0].row.agent
         assert [entry.row.task for entry in standing.entries] == [0, 1]
-        scores = suite_scores(returns[name], returns["random"], returns["oracle"])
+        (scores,) = suites_scores([returns[name]], returns["random"], returns["oracle"], users=(0, 0))
         assert scores is not None
         assert standing.aggregate == aggregate(scores)
         assert (standing.tier is None) == (name == "oracle")
@@ -123,6 +124,14 @@ def test_who_joins_leaves_the_influences_of_others_as_they_were(
             assert np.array_equal(one.users, other.users)
             rest = ("value", "blocks", "seeds", "num_seeds", "stream")
             assert [getattr(one, name) for name in rest] == [getattr(other, name) for name in rest]
+
+
+def test_tasks_of_one_environment_share_their_users() -> None:
+    rows = [fake_row("random", task) for task in (0, 1, 0)]  # Games, Books, and Games with other options
+    assert _whose_users(rows) == [0, 1, 0]
+    assert _whose_users([*rows[:2], rows[2].model_copy(update={"episodes": rows[2].episodes + 1})]) is None
+    elsewhere = rows[2].world.model_copy(update={"sha256": "0" * 64})
+    assert _whose_users([*rows[:2], rows[2].model_copy(update={"world": elsewhere})]) == [0, 1, 2]
 
 
 def test_without_both_anchors_return_tells_rows_apart(found: list[Summary]) -> None:
