@@ -75,6 +75,15 @@ def test_the_command_tells_it(suite, pilot, tmp_path):
     assert [row["sessions"] for row in json.loads(done.stdout)] == [25, 10, 35]
 
 
+def test_the_results_become_a_page(suite, pilot, tmp_path):
+    file, page = tmp_path / "tiny.json", tmp_path / "results.md"
+    file.write_text(suite.model_dump_json())
+    done = CliRunner().invoke(app, ["suites", "results", str(file), *map(str, pilot), "--out", str(page)])
+    assert done.exit_code == 0
+    scores = page.read_text("utf-8").split("## Scores by environment")[1].split("##")[0]
+    assert [path.name for path in pilot if f"| {path.name} |" not in scores] == []
+
+
 def test_a_suite_is_fixed_and_held_to_it(suite, tmp_path):
     file = tmp_path / "tiny.json"
     file.write_text(suite.model_dump_json())
