@@ -44,16 +44,18 @@ def leaves(nav: Any) -> list[str]:
     return [nav]
 
 
-def expand(nav: list[Any], pages: list[str], named: set[str]) -> list[Any]:
-    """The navigation with each pattern replaced by what fits it, in alphabetical order; a part without pages goes."""
+def expand(nav: list[Any], pages: list[str], taken: set[str]) -> list[Any]:
+    """Each pattern replaced by what fits it and is not yet `taken`, in alphabetical order; an empty part goes."""
     expanded: list[Any] = []
     for entry in nav:
         if isinstance(entry, dict):
             ((title, part),) = entry.items()
-            part = expand(part, pages, named) if isinstance(part, list) else part
+            part = expand(part, pages, taken) if isinstance(part, list) else part
             expanded += [{title: part}] if part else []
         elif "*" in entry:
-            expanded += sorted(page for page in pages if fnmatch(page, entry) and page not in named)
+            fitting = sorted(page for page in pages if fnmatch(page, entry) and page not in taken)
+            expanded += fitting
+            taken.update(fitting)
         else:
             expanded.append(entry)
     return expanded

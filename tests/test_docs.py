@@ -208,10 +208,11 @@ def hooks():
 
 
 def test_patterns_of_the_navigation(hooks):
-    nav = ["index.md", {"Rules": ["agents/b.md", "agents/*.md"]}, {"Study": ["study/*.md"]}]
-    pages = ["index.md", "agents/c.md", "agents/b.md", "agents/a.md"]
-    named = set(hooks.leaves(nav))
-    assert hooks.expand(nav, pages, named) == ["index.md", {"Rules": ["agents/b.md", "agents/a.md", "agents/c.md"]}]
+    """What is named stands where it is named; of two patterns the first takes a page; what is empty goes."""
+    nav = ["index.md", {"Rules": ["agents/b.md", "agents/r*.md"]}, "agents/*.md", {"Study": ["study/*.md"]}]
+    pages = ["index.md", "agents/c.md", "agents/b.md", "agents/r2.md", "agents/r1.md"]
+    expanded = hooks.expand(nav, pages, set(hooks.leaves(nav)))
+    assert expanded == ["index.md", {"Rules": ["agents/b.md", "agents/r1.md", "agents/r2.md"]}, "agents/c.md"]
 
 
 def test_links_to_the_root_lead_to_copies(hooks):
