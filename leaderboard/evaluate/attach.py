@@ -9,7 +9,7 @@ from typing import Final
 
 from leaderboard.attached import foreign
 from leaderboard.evaluate.cell import Answers, CellSpec
-from leaderboard.evaluate.curve.compare import load_curves
+from leaderboard.evaluate.curve.compare import read_curves
 from leaderboard.evaluate.curve.kept import CurveFile
 from leaderboard.files import atomic_path, file_sha256, read_model, write_json
 from leaderboard.schema import OPTIONAL_FILES, FileName, FileRecord, Submission, TrainingCurve
@@ -42,7 +42,7 @@ def add_curves(folder: Path, submission: Submission, results: Sequence[Path]) ->
 
     Raises `ConfigurationError` for curves of another agent or of no task of its suite, or too much of them.
     """
-    path, curves = folder / "curve.json", load_curves(results)
+    path, curves = folder / "curve.json", read_curves(results)
     for curve, result in zip(curves, results, strict=True):
         if (fault := foreign(curve, submission)) is not None:
             raise ConfigurationError(f"{result} holds {fault}")

@@ -163,6 +163,18 @@ def test_tested_curves_go_along(one_task, curve, tmp_path):
     assert submission.files["curve.json"].sha256 == file_sha256(target / "curve.json")
 
 
+def test_curves_on_several_tasks_go_along(one_task, suite, curve, tmp_path):
+    """They share no axes, and need not: nobody compares them."""
+    known = read_model(curve / "learning_curve.json", LearningCurve)
+    plan = known.plan.model_copy(update={"task": suite.tasks[1].model_copy(update={"episodes": 10})})
+    (tmp_path / "other").mkdir()
+    write_json(tmp_path / "other" / "learning_curve.json", known.model_copy(update={"plan": plan}))
+    submission = evaluate(Job(f"{HERE}:Learner", tmp_path / "run"), one_task, workers=1)
+    add_curves(tmp_path / "run", submission.model_copy(update={"suite": suite}), [curve, tmp_path / "other"])
+    kept = read_model(tmp_path / "run" / "curve.json", CurveFile)
+    assert [tested.plan.task.options for tested in kept.tested] == [task.options for task in suite.tasks]
+
+
 def test_curves_of_others_are_refused(told, curve, tmp_path):
     folder = Path(shutil.copytree(told[0], tmp_path / "copy"))
     with pytest.raises(ConfigurationError, match="curve of agent 'Learner'"):

@@ -37,12 +37,17 @@ class Comparison:
     less_first: Estimate | None
 
 
-def load_curves(folders: Sequence[Path]) -> list[LearningCurve]:
-    """Read finished curves. Raises `ConfigurationError` for a folder without one, or curves that share no axes."""
+def read_curves(folders: Sequence[Path]) -> list[LearningCurve]:
+    """Read finished curves. Raises `ConfigurationError` for a folder without one."""
     missing = [folder for folder in folders if not (folder / "learning_curve.json").is_file()]
     if missing:
         raise ConfigurationError(f"{missing[0]} holds no finished learning curve; make it with longrec train --curve")
-    curves = [read_model(folder / "learning_curve.json", LearningCurve, ConfigurationError) for folder in folders]
+    return [read_model(folder / "learning_curve.json", LearningCurve, ConfigurationError) for folder in folders]
+
+
+def load_curves(folders: Sequence[Path]) -> list[LearningCurve]:
+    """Curves to be compared. Raises what `read_curves` raises, and `ConfigurationError` where they share no axes."""
+    curves = read_curves(folders)
     for folder, curve in zip(folders, curves, strict=True):
         if (other := _difference(curves[0].plan, curve.plan)) is not None:
             raise ConfigurationError(f"{folders[0]} and {folder} differ in {other}, so their curves cannot be compared")
