@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from leaderboard.schema import Estimate
@@ -52,3 +52,13 @@ def together(found: Sequence[Verdict]) -> str:
     (word, count), *others = said
     first = f"{word} in {count} of {total} comparisons"
     return ", ".join([first, *(f"{other} in {n}" for other, n in others)])
+
+
+def by_kind(found: Iterable[tuple[str, Verdict]], kinds: Mapping[str, Sequence[str]]) -> str:
+    """`together` for each kind of agents; `found` are agents with their verdicts.
+
+    >>> by_kind([("ppo", "yes"), ("react", "no")], {"learners": ["ppo", "dqn"], "language models": ["react"]})
+    'learners: yes; language models: no'
+    """
+    known = list(found)
+    return "; ".join(f"{kind}: {together([v for a, v in known if a in agents])}" for kind, agents in kinds.items())

@@ -15,10 +15,14 @@ from leaderboard.study.kinds import LANGUAGE, ONLINE_RL
 from leaderboard.study.popularity import Shown, has_popularity, shown
 from leaderboard.study.question import Answer, Question, Sheet
 from leaderboard.study.records import Records, Table
-from leaderboard.study.verdict import Verdict, together, verdict
+from leaderboard.study.verdict import Verdict, by_kind, verdict
 
 _PLANNER: Final = "billp"
-_RIVALS: Final = (*LANGUAGE, *ONLINE_RL, "greedy", "exact-no-repeat")
+_KINDS: Final = {
+    "ActOnly, ReAct, Reflexion": LANGUAGE,
+    "reinforcement learning": ONLINE_RL,
+    "rules": ("greedy", "exact-no-repeat"),
+}
 _COLUMNS: Final = (
     "environment", "suite", "agent", "share of long tail", "reward: head", "reward: long tail",
     "billp less this, long tail", "verdict",
@@ -56,7 +60,7 @@ def _answer(records: Records) -> Answer:
     ]
     caption = "reward of a recommendation from the long tail, billp less the other"
     return Answer(
-        verdict=together([bar.verdict for bar in bars]),
+        verdict=by_kind([(x.member.row.agent, x.less.verdict) for x in found if x.less is not None], _KINDS),
         sheets=[Sheet("", _COLUMNS, [_cells(line) for line in found], _NOTE)] if found else (),
         pictures={"": forest(panels, caption)} if bars else {},
         sources=sources(line.member for line in found),
@@ -64,7 +68,7 @@ def _answer(records: Records) -> Answer:
 
 
 def _of_table(table: Table) -> list[_Line]:
-    planner, rivals = table.plain(_PLANNER), table.named(_RIVALS)
+    planner, rivals = table.plain(_PLANNER), table.named([agent for agents in _KINDS.values() for agent in agents])
     assert planner is not None  # tables without it are left out
     if not has_popularity(planner):
         return []

@@ -12,7 +12,7 @@ from leaderboard.study.contrast import Contrast, answered, shared_level
 from leaderboard.study.kinds import BILLP, MYOPIC, OFFLINE_RL, ONLINE_RL, PLANNERS
 from leaderboard.study.question import Answer, Question, Sheet
 from leaderboard.study.records import Records, Table
-from leaderboard.study.verdict import against_all, together, verdict
+from leaderboard.study.verdict import against_all, by_kind, verdict
 from recsim_envs.gap import PLANNER, Gap
 from recsim_envs.measured import measured
 
@@ -33,13 +33,9 @@ best policy that knows them and does not plan.
 
 def _answer(records: Records) -> Answer:
     found = [contrast for table in records.usual for contrast in _of_table(table)]
-    answer = answered(found, said="; ".join(f"{kind}: {_said(found, agents)}" for kind, agents in _KINDS.items()))
+    answer = answered(found, said=by_kind([(c.first.row.agent, c.verdict) for c in found], _KINDS))
     gaps = _gaps(sorted({c.table.first.env_id for c in found}))
     return replace(answer, sheets=[*answer.sheets, *gaps])
-
-
-def _said(found: Sequence[Contrast], agents: Sequence[str]) -> str:
-    return together([c.verdict for c in found if c.first.row.agent in agents])
 
 
 def _of_table(table: Table) -> list[Contrast]:

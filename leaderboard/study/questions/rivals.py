@@ -8,9 +8,12 @@ from leaderboard.study.contrast import Contrast, absent, answered, contrasts
 from leaderboard.study.kinds import LANGUAGE, ONLINE_RL
 from leaderboard.study.question import Answer, Question
 from leaderboard.study.records import Records
+from leaderboard.study.verdict import by_kind
 
 _RL: Final = ("ppo", "dqn")
 """Reinforcement learning whose runs are asked for where they are missing."""
+
+_KINDS: Final = {"ActOnly, ReAct, Reflexion": LANGUAGE, "reinforcement learning": ONLINE_RL}
 
 _TEXT: Final = """
 `billp` with its defaults less each rival, where all had 100 training sessions on the same train users and met the same
@@ -26,7 +29,7 @@ def _answer(records: Records) -> Answer:
             rivals = table.named([*LANGUAGE, *ONLINE_RL])
             found += contrasts(table, [(f"less {table.label(rival)}", billp, rival) for rival in rivals])
     missing = absent([t for t in tables if t.plain("billp") is not None], (*LANGUAGE, *_RL))
-    return answered(found, missing)
+    return answered(found, missing, by_kind([(c.second.row.agent, c.verdict) for c in found], _KINDS))
 
 
 QUESTION: Final = Question(

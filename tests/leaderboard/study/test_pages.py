@@ -78,7 +78,8 @@ def test_every_question_that_has_records_is_answered(found: Mapping[str, Answer]
 def test_the_verdict_of_a_page_is_that_of_its_lines(found: Mapping[str, Answer]) -> None:
     lines = found["rivals"].sheets[0].lines
     assert len(lines) == 1
-    assert found["rivals"].verdict == lines[0][-1]
+    expected = f"ActOnly, ReAct, Reflexion: {lines[0][-1]}; reinforcement learning: not run"
+    assert found["rivals"].verdict == expected
 
 
 def test_what_was_shown_from_the_long_tail_adds_up_to_what_was_earned(table: Table) -> None:
