@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bilp_agent.asking import Answer, Asker, Prompt, Question, UnreadableAnswerError
-from bilp_agent.compact import candidate_lines, numbered
+from bilp_agent.compact import best_first, candidate_lines, numbered
 from bilp_agent.context import Context
 from bilp_agent.memory import ActorExample, Match, records_of
 from bilp_agent.planner import Plan
@@ -20,6 +20,7 @@ from recsim_envs.text.grounding import Allowed
 EXAMPLES_SHOWN = 4  # of each sign
 LIKED_SHOWN = 6
 CANDIDATES_SHOWN = 12  # liked ones included; of slates twice as many as have a place, if that is more
+COMPACT_SHOWN, COMPACT_LIKED = 8, 5  # the same where prompts are compact; of slates half as many again as have a place
 MEANS_SHOWN = 8  # categories
 BRIEF = (5, 2)  # categories and examples, where prompts are brief
 SOUGHT_SHOWN = 4  # of what the plan looks for
@@ -50,7 +51,9 @@ class Actor:
     def __init__(self, context: Context, asker: Asker, *, choices: int = 1, use_tools: bool = True) -> None:
         self._context, self._asker, self._use_tools = context, asker, use_tools
         self._choices = choices + context.view.slots - 1
-        self._shown = max(CANDIDATES_SHOWN, 2 * context.view.slots)
+        slots = context.view.slots
+        self._shown = max(COMPACT_SHOWN, 3 * slots // 2) if context.compact else max(CANDIDATES_SHOWN, 2 * slots)
+        self._liked = COMPACT_LIKED if context.compact else LIKED_SHOWN
         self._system = context.system("actor", choices=self._choices)
 
     def name(self, turns: Sequence[Turn], seeds: Sequence[int]) -> list[Answer[tuple[str, ...]]]:
@@ -85,21 +88,22 @@ class Actor:
         known, would be all that is left to show, however surely the user had stayed through the others.
         """
         if self._context.view.name:
-            return self._for_slates(session, plan, allowed)
+            chosen = self._for_slates(session, plan, allowed)
+            return best_first(self._context, session, chosen) if self._context.compact else chosen
         tools = self._context.tools
         without = set(plan.avoid) | tools.resting(session, plan.rest)
         middle = sum(self._context.task.reward_range) / 2.0
         least, rest = None if plan.prefer == "any" else middle, plan.repeat_after
-        liked = tools.liked(session, allowed, LIKED_SHOWN, without, least, plan.prefer == "shown", rest)
-        known = tools.liked(session, allowed, LIKED_SHOWN, without, -math.inf, rest=rest)
-        less = [item for item in known if item not in liked][: LIKED_SHOWN - len(liked)]
+        liked = tools.liked(session, allowed, self._liked, without, least, plan.prefer == "shown", rest)
+        known = tools.liked(session, allowed, self._liked, without, -math.inf, rest=rest)
+        less = [item for item in known if item not in liked][: self._liked - len(liked)]
         focus = [c for c in plan.focus if c not in without]
         fresh = Allowed(allowed.blocked | session.known.keys(), allowed.mask)
-        box, count = self._context.toolbox, CANDIDATES_SHOWN - len(liked) - len(less)
+        box, count = self._context.toolbox, self._shown - len(liked) - len(less)
         found = [i for i in box.search(session, focus, fresh, count, without) if self._fit(i, plan)]
         sought = box.find(session, plan.look_for, allowed, SOUGHT_SHOWN) if plan.look_for else []
-        chosen = tuple(dict.fromkeys([*liked, *sought, *found, *less]))[:CANDIDATES_SHOWN]
-        return chosen or tuple(box.search(session, (), allowed, CANDIDATES_SHOWN))
+        chosen = tuple(dict.fromkeys([*liked, *sought, *found, *less]))[: self._shown]
+        return chosen or tuple(box.search(session, (), allowed, self._shown))
 
     def _for_slates(self, session: Session, plan: Plan, allowed: Allowed) -> tuple[int, ...]:
         """The same for slates: main categories that are full or resting are left out, and none fills the list.

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from bilp_agent.context import Context
     from bilp_agent.reflector import Ended
 
-CATEGORIES_SHOWN = 8
+CATEGORIES_SHOWN = 6
+MUCH_LESS = 0.8  # share of what others earned
 
 
 def listed_categories(context: Context, session: Session) -> list[int]:
@@ -27,13 +28,29 @@ def listed_categories(context: Context, session: Session) -> list[int]:
 
 
 def category_lines(context: Context, session: Session) -> list[str]:
-    """`Comedy 4.6 (12)`: the mean reward up to now, drawn towards the user's mean over all, and of how many items."""
-    tastes, names = context.tools.tastes(session), context.text.category_names
-    return [f"{names[c]} {tastes[c][0]:.1f} ({tastes[c][1]})" for c in listed_categories(context, session)]
+    """`Comedy 4.6 (12)`: the mean reward up to now, drawn towards the user's mean over all, and of how many items.
+
+    Where slates are shown, `Comedy 0.62 (12), 80% full`: scores are small, and clicks may have a limit.
+    """
+    tastes, names, digits = context.tools.tastes(session), context.text.category_names, 2 if context.view.name else 1
+    lines = []
+    for c in listed_categories(context, session):
+        full = session.signs.full.get(c)
+        line = f"{names[c]} {tastes[c][0]:.{digits}f} ({tastes[c][1]})"
+        lines.append(f"{line}, {100 * full:.0f}% full" if full else line)
+    return lines
+
+
+def best_first(context: Context, session: Session, items: Sequence[int]) -> tuple[int, ...]:
+    """Items by the score to expect; equals stay in order."""
+    return tuple(sorted(items, key=lambda item: -context.tools.expected_reward(session, item)))
 
 
 def candidate_lines(context: Context, turn: Turn, encouraged: Iterable[int], discouraged: Iterable[int]) -> list[str]:
-    """`Comedy | reward 5, 12 steps ago | did well` or `Drama | new, 2.9`, or with a note in place of the guess."""
+    """`Comedy | reward 5, 12 steps ago | did well` or `Drama | new, 2.9`, or with a note in place of the guess.
+
+    Where slates are shown, `Comedy | score 0.62 | did well` or `Drama | new, 0.41`: what is to be expected of each.
+    """
     good, bad = set(encouraged), set(discouraged)
     notes = turn.notes or ("",) * len(turn.candidates)
     lines = []
@@ -50,6 +67,9 @@ def _category(context: Context, item: int) -> str:
 
 def _known(context: Context, session: Session, item: int, note: str) -> str:
     reward, since = session.known.get(item), session.steps_since(item)
+    if context.view.name:
+        expected = f"{context.tools.expected_reward(session, item):.2f}"
+        return f"score {expected}" if reward else f"new, {expected}" if reward is None else f"passed over, {expected}"
     if reward is None:
         return "new" if note else f"new, {context.tools.worst_reward(session, item):.1f}"
     return f"reward {reward:g}" + ("" if since is None else f", {since} steps ago")
@@ -57,19 +77,37 @@ def _known(context: Context, session: Session, item: int, note: str) -> str:
 
 def ending(context: Context, ended: Ended) -> dict[str, Any]:
     """What a finished session's last step was like: values of `compact/reflector_user`."""
-    session = ended.session
+    session, tools = ended.session, context.tools
     last, stayed = session.shown[-1], [*session.history, *session.shown[:-1]]
-    main, rating = context.tools.main_category(last.item), context.tools.catalogue.mean_reward
+    main, rating = tools.main_category(last.item), tools.catalogue.mean_reward
     usual = _mean(stayed)
-    gap = sum(e.reward - float(rating[e.item]) for e in stayed) / max(len(stayed), 1)
-    alike = [e for e in stayed if set(context.tools.categories(e.item)) & set(context.tools.categories(last.item))]
+    expected = float(rating[last.item]) + sum(e.reward - float(rating[e.item]) for e in stayed) / max(len(stayed), 1)
+    alike = [e for e in stayed if set(tools.categories(e.item)) & set(tools.categories(last.item))]
+    repeats, likeness = tools.repeats(session.shown), tools.likeness(session.shown)
+    soon = repeats.last is not None and (repeats.survived is None or repeats.survived > repeats.last)
     return {
         "category": context.text.category_names[main],
         "rating": f"{float(rating[last.item]):.1f}",
-        "expected": f"{float(rating[last.item]) + gap:.1f}",
-        "usual": f"{usual:.1f}",
-        "of_category": f"{_mean(alike):.1f}" if alike else "none",
+        "expected": _against(expected, usual) if stayed else "none",
+        "of_category": _against(_mean(alike), usual) if alike else "none",
+        "again": _ago(repeats.last, "sooner than any stayed through" if soon else "as others stayed through"),
+        "back": _ago(likeness.last, f"{'rarely' if likeness.stayed < likeness.apart else 'often'} stayed through"),
     }
+
+
+def _against(mean: float, usual: float) -> str:
+    return f"{mean:.1f}, {'below' if mean < usual else 'not below'} usual"
+
+
+def _ago(steps: int | None, told: str) -> str:
+    return "no" if steps is None else f"{steps} steps earlier, {told}"
+
+
+def compared(count: int, mean: float, others: int, other_mean: float) -> str:
+    """`12, mean 0.31; others 88, mean 0.62, much less`: what some cases earned, against the others."""
+    mean, other_mean = round(mean, 2), round(other_mean, 2)
+    word = "much less" if mean < MUCH_LESS * other_mean else "more" if mean > other_mean else "about as much"
+    return f"{count}, mean {mean:.2f}; others {others}, mean {other_mean:.2f}" + (f", {word}" if count else "")
 
 
 def _mean(entries: Sequence[Shown]) -> float:

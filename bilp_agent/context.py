@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from bilp_agent.prompts import COMPACT, SLATES, fitting, render, words
+from bilp_agent.prompts import COMPACT, COMPACT_SLATES, SLATES, fitting, render, words
 from bilp_agent.session import Session, Shown
 from bilp_agent.slates import fullness_line, slate_line
 from bilp_agent.states import coarse_text, slates_text, titles_text
 from bilp_agent.toolbox import Toolbox
 from bilp_agent.tools import Tools
 from bilp_agent.views import View, view_of
-from recsim_envs.errors import AgentError
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.catalogue import CatalogueText
 
@@ -46,10 +45,6 @@ class Context:
         """The shared parts, made from a task. Raises `AgentError` for one whose observations cannot be read."""
         view = view_of(task, "BiLLP")
         text, tools = CatalogueText(task.catalogue), Tools(task.catalogue, view.scores, chance=bool(view.name))
-        if compact and view.name:
-            raise AgentError(
-                f"compact prompts are for environments of single items with rewards; {task.env_id} needs prompts=full"
-            )
         return cls(task, view, window, coarse, brief, compact, text, tools, Toolbox(tools, text, window))
 
     def system(self, role: str, **values: Any) -> str:
@@ -62,7 +57,8 @@ class Context:
         family = {}
         if self.view.name:
             family = {"family": self.view.name, "size": self.view.slots, "score_high": self.view.scores[1]}
-        folders = (SLATES,) if family else (COMPACT,) if self.compact else ()
+        short = COMPACT_SLATES if family else COMPACT
+        folders = ((short,) if self.compact else ()) + ((SLATES,) if family else ())
         return render(fitting(name, *folders), **words(self.task.domain), **family, **values)
 
     def user(self, role: str, session: Session | None = None, **values: Any) -> str:
@@ -112,7 +108,7 @@ class Context:
 
         Where slates are shown, titles are those that the user took up.
         """
-        if self.view.name and self.coarse:
+        if self.view.name and (self.coarse or self.compact):
             return slates_text(session, self.text.category_names, self.task.horizon)
         if self.view.name:
             liked = [entry for entry in (*session.history, *session.shown) if entry.reward > self.view.scores[0]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
-from bilp_agent.compact import ending
+from bilp_agent.compact import compared, ending
 from bilp_agent.context import Context
 from bilp_agent.memory import Reflection
 from bilp_agent.planner import Plan
@@ -91,11 +91,16 @@ class Reflector:
             "shown": context.slates(session.since(session.step - SLATES_SHOWN)),
             "facts": facts,
             "means": means,
-            "full": _contrast(facts.full) if facts.full else "",
-            "again": _contrast(facts.again),
+            "full": self._contrast(facts.full) if facts.full else "",
+            "again": self._contrast(facts.again),
             "vain": "; ".join(f"{names[c]} {vain} of {clicked}" for c, vain, clicked in facts.vain[:VAIN_SHOWN]),
             "clock": session.signs.clock,
         }
+
+    def _contrast(self, c: Contrast) -> str:
+        if self._context.compact:
+            return compared(c.count, c.mean, c.other_count, c.other_mean)
+        return f"{c.count}, mean {c.mean:.2f}; others {c.other_count}, mean {c.other_mean:.2f}"
 
     def parse(self, answer: str, ended: Ended) -> Reflection:
         """Read a reflection. Raises `UnreadableAnswerError` without a known cause and a text."""
@@ -117,7 +122,3 @@ class Reflector:
             ended.episode,
             earned=sum(session.earned) if self._context.view.name else 0.0,
         )
-
-
-def _contrast(c: Contrast) -> str:
-    return f"{c.count}, mean {c.mean:.2f}; others {c.other_count}, mean {c.other_mean:.2f}"

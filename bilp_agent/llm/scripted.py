@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from bilp_agent.llm.base import Completion, Request, Usage
 from bilp_agent.llm.scripted_baselines import write_lesson, write_step
 from bilp_agent.llm.scripted_compact import write_compact_choice, write_compact_plan, write_compact_reflection
+from bilp_agent.llm.scripted_compact_slates import write_compact_slate, write_compact_slate_plan
 from bilp_agent.llm.scripted_reading import Page
 from bilp_agent.llm.scripted_rules import write_choice, write_plan, write_reflection, write_value
 from bilp_agent.llm.scripted_slates import write_slate, write_slate_plan, write_slate_reflection
@@ -33,6 +34,11 @@ _COMPACT_WRITERS = _WRITERS | {
     "You are the Planner": write_compact_plan,
     "You are the Reflector": write_compact_reflection,
     "You are the Actor": write_compact_choice,
+}
+
+_COMPACT_SLATE_WRITERS = _SLATE_WRITERS | {
+    "You are the Planner": write_compact_slate_plan,
+    "You are the Actor": write_compact_slate,
 }
 
 
@@ -58,4 +64,6 @@ class ScriptedModel:
 
 
 def _writers(page: Page) -> dict[str, Callable[[Page], str]]:
-    return _SLATE_WRITERS if page.slates else _COMPACT_WRITERS if page.compact else _WRITERS
+    if page.slates:
+        return _COMPACT_SLATE_WRITERS if page.compact else _SLATE_WRITERS
+    return _COMPACT_WRITERS if page.compact else _WRITERS

@@ -12,25 +12,22 @@ from bilp_agent.llm.scripted_reading import Page, Principles
 class Ending:
     """What is known of the step at which a user left. Steps are counted back from it; None where there was nothing.
 
-    title: what was shown, or what kind of thing. gap: steps to its earlier showing; survived: the shortest such gap
-    that the user stayed through. known: its reward before this session. rating: its public rating; expected: the reward
-    that this lets expect of this user; usual: this user's mean reward; of_category: the same of its categories; None
-    where nothing was rated. category: its main category; back: steps to the latest showing of that; stayed, apart:
-    earlier steps with the main category of the step before, and without, None where it is not told.
+    named: what was shown, in words. gap: steps to its earlier showing; too_soon: the user had stayed through none as
+    soon. met: the user knew it from before this session. rating: its public rating; poor: it was expected to be liked
+    less than usual, poor_category: so are its categories. category: its main category; back: steps to the latest
+    showing of that; rarely: steps with the main category of the step before had been rarer than others.
     """
 
-    title: str
-    gap: float | None
-    survived: float | None
-    known: float | None
+    named: str
+    gap: int | None
+    too_soon: bool
+    met: bool
     rating: float
-    expected: float | None
-    usual: float
-    of_category: float | None
+    poor: bool
+    poor_category: bool
     category: str
-    back: float | None
-    stayed: int | None
-    apart: int | None
+    back: int | None
+    rarely: bool
 
 
 def read_plan_in_force(page: Page) -> Principles:
@@ -54,40 +51,38 @@ def reflection_on(ending: Ending | None, old: Principles) -> str:
         return verdict
     if ending.gap is None:
         # Not a repeat: whatever it was about this one, what the user had met, or had just stayed through, was safer.
-        old = replace(old, prefer="shown" if ending.known is not None or old.prefer == "shown" else "known")
+        old = replace(old, prefer="shown" if ending.met or old.prefer == "shown" else "known")
     return _blame_reward(ending, old) or _blame_likeness(ending, old) or _blame_nothing(ending, old)
 
 
 def _blame_repeat(ending: Ending, old: Principles) -> str | None:
     """A repeat, unless the user stayed through one that came as soon. One step more is demanded, to be safe."""
-    gap, survived = ending.gap, ending.survived
-    if gap is None or (survived is not None and survived <= gap):
+    if ending.gap is None or not ending.too_soon:
         return None
-    told = f"The user left when something came back after {gap:.0f} steps; that was too soon."
-    return _reflection("repeat", told, replace(old, again=max(int(gap) + 1, old.again)))
+    told = f"The user left when something came back after {ending.gap} steps; that was too soon."
+    return _reflection("repeat", told, replace(old, again=max(ending.gap + 1, old.again)))
 
 
 def _blame_reward(ending: Ending, old: Principles) -> str | None:
     """An item that this user had not met and was expected to like less than usual."""
-    if ending.known is not None or ending.expected is None or ending.expected >= ending.usual:
+    if ending.met or not ending.poor:
         return None
-    disliked = ending.of_category is not None and ending.of_category < ending.usual
     told = f"The user left at something new with a rating of only {ending.rating:.2f}."
     rating = max(old.rating, math.ceil(ending.rating * 10) / 10)
-    avoid = (ending.category,) if disliked else ()
+    avoid = (ending.category,) if ending.poor_category else ()
     return _reflection("low reward", told, replace(old, rating=rating, avoid=(*old.avoid, *avoid)))
 
 
 def _blame_likeness(ending: Ending, old: Principles) -> str | None:
     """The same main category as shortly before, if the user had rarely stayed through that."""
-    if ending.back is None or ending.stayed is None or ending.apart is None or ending.stayed >= ending.apart:
+    if ending.back is None or not ending.rarely:
         return None
-    told = f"The user left at the same main category as {ending.back:.0f} steps before; that was too much alike."
-    return _reflection("too alike", told, replace(old, rest=max(int(ending.back), old.rest)))
+    told = f"The user left at the same main category as {ending.back} steps before; that was too much alike."
+    return _reflection("too alike", told, replace(old, rest=max(ending.back, old.rest)))
 
 
 def _blame_nothing(ending: Ending, old: Principles) -> str:
-    told = f'The user left at "{ending.title}", which was neither a repeat nor expected to be disliked.'
+    told = f"The user left at {ending.named}, which was neither a repeat nor expected to be disliked."
     return _reflection("unknown", told, old)
 
 

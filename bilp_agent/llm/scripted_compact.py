@@ -10,7 +10,7 @@ from bilp_agent.llm.scripted_blame import Ending, read_plan_in_force, reflection
 from bilp_agent.llm.scripted_reading import Page, read_principles
 from bilp_agent.llm.scripted_rules import DID_BADLY, DID_WELL, FOCUS, demanded, reward_range, steps_left, wanted
 
-_CATEGORY: Final = re.compile(r"(\d+) (.+) (-?\d+\.\d+) \((\d+)\)$")
+_CATEGORY: Final = re.compile(r"(\d+) (.+) (-?\d+\.\d+) \((\d+)\)(?:, \d+% full)?$")
 _CANDIDATE: Final = re.compile(
     r"(?P<number>\d+) .* \| "
     r"(?:reward (?P<reward>[^ ,]+)(?P<ago>, \d+ steps ago)?|new(?:, (?P<worst>-?[\d.]+))?)(?: \| |$)"
@@ -36,20 +36,27 @@ class Candidate:
 def write_compact_plan(page: Page) -> str:
     """Focus on what the user likes best; demand what the reflections teach."""
     learned = read_principles(page.section("Reflections"))
-    listed = [(int(m[1]), m[2], float(m[3])) for text in page.section("Categories") if (m := _CATEGORY.match(text))]
+    listed = [found for text in page.section("Categories") if (found := category_of(text))]
     usual = sum(mean for _, _, mean in listed) / max(len(listed), 1)
     avoid = [n for n, name, mean in listed if name in learned.avoid and mean < usual]
     focus = [n for n, _, _ in listed if n not in avoid][:FOCUS]
     again, prefer = demanded(page, learned)
     return (
         f"Thought: {'follow the reflections' if page.section('Reflections') else 'what the user likes'}\n"
-        f"Focus: {_numbers(focus, 'any')}\nAvoid: {_numbers(avoid, 'none')}\nRepeat after: {again}\n"
+        f"Focus: {numbers(focus, 'any')}\nAvoid: {numbers(avoid, 'none')}\nRepeat after: {again}\n"
         f"Rest categories: {learned.rest}\nMinimum rating: {learned.rating:g}\nPrefer: {prefer}"
     )
 
 
-def _numbers(numbers: list[int], otherwise: str) -> str:
-    return "; ".join(map(str, numbers)) or otherwise
+def category_of(text: str) -> tuple[int, str, float] | None:
+    """Number, name and mean of a line `1 Comedy 4.6 (12)`, whatever follows; None for any other."""
+    match = _CATEGORY.match(text)
+    return (int(match[1]), match[2], float(match[3])) if match else None
+
+
+def numbers(found: list[int], otherwise: str) -> str:
+    """Numbers as answers list them."""
+    return "; ".join(map(str, found)) or otherwise
 
 
 def write_compact_choice(page: Page) -> str:
@@ -93,19 +100,23 @@ def _read_ending(page: Page) -> Ending | None:
     match = re.search(r", at: (.+) \| rating (\S+)$", " ".join(page.section("How it ended")))
     if match is None:
         return None
-    expected = re.findall(r"-?\d+\.\d+", page.value("Facts", "Expected"))
-    pairs = re.findall(r"\d+", page.value("Facts", "Steps with the category before"))
-    return Ending(
-        title=match[1],
-        gap=page.number("Facts", "Shown before"),
-        survived=page.number("Facts", "Shortest repeat stayed through"),
-        known=page.number("Facts", "Known before"),
-        rating=float(match[2]),
-        expected=float(expected[0]) if expected else None,
-        usual=float(expected[1]) if expected else 0.0,
-        of_category=page.number("Facts", "Mean of its category"),
-        category=match[1],
-        back=page.number("Facts", "Its category"),
-        stayed=int(pairs[0]),
-        apart=int(pairs[1]),
+    shown, expected, category, back = (
+        page.value("Facts", name) for name in ("Shown before", "Expected", "Mean of its category", "Its category")
     )
+    return Ending(
+        named="something",
+        gap=_first_number(shown),
+        too_soon=shown.endswith("sooner than any stayed through"),
+        met=page.value("Facts", "Known before") != "no",
+        rating=float(match[2]),
+        poor=expected.endswith(", below usual"),
+        poor_category=category.endswith(", below usual"),
+        category=match[1],
+        back=_first_number(back),
+        rarely=back.endswith("rarely stayed through"),
+    )
+
+
+def _first_number(text: str) -> int | None:
+    match = re.match(r"\d+", text)
+    return int(match[0]) if match else None

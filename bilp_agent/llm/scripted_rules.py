@@ -136,22 +136,23 @@ def _read_ending(page: Page) -> Ending | None:
     rated = [x for h in ("Before this session", "This session") for x in page.items(h) if x.reward is not None]
     stayed = rated[:-1]  # the last line is the step that the user left at
     usual = sum(x.reward or 0.0 for x in stayed) / max(len(stayed), 1)
-    gap = usual - sum(x.rating for x in stayed) / max(len(stayed), 1)
+    distance = usual - sum(x.rating for x in stayed) / max(len(stayed), 1)
     like = [x.reward or 0.0 for x in stayed if set(x.categories) & set(last.categories)]
     pairs = re.findall(r"\d+", page.value("Facts", "Earlier steps with the main category of the step before"))
+    gap = page.number("Facts", f"Last {noun} shown before in this session")
+    survived = page.number("Facts", "Shortest repeat that the user stayed through")
+    back = page.number("Facts", f"Main category of the last {noun} shown before")
     return Ending(
-        title=last.title,
-        gap=page.number("Facts", f"Last {noun} shown before in this session"),
-        survived=page.number("Facts", "Shortest repeat that the user stayed through"),
-        known=page.number("Facts", f"Last {noun} known from before this session"),
+        named=f'"{last.title}"',
+        gap=None if gap is None else int(gap),
+        too_soon=gap is not None and (survived is None or survived > gap),
+        met=page.number("Facts", f"Last {noun} known from before this session") is not None,
         rating=last.rating,
-        expected=last.rating + gap if stayed else None,
-        usual=usual,
-        of_category=sum(like) / len(like) if like else None,
+        poor=bool(stayed) and last.rating + distance < usual,
+        poor_category=bool(like) and sum(like) / len(like) < usual,
         category=last.categories[0],
-        back=page.number("Facts", f"Main category of the last {noun} shown before"),
-        stayed=int(pairs[0]) if len(pairs) > 1 else None,
-        apart=int(pairs[1]) if len(pairs) > 1 else None,
+        back=None if back is None else int(back),
+        rarely=len(pairs) > 1 and int(pairs[0]) < int(pairs[1]),
     )
 
 

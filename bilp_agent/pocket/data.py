@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SHARES: Final = {"Planner": 0.3, "Actor": 0.42, "Critic": 0.08, "Reflector": 0.2}
 """Of the examples that are kept, by role; a role that has fewer leaves its place to the others."""
+STEP: Final = 16  # tokens that lengths of batches differ by
 IGNORED: Final = -100  # label of tokens that are not learned, as in transformers
 
 
@@ -54,18 +55,23 @@ def batches(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """So many batches of so many tokens at most, each of examples about as long: ids and labels, int64 (b, n).
 
-    Examples are padded on the right by zeros, whose label is `IGNORED`, as is that of all prompt tokens.
+    Examples are padded on the right by zeros, whose label is `IGNORED`, as is that of all prompt tokens. Lengths are
+    multiples of `STEP`, so that shapes recur and with them the kernels that are compiled for a shape.
     """
     order = sorted(range(len(pool)), key=lambda n: len(pool[n].ids))
     for _ in range(number):
         longest = int(generator.integers(len(order)))
-        size = max(1, tokens // len(pool[order[longest]].ids))
+        size = max(1, tokens // _rounded(len(pool[order[longest]].ids)))
         yield padded([pool[n] for n in order[max(0, longest + 1 - size) : longest + 1]])
+
+
+def _rounded(length: int) -> int:
+    return -(-length // STEP) * STEP
 
 
 def padded(rows: Sequence[Encoded]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Ids and labels of some examples, int64 (b, n)."""
-    width = max(len(row.ids) for row in rows)
+    width = _rounded(max(len(row.ids) for row in rows))
     ids = np.zeros((len(rows), width), np.int64)
     labels = np.full((len(rows), width), IGNORED, np.int64)
     for n, row in enumerate(rows):

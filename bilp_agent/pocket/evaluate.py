@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from enum import Enum
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -28,15 +29,21 @@ from rich.table import Table
 
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.pocket.rollouts import Playground
-from bilp_agent.pocket.worlds import ENV_ID, world_of
+from bilp_agent.pocket.worlds import DEPARTURE, Place, slates_of, world_of
 from recsim_envs import rng
 from recsim_envs.spec import Agent, Budget, Sessions
-from recsim_envs.worlds.world import World
 
 SPLIT: Final = "gate"
 PLAIN: Final = ("random", "greedy", "greedy-no-repeat")
 """Agents to be better than, found by name among those that are installed."""
 WITHOUT: Final = {"no reflections": "use_reflector", "no actor memory": "use_actor_memory", "no critic": "use_critic"}
+
+
+class Family(str, Enum):
+    """Families of places: single items that users leave at, slates that bore them."""
+
+    departure = "departure"
+    slates = "slates"
 
 
 @dataclass(frozen=True)
@@ -64,27 +71,42 @@ def variants(model: str) -> dict[str, Callable[[], Agent]]:
 
 
 def outcome(
-    make: Callable[[], Agent], variant: str, world: int, seed: int, train: int, test: int, split: str = SPLIT
+    make: Callable[[], Agent],
+    variant: str,
+    world: int,
+    seed: int,
+    train: int,
+    test: int,
+    *,
+    family: str = "departure",
+    split: str = SPLIT,
 ) -> Outcome:
     """Let an agent learn from `train` sessions of a held-out world, and try it on `test` sessions of its test users."""
-    drawn, agent = world_of(split, world), make()
-    playground = Playground(drawn, Budget(episodes=train))
+    place, agent = place_of_family(family, split, world), make()
+    playground = Playground(place, Budget(episodes=train))
     if agent.trains:
         agent.train(playground, rng.derive_seed("pocket gate", world, seed) % 2**31)
-    earned, kept = play(agent, drawn, test, rng.derive_seed("pocket gate test", world) % 2**31)
+    earned, kept = play(agent, place, test, rng.derive_seed("pocket gate test", world) % 2**31)
     return Outcome(world, seed, variant, float(earned.mean()), float(kept.mean()))
 
 
-def play(agent: Agent, world: World, sessions: int, seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def place_of_family(family: str, split: str, number: int) -> Place:
+    """A held-out place: "departure" for single items that users leave at, "slates" for slates that bore them."""
+    return slates_of(split, number) if family == "slates" else Place.of(DEPARTURE, {"world": world_of(split, number)})
+
+
+def play(agent: Agent, place: Place, sessions: int, seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Returns and kept steps of so many sessions with test users, float64 (sessions,) each, all at once."""
-    vector = gym.make_vec(ENV_ID, num_envs=sessions, world=world, split="test", autoreset_mode=AutoresetMode.SAME_STEP)
-    agent.reset(vector.unwrapped.task, sessions, seed)  # type: ignore[attr-defined]
+    vector = gym.make_vec(
+        place.env_id, num_envs=sessions, split="test", autoreset_mode=AutoresetMode.SAME_STEP, **place.options
+    )
+    agent.reset(place.task, sessions, seed)
     observations, infos = vector.reset(seed=seed)
     keys = rng.bits_array(rng.derive_seed("pocket gate keys", seed), np.arange(sessions), rng.EPISODE)
     earned, kept, lanes, step = np.zeros(sessions), np.zeros(sessions), np.arange(sessions), 0
     while len(lanes):
         now = Sessions(lanes.copy(), keys[lanes], np.full(len(lanes), step, np.int64))
-        actions = np.zeros(sessions, np.int64)
+        actions = np.zeros((sessions, *vector.single_action_space.shape), np.int64)
         seen = {key: value[lanes] for key, value in observations.items()}
         told = {key: value[lanes] for key, value in infos.items() if key == "action_mask"}
         actions[lanes] = agent.act(seen, told, now)
@@ -135,6 +157,7 @@ def _interval(values: np.ndarray[Any, Any]) -> tuple[float | None, float | None]
 def main(
     model: Annotated[str, typer.Option(help='As for agents: "scripted", "hf:FOLDER".')],
     out: Annotated[Path, typer.Option(help="File of outcomes, one a line; the same again goes on.")],
+    family: Annotated[Family, typer.Option(help="What is shown in the held-out worlds.")] = Family.departure,
     worlds: Annotated[int, typer.Option(min=2, help="Held-out worlds.")] = 100,
     seeds: Annotated[int, typer.Option(min=1, help="Training seeds.")] = 3,
     train: Annotated[int, typer.Option(min=1, help="Training sessions of the planner in each world.")] = 30,
@@ -151,7 +174,7 @@ def main(
     wanted = [(w, s, v) for w in range(worlds) for s in range(seeds) for v in agents if s == 0 or v not in PLAIN]
     with out.open("a", encoding="utf-8") as file:
         for world, seed, variant in track([key for key in wanted if key not in known], "playing"):
-            done.append(outcome(agents[variant], variant, world, seed, train, test))
+            done.append(outcome(agents[variant], variant, world, seed, train, test, family=family.value))
             file.write(json.dumps(asdict(done[-1])) + "\n")
             file.flush()
     Console().print(_table(model, summary(done)))

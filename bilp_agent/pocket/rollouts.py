@@ -22,7 +22,7 @@ from bilp_agent.llm.scripted import ScriptedModel
 from bilp_agent.mind import Memories, Mind
 from bilp_agent.plus.learned import Learned
 from bilp_agent.plus.mind import PlusMind
-from bilp_agent.pocket.worlds import ENV_ID, world_of
+from bilp_agent.pocket.worlds import DEPARTURE, Place, place_of
 from bilp_agent.settings import PlusSettings, Settings
 from bilp_agent.states import graded
 from recsim_envs import rng
@@ -30,9 +30,10 @@ from recsim_envs.errors import AgentError
 from recsim_envs.spec import Batch, Budget, TaskSpec
 from recsim_envs.text.encoder import HashingEncoder
 from recsim_envs.text.encoders import load_encoder
-from recsim_envs.worlds.world import World
 
-PERCENT_PLUS: Final = 10  # worlds that are played by `billp-plus`, whose prompts tell beliefs and values besides
+PERCENT_PLUS: Final = (
+    10  # places of single items that are played by `billp-plus`, whose prompts tell beliefs and values besides
+)
 MOST_WRITTEN: Final = 96  # tokens of an answer; the teacher needs half of them
 LANES: Final = 10  # as in the agents' own training
 
@@ -79,20 +80,26 @@ class Taught:
 
 @dataclass(eq=False)
 class Playground:
-    """`TrainingEnvs` over one world's train users, counted in sessions that end; it keeps nothing on disk."""
+    """`TrainingEnvs` over one place's train users, counted in sessions that end; it keeps nothing on disk."""
 
-    world: World
+    place: Place
     budget: Budget
     folder: Path | None = None
     ended: int = 0
 
-    def __post_init__(self) -> None:
-        self.task = gym.make(ENV_ID, world=self.world, split="train").unwrapped.task  # type: ignore[attr-defined]
+    @property
+    def task(self) -> TaskSpec:
+        """See `TrainingEnvs.task`."""
+        return self.place.task
 
     def make(self, num_envs: int) -> VectorEnv[Any, Any, Any]:
         """See `TrainingEnvs.make`."""
         vector = gym.make_vec(
-            ENV_ID, num_envs=num_envs, world=self.world, split="train", autoreset_mode=AutoresetMode.SAME_STEP
+            self.place.env_id,
+            num_envs=num_envs,
+            split="train",
+            autoreset_mode=AutoresetMode.SAME_STEP,
+            **self.place.options,
         )
         step = vector.step
 
@@ -124,11 +131,12 @@ class Playground:
 def examples_of(
     split: str, number: int, *, sessions: int = 30, student: LanguageModel | None = None, share: float = 1.0
 ) -> list[Example]:
-    """All that was asked while the planner learned in world `number` of a split, with the teacher's answers."""
-    playground = Playground(world_of(split, number), Budget(episodes=sessions))
+    """All that was asked while the planner learned in place `number` of a split, with the teacher's answers."""
+    playground = Playground(place_of(split, number), Budget(episodes=sessions))
     taught = Taught(student, share)
     key = rng.derive_seed("pocket rollout", split, number)
-    mind = _mind(playground.task, Asker(taught, MOST_WRITTEN), plus=key % 100 < PERCENT_PLUS)
+    plus = playground.place.env_id == DEPARTURE and key % 100 < PERCENT_PLUS
+    mind = _mind(playground.task, Asker(taught, MOST_WRITTEN), plus=plus)
     Learner(mind, key % 2**31, 100_000).run(playground, LANES)
     return taught.examples
 

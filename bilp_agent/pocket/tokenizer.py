@@ -59,7 +59,7 @@ def frequent_phrases(texts: Sequence[str], names: Iterable[str]) -> list[str]:
     Lines, sentences and colons end a phrase, so that it is learned once and not again with each of its neighbours.
     """
     found = Counter[str]()
-    spelled = re.compile("|".join([r"\d+", *(re.escape(name) for name in names)]))
+    spelled = re.compile("|".join([r"\d+", *(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names)]))
     for text in texts:
         parts = {phrase for part in spelled.split(text) for phrase in _PHRASE.findall(part)}
         found.update(part for part in parts if len(part) > 1)

@@ -30,7 +30,7 @@ from bilp_agent.pocket.data import IGNORED, Encoded, batches, encode, padded, th
 from bilp_agent.pocket.model import make_config, make_model
 from bilp_agent.pocket.rollouts import Example, examples_of
 from bilp_agent.pocket.tokenizer import train_tokenizer
-from bilp_agent.pocket.worlds import world_of
+from bilp_agent.pocket.worlds import place_of
 from recsim_envs import rng
 from recsim_envs.errors import AgentError
 from recsim_envs.worlds.storage import atomic_folder
@@ -63,20 +63,20 @@ class Schedule:
     seed: int = 0
     hidden: int = 160
     layers: int = 6
-    rounds: int = 40
+    rounds: int = 36
     worlds: int = 30
     sessions: int = 30
     kept: int = 240
     pool: int = 60_000
     steps: int = 160
     tokens: int = 8192
-    student_from: int = 10
-    student_worlds: int = 4
+    student_from: int = 8
+    student_worlds: int = 3
     share: float = 0.7
-    check: int = 10
+    check: int = 9
     check_worlds: int = 4
-    learning_rate: float = 2e-3
-    warm_up: int = 100
+    learning_rate: float = 1.5e-3
+    warm_up: int = 200
     weight_decay: float = 0.05
 
     def rate(self, step: int) -> float:
@@ -148,7 +148,7 @@ def _begun(schedule: Schedule, room: Room) -> State:
         room.tell("reading for the tokenizer", number, len(numbers))
         sample += thinned(found, schedule.kept, _draws(0, number))
     texts = [text for example in sample for text in (example.system, example.user, example.answer)]
-    names = [name for number in numbers for name in world_of("tokenizer", number).info.category_names]
+    names = [name for number in numbers for name in place_of("tokenizer", number).task.catalogue.category_names]
     tokenizer = train_tokenizer(texts, names)
     ends = {key: getattr(tokenizer, key) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
     config = make_config(len(tokenizer), hidden=schedule.hidden, layers=schedule.layers, **ends)

@@ -23,6 +23,8 @@ SLATES = "slates"
 """The folder of the templates for slates, and for single items that are answered otherwise than by a reward."""
 COMPACT = "compact"
 """The folder of the short templates for small models."""
+COMPACT_SLATES = "compact_slates"
+"""Both at once: the short templates where slates are shown, or items that are answered otherwise than by a reward."""
 
 
 def words(domain: str) -> dict[str, str]:

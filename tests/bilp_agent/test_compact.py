@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,15 +11,16 @@ from hypothesis import strategies as st
 from bilp_agent.actor import Actor, Turn
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.asking import Asker, UnreadableAnswerError
-from bilp_agent.compact import numbered
+from bilp_agent.compact import compared, numbered
 from bilp_agent.context import Context
+from bilp_agent.llm.base import Message, Request
 from bilp_agent.llm.scripted import ScriptedModel
 from bilp_agent.memory import ActorExample, Match
 from bilp_agent.planner import Plan, Planner
 from bilp_agent.plus.agent import BiLLPPlusAgent
 from bilp_agent.reflector import Ended, Reflector
 from bilp_agent.settings import Settings
-from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.errors import ConfigurationError
 from recsim_envs.text.grounding import Allowed
 from tests.bilp_agent.fakes import Door, Says, kind_world, play, session, task
 from tests.bilp_agent.test_roles import reflection
@@ -107,9 +110,11 @@ def test_it_learns_with_compact_prompts_as_with_full_ones(agent: type[BiLLPAgent
     world = kind_world()
     earned, characters = {}, {}
     for prompts in ("full", "compact"):
-        made = agent(prompts=prompts)
-        made.train(Door(world, 20), 0)
-        earned[prompts] = sum(map(len, play(made, world, range(20), 10).values()))
+        earned[prompts] = 0
+        for seed in range(2):
+            made = agent(prompts=prompts)
+            made.train(Door(world, 20), seed)
+            earned[prompts] += sum(map(len, play(made, world, range(20), 10).values()))
         facts = made.describe()
         characters[prompts] = facts["prompt_characters_per_call"]
         assert all(shares["fallback"] == shares["repaired"] == 0 for shares in facts["answers"].values())
@@ -117,8 +122,47 @@ def test_it_learns_with_compact_prompts_as_with_full_ones(agent: type[BiLLPAgent
     assert characters["compact"] < 0.5 * characters["full"]
 
 
-def test_unknown_sets_and_environments_without_compact_prompts_are_refused():
+SLATES = [
+    "longrec/SlateTopKBored-v0",
+    "longrec/SingleItemBored-v0",
+    "longrec/Session-v0",
+    "longrec/RetentionSessions-v0",
+]
+
+
+@pytest.mark.parametrize("env_id", SLATES)
+def test_slates_are_told_briefly_and_answered_in_full(env_id: str):
+    characters = {}
+    for prompts in ("full", "compact"):
+        made = BiLLPAgent(prompts=prompts, train_lanes=4)
+        made.train(Door(None, 4, env_id), 0)
+        play(made, None, range(2), 2, env_id)
+        facts = made.describe()
+        characters[prompts] = facts["prompt_characters_per_call"]
+        assert all(shares["fallback"] == shares["repaired"] == 0 for shares in facts["answers"].values())
+    assert characters["compact"] < 0.5 * characters["full"]
+
+
+def test_slates_are_chosen_by_score_within_what_a_category_may_take():
+    system = (
+        'You are the Actor of a recommender of items. The score of items is from 0 to 1. Answer:\nWrite 3 lines "Item"'
+    )
+    user = (
+        "## Plan\nAt most of a category: 1\nPrefer: any\n## Candidates\n"
+        "1 A | score 0.62 | did badly\n2 B | score 0.60\n3 B | new, 0.55\n4 C | passed over, 0.20"
+    )
+    (answer,) = ScriptedModel().generate([Request((Message("system", system), Message("user", user)))])
+    assert answer.text == "Item: 2\nItem: 1\nItem: 4"
+
+
+@given(st.integers(0, 99), st.floats(0, 10), st.integers(0, 99), st.floats(0, 10))
+def test_cases_are_compared_as_their_figures_say(count: int, mean: float, others: int, other_mean: float):
+    told = compared(count, mean, others, other_mean)
+    figures = [float(x) for x in re.findall(r"mean (\S+?)[;,]", told + ",")]
+    assert told.endswith(", more") == (count > 0 and figures[0] > figures[1])
+    assert told.endswith(", much less") == (count > 0 and figures[0] < 0.8 * figures[1])
+
+
+def test_unknown_sets_are_refused():
     with pytest.raises(ConfigurationError, match="full, compact"):
         Settings(prompts="tiny")
-    with pytest.raises(AgentError, match="prompts=full"):
-        BiLLPAgent(prompts="compact").train(Door(None, 1, "longrec/SlateTopKBored-v0"), 0)

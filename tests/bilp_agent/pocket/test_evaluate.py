@@ -9,38 +9,38 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from bilp_agent.pocket.evaluate import PLAIN, WITHOUT, Outcome, main, outcome, play, summary, variants
-from bilp_agent.pocket.worlds import world_of
+from bilp_agent.pocket.evaluate import PLAIN, WITHOUT, Outcome, main, outcome, place_of_family, play, summary, variants
 from recsim_envs.spec import Agent
 
 app = Typer()
 app.command()(main)
 
 
-def test_full_is_the_teacher_where_the_model_is_the_teacher():
+@pytest.mark.parametrize("family", ["departure", "slates"])
+def test_full_is_the_teacher_where_the_model_is_the_teacher(family: str):
     agents = variants("scripted")
     assert set(agents) == {"full", "teacher", *WITHOUT, *PLAIN}
-    full, teacher = (outcome(agents[name], name, 2, 0, 4, 6) for name in ("full", "teacher"))
+    full, teacher = (outcome(agents[name], name, 2, 0, 4, 6, family=family) for name in ("full", "teacher"))
     assert (full.earned, full.kept) == (teacher.earned, teacher.kept)
     assert full.kept > 0
 
 
-def test_every_agent_meets_the_same_users():
-    seen = []
+@pytest.mark.parametrize("family", ["departure", "slates"])
+def test_every_agent_meets_the_same_users(family: str):
+    seen, place = [], place_of_family(family, "gate", 5)
 
     class Looks(Agent):
         def act(self, observations, infos, sessions):
             if not sessions.steps.any():
                 seen.append({key: value.copy() for key, value in observations.items()})
-            return np.zeros(len(sessions.lanes), np.int64)
+            return np.zeros((len(sessions.lanes), *place.task.action_space.shape), np.int64)
 
-    world = world_of("gate", 5)
-    (one, kept), (again, _) = (play(Looks(), world, 8, 3) for _ in range(2))
+    (one, kept), (again, _) = (play(Looks(), place, 8, 3) for _ in range(2))
     np.testing.assert_array_equal(one, again)
     for key, value in seen[0].items():
         np.testing.assert_array_equal(value, seen[1][key])
     assert (kept >= 0).all()
-    assert (kept <= world.info.departure.horizon).all()
+    assert (kept <= place.task.horizon).all()
 
 
 def test_differences_are_paired_within_worlds():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bilp_agent.pocket.names import category_names
-from bilp_agent.pocket.worlds import world_of
+from bilp_agent.pocket.worlds import BOREDOM, DEPARTURE, place_of, slates_of, world_of
 from recsim_envs.text.catalogue import CATEGORY_LENGTH, plain
 from recsim_envs.worlds.recipes import GAMES
 
@@ -24,6 +24,16 @@ def test_what_makes_users_leave_differs_between_worlds():
     assert len({r.window for r in rules}) > 4
     assert {r.leave_by for r in rules} == {"distance", "category"}
     assert min(r.horizon for r in rules) < 50 < max(r.horizon for r in rules)
+
+
+def test_places_are_of_both_families_and_slates_under_names_of_their_own():
+    places = [place_of("train", n) for n in range(20)]
+    assert {p.env_id for p in places} == {DEPARTURE, BOREDOM}
+    one, again, other = slates_of("train", 3), slates_of("train", 3), slates_of("test", 3)
+    assert one.options == again.options != other.options
+    assert one.task.catalogue.category_names == again.task.catalogue.category_names
+    assert not set(one.task.catalogue.category_names) & set(other.task.catalogue.category_names)
+    assert len({slates_of("train", n).task.slate_size for n in range(12)}) > 4
 
 
 @pytest.mark.parametrize("seed", range(20))
