@@ -21,7 +21,9 @@ from recsim_envs.errors import ConfigurationError
 
 @pytest.fixture(scope="module")
 def shared(suite: Suite) -> Suite:
-    return suite.model_copy(update={"name": "tiny-shared", "parts": "shared"})
+    """Its tasks share users, and can be taken together because they have as many sessions of them."""
+    tasks = tuple(task.model_copy(update={"episodes": 10}) for task in suite.tasks)
+    return suite.model_copy(update={"name": "tiny-shared", "parts": "shared", "tasks": tasks})
 
 
 def second_task(suite: Suite) -> Suite:
