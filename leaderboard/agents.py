@@ -93,6 +93,8 @@ def load_class(name: str) -> type[Agent]:
     module_name, _, class_name = entry_point_of(name).partition(":")
     if ":" in name:
         _search_here()
+    if module_name.partition(".")[0] in sys.stdlib_module_names:  # some of them act when they are imported
+        raise AgentError(f"agent {name!r}: {module_name} is a module of Python itself, which has no agents")
     try:
         module = importlib.import_module(module_name)
         found = getattr(module, class_name, None)

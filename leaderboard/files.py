@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from leaderboard.schema.basics import PATTERNS
 from leaderboard.words import suggestion
 from recsim_envs.errors import ConfigurationError, LongrecError, SubmissionError
 
@@ -111,6 +112,8 @@ def first_fault(fault: ValidationError, model: type[BaseModel] | None = None) ->
     faults.sort(key=lambda f: f["type"] != "extra_forbidden")  # a name that is misspelt is missing, too
     loc, told = faults[0]["loc"], faults[0]["msg"]
     told = told.removeprefix("Value error, ")  # pydantic's, before the words of our own validators
+    if (pattern := faults[0].get("ctx", {}).get("pattern")) in PATTERNS:
+        told = f"must be {PATTERNS[pattern]}"
     where = "field " + ".".join(str(part) for part in loc) + ": " if loc else ""
     if model is not None and faults[0]["type"] == "extra_forbidden":
         told = f"there is no such field{suggestion(str(loc[-1]), _fields(model, loc[:-1]))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from leaderboard.files import read_model
 from leaderboard.lives import Lives, lives_of
 from leaderboard.metrics import METRICS, Outcomes, departures, reward_curve, stays, survival
 from leaderboard.replay import Replayed
+from leaderboard.reruns import badge_of
 from leaderboard.schema import (
     Count,
     Estimate,
@@ -133,18 +135,30 @@ def summarise(replayed: Replayed, key: str = "", *, lives: bool = False) -> Summ
 
 
 def without_twins(found: Sequence[Summary]) -> tuple[list[Summary], dict[Path, SubmissionError]]:
-    """Those that are nobody else's run, the first of each, and the complaint about every other by its path."""
-    kept: dict[str, Summary] = {}
-    twins: dict[Path, SubmissionError] = {}
+    """Those that are nobody else's run, one of each, and the complaint about every other by its path.
+
+    Of one run under several paths that one stays which was re-run, else the one that was made first by its own account,
+    else the first by path.
+    """
+    same: dict[str, list[Summary]] = {}
     for summary in found:
         s = summary.submission
-        key = canonical_json([s.agent.name, s.agent.parameters, s.suite_hash, s.traces_sha256])
-        first = kept.setdefault(key, summary)
-        if first is not summary:
-            twins[summary.path] = SubmissionError(
-                f"{first.path} and {summary.path} are the same run; remove one of them"
-            )
-    return list(kept.values()), twins
+        same.setdefault(canonical_json([s.agent.name, s.agent.parameters, s.suite_hash, s.traces_sha256]), []).append(
+            summary
+        )
+    kept = [of[0] if len(of) == 1 else min(of, key=_precedence) for of in same.values()]
+    twins = {
+        twin.path: SubmissionError(f"{one.path} and {twin.path} are the same run; remove one of them")
+        for one, of in zip(kept, same.values(), strict=True)
+        for twin in of
+        if twin is not one
+    }
+    return kept, twins
+
+
+def _precedence(summary: Summary) -> tuple[bool, datetime, str]:
+    submission = summary.submission
+    return badge_of(submission) != "re-run", submission.created, str(summary.path)
 
 
 def _task(outcomes: Outcomes, submission: Submission) -> tuple[TaskSummary, dict[str, NDArray[Any]]]:

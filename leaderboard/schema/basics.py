@@ -39,19 +39,26 @@ def _small_json(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$")]
+_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,79}$"
+_ENV_ID: Final = r"^([A-Za-z0-9_.-]{1,60}/)?[A-Za-z0-9_.-]{1,80}-v[0-9]{1,4}$"
+_ENTRY_POINT: Final = (
+    r"^([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*|command:[^\x00-\x1f\x7f]+|https?://[A-Za-z0-9_./:\[\]-]+)$"
+)
+_HEX: Final = r"^[0-9a-f]{64}$"
+PATTERNS: Final = {
+    _NAME: "1 to 80 letters, digits and . _ + -, the first a letter or a digit",
+    _ENV_ID: "an id such as longrec/Games-v0",
+    _ENTRY_POINT: "module:Class, command:PROGRAM, or the address of a server, http://HOST:PORT",
+    _HEX: "64 hexadecimal digits, in small letters",
+}
+"""What texts that must fit a pattern may be, in words for who gave another."""
+Name = Annotated[str, Field(pattern=_NAME)]
 """A name that is safe in file names and addresses: letters, digits and . _ + -, at most 80."""
-EnvId = Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]{1,60}/)?[A-Za-z0-9_.-]{1,80}-v[0-9]{1,4}$")]
-EntryPoint = Annotated[
-    str,
-    Field(
-        pattern=r"^([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*|command:[^\x00-\x1f\x7f]+|https?://[A-Za-z0-9_./:\[\]-]+)$",
-        max_length=500,
-    ),
-]
+EnvId = Annotated[str, Field(pattern=_ENV_ID)]
+EntryPoint = Annotated[str, Field(pattern=_ENTRY_POINT, max_length=500)]
 """How an agent is started: module:Class, command:..., or the address of a server."""
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Salt = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=_HEX)]
+Salt = Annotated[str, Field(pattern=_HEX)]
 """256 random bits, in hexadecimal."""
 Line = Annotated[str, Field(max_length=500)]
 Text = Annotated[str, Field(max_length=4_000)]

@@ -53,7 +53,11 @@ def commit(
     if shared := shared_seeds(suite, season.bound_suite(salt)):  # once in 10 billion times for suites of ours
         raise ConfigurationError(f"{shared} seeds of the season are those of its suite; give the command again")
     _keep(secret, Secret(season=name, salt=salt))  # first: a published season whose salt is lost is of no use
-    write_json(target, season.model_dump(mode="json"))
+    try:
+        write_json(target, season.model_dump(mode="json"))
+    except ConfigurationError:
+        secret.unlink()  # of no season, so that the command can be given again
+        raise
     return season
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from leaderboard.board import build as module
+from leaderboard.board import summary
 from leaderboard.board.build import build, make
 from leaderboard.board.publish import publish
 from leaderboard.submit import find
@@ -111,6 +112,19 @@ def test_the_same_run_twice_counts_once(copy: Path, cache: Path, tmp_path: Path)
     assert len(board.rows) == 8
     with pytest.raises(SubmissionError, match="are the same run"):
         make(find([copy]), cache=cache, workers=1, strict=True)
+
+
+def test_of_the_same_run_twice_the_one_that_was_re_run_stays_or_the_first_made(
+    copy: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = of_agent(copy, "greedy")
+    first = Path(shutil.copytree(later, later.with_name("z-first")))
+    record = json.loads((first / "submission.json").read_text())
+    record["created"] = "2020-01-01T00:00:00Z"
+    (first / "submission.json").write_text(json.dumps(record))
+    assert list(make(find([copy]), cache=cache, workers=1)[1]) == [later]
+    monkeypatch.setattr(summary, "badge_of", lambda s: "replayed" if s.created.year == 2020 else "re-run")
+    assert list(make(find([copy]), cache=cache, workers=1)[1]) == [first]
 
 
 def test_a_build_that_dies_leaves_the_old_board(
