@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bilp_agent.llm.huggingface import HuggingFaceModel, end_ids
+from recsim_envs.errors import LanguageModelError
 
 if TYPE_CHECKING:
     import torch
@@ -38,11 +39,21 @@ class _Layer:
 
 
 class Decoder:
-    """Greedy decoding with a Llama model without biases and with as many key as query heads."""
+    """Greedy decoding with a Llama model without biases and with as many key as query heads.
+
+    Raises `LanguageModelError` for any other.
+    """
 
     def __init__(self, model: LlamaForCausalLM) -> None:
         import torch
 
+        if not _is_decodable(model.config):
+            kind = f"a {model.config.model_type} model"
+            raise LanguageModelError(
+                f"{kind} with biases, shared keys or scaled positions cannot be decoded so; use hf:FOLDER"
+                if model.config.model_type == "llama"
+                else f"{kind} is no Llama; use hf:FOLDER"
+            )
         self._torch, config = torch, model.config
         self._heads, self._eps = config.num_attention_heads, config.rms_norm_eps
         self._width = config.hidden_size // self._heads
@@ -146,12 +157,22 @@ class Decoder:
         return self._torch.nn.functional.rms_norm(x, (x.shape[-1],), weight, self._eps)
 
 
+def _is_decodable(config: Any) -> bool:
+    return (
+        config.model_type == "llama"
+        and config.num_key_value_heads == config.num_attention_heads
+        and not (config.attention_bias or config.mlp_bias)
+        and config.rope_parameters["rope_type"] == "default"
+        and config.hidden_act == "silu"
+    )
+
+
 def _product(weight: torch.Tensor) -> Product:
     """Multiplication by a weight (out, in), packed once where oneDNN computes it."""
     import torch
 
     weight = weight.detach()
-    if weight.device.type == "cpu" and weight.dtype == torch.float32 and torch.backends.mkldnn.is_available():
+    if weight.device.type == "cpu" and weight.dtype == torch.float32 and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         packed = torch.ops.mkldnn._reorder_linear_weight(weight)
         return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
     return lambda x: torch.nn.functional.linear(x, weight)

@@ -1,6 +1,6 @@
 """The gate: whether a model learns in context, in worlds that it has never met, and how near its teacher it comes.
 
-    python -m bilp_agent.pocket.evaluate --model hf:runs/pocket/checkpoint/model --worlds 100 --out runs/gate.jsonl
+    python -m bilp_agent.pocket.evaluate --model pocket:runs/pocket/checkpoint/model --worlds 100 --out runs/gate.jsonl
 
 In each held-out world every variant of the planner learns from the same train users and is tried on the same sessions
 of test users, as are agents that do not learn. Worlds are what varies: all differences are paired within a world,
@@ -106,7 +106,7 @@ def play(agent: Agent, place: Place, sessions: int, seed: int) -> tuple[np.ndarr
     earned, kept, lanes, step = np.zeros(sessions), np.zeros(sessions), np.arange(sessions), 0
     while len(lanes):
         now = Sessions(lanes.copy(), keys[lanes], np.full(len(lanes), step, np.int64))
-        actions = np.zeros((sessions, *vector.single_action_space.shape), np.int64)
+        actions = np.zeros((sessions, *(vector.single_action_space.shape or ())), np.int64)
         seen = {key: value[lanes] for key, value in observations.items()}
         told = {key: value[lanes] for key, value in infos.items() if key == "action_mask"}
         actions[lanes] = agent.act(seen, told, now)
@@ -155,7 +155,7 @@ def _interval(values: np.ndarray[Any, Any]) -> tuple[float | None, float | None]
 
 
 def main(
-    model: Annotated[str, typer.Option(help='As for agents: "scripted", "hf:FOLDER".')],
+    model: Annotated[str, typer.Option(help='As for agents: "scripted", "pocket", "pocket:FOLDER".')],
     out: Annotated[Path, typer.Option(help="File of outcomes, one a line; the same again goes on.")],
     family: Annotated[Family, typer.Option(help="What is shown in the held-out worlds.")] = Family.departure,
     worlds: Annotated[int, typer.Option(min=2, help="Held-out worlds.")] = 100,

@@ -86,11 +86,10 @@ class Playground:
     budget: Budget
     folder: Path | None = None
     ended: int = 0
+    task: TaskSpec = field(init=False)
 
-    @property
-    def task(self) -> TaskSpec:
-        """See `TrainingEnvs.task`."""
-        return self.place.task
+    def __post_init__(self) -> None:
+        self.task = self.place.task
 
     def make(self, num_envs: int) -> VectorEnv[Any, Any, Any]:
         """See `TrainingEnvs.make`."""

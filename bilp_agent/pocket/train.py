@@ -245,7 +245,7 @@ def _earned(folder: str, wanted: tuple[str, int]) -> float:
     from bilp_agent.pocket.evaluate import outcome, variants
 
     variant, world = wanted
-    return outcome(variants(f"hf:{folder}")[variant], variant, world, 0, train=20, test=10, split="check").earned
+    return outcome(variants(f"pocket:{folder}")[variant], variant, world, 0, train=20, test=10, split="check").earned
 
 
 def right(state: State, examples: Sequence[Example], device: str, most: int = 192) -> dict[str, float]:
@@ -370,7 +370,7 @@ def main(
         schedule = Schedule(seed=seed, rounds=rounds)
         watch: Watch = lambda what, done, total: bar.update(task, description=what, completed=done, total=total)  # noqa: E731
         model = train(out, schedule, device=device, workers=workers, watch=watch)
-    typer.echo(f"model: {model}   next: longrec evaluate billp -p model=hf:{model} -p prompts=compact")
+    typer.echo(f"model: {model}   next: longrec evaluate billp -p model=pocket:{model} -p prompts=compact")
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from bilp_agent.llm.base import Message, Request  # noqa: E402
+from bilp_agent.llm import Message, Request, load_model  # noqa: E402
 from bilp_agent.pocket import train as training  # noqa: E402
 from bilp_agent.pocket.data import IGNORED, Encoded, batches, encode, padded  # noqa: E402
-from bilp_agent.pocket.decode import Decoder, PocketModel  # noqa: E402
+from bilp_agent.pocket.decode import Decoder  # noqa: E402
 from bilp_agent.pocket.model import copies, make_config, make_model  # noqa: E402
 from bilp_agent.pocket.rollouts import Example  # noqa: E402
 from bilp_agent.pocket.tokenizer import train_tokenizer  # noqa: E402
 from bilp_agent.pocket.train import Schedule, train  # noqa: E402
-from recsim_envs.errors import AgentError  # noqa: E402
+from recsim_envs.errors import AgentError, LanguageModelError  # noqa: E402
 
 NAMES = ["Comedy", "Drama & Crime", "Драма"]
 EXAMPLES = [
@@ -100,6 +100,17 @@ def test_decoding_gives_the_tokens_that_transformers_gives(seed: int, shared: in
         assert torch.equal(ours, theirs)
 
 
+def test_other_architectures_are_refused():
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaForCausalLM
+
+    config = make_config(len(TOKENIZER), hidden=96, layers=1, **ENDS)
+    config.num_key_value_heads = 1
+    with pytest.raises(LanguageModelError, match=r"shared keys.*hf:FOLDER"):
+        Decoder(LlamaForCausalLM(config))
+    with pytest.raises(LanguageModelError, match=r"gpt2 model is no Llama; use hf:FOLDER"):
+        Decoder(GPT2LMHeadModel(GPT2Config(vocab_size=10, n_embd=8, n_layer=1, n_head=1)))  # type: ignore[arg-type]
+
+
 def test_labels_are_of_answers_alone():
     rows = encode(EXAMPLES[:5], TOKENIZER)
     ids, labels = padded(rows)
@@ -128,7 +139,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path: Path
         train(tmp_path / "parts", TINY, watch=stopping)
     parts = train(tmp_path / "parts", TINY)
     assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    answer = PocketModel(str(parts)).generate([Request((Message("system", "x"), Message("user", "y")), 5)])[0]
+    answer = load_model(f"pocket:{parts}").generate([Request((Message("system", "x"), Message("user", "y")), 5)])[0]
     assert answer.finish in ("stop", "length")
     assert answer.usage.output is not None
     with pytest.raises(AgentError, match="steps differ"):
