@@ -1,9 +1,9 @@
 """Write `docs/performance.md` from what `make bench` measured.
 
-    python -m tests.benchmarks.page .benchmarks/bench.json [MORE.json ...]
+    python -m tests.benchmarks.page .benchmarks/bench.json [MORE.json ...] [--busy OTHERS.json ...]
 
 takes pytest-benchmark's files, each a run of its own on its own day. Ratios are of things timed in one run; where
-several files have a figure, the first counts.
+several files have a figure, the first counts. `--busy` names files that were made while the machine did other work.
 """
 
 from __future__ import annotations
@@ -44,18 +44,28 @@ PEERS: Final = (  # name, its speed, our benchmark of the same mechanics
 )
 
 
+SCATTER: Final = 1.1
+"""Median over fastest round, above which a figure is marked."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """One file of pytest-benchmark: when and where it was made, and work a second by benchmark."""
+    """One file of pytest-benchmark: when and where it was made, work a second by benchmark, whose rounds scatter."""
 
     day: str
     commit: str
     machine: str
     clock: str
+    busy: bool
     rates: Mapping[str, float]
+    scattered: frozenset[str]
+
+    def mark(self, *benchmarks: str | None) -> str:
+        """What stands before a figure that is made of these."""
+        return "~ " if self.scattered & set(benchmarks) else ""
 
     @classmethod
-    def read(cls, path: Path) -> Run:
+    def read(cls, path: Path, *, busy: bool = False) -> Run:
         """Raises `SystemExit` that names the file if it is none of pytest-benchmark's."""
         try:
             found = json.loads(path.read_text("utf-8"))
@@ -71,7 +81,9 @@ class Run:
                 commit=f"{commit['id'][:7]}{dirty}",
                 machine=f"{chip}, Python {machine['python_version']}",
                 clock=" and ".join(sorted(clocks)),
+                busy=busy,
                 rates=rates,
+                scattered=frozenset(b["name"] for b in marks if b["stats"]["median"] > SCATTER * b["stats"]["min"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as fault:
             raise SystemExit(
@@ -82,10 +94,12 @@ class Run:
 def main() -> None:
     """Read the files, write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("files", type=Path, nargs="*")
+    parser.add_argument("--busy", type=Path, nargs="*", default=[])
     parser.add_argument("--out", type=Path, default=Path("docs/performance.md"))
     options = parser.parse_args()
-    options.out.write_text(page([Run.read(path) for path in options.files]), "utf-8")
+    runs = [Run.read(path) for path in options.files] + [Run.read(path, busy=True) for path in options.busy]
+    options.out.write_text(page(runs), "utf-8")
 
 
 def page(runs: Sequence[Run]) -> str:
@@ -96,9 +110,10 @@ def page(runs: Sequence[Run]) -> str:
 
 def run_table(runs: Sequence[Run]) -> Iterator[str]:
     """When and where the figures are from."""
-    yield from ("| run | day | commit | machine | clock |", "|---|---|---|---|---|")
+    yield from ("| run | day | commit | machine | which was | clock |", "|---|---|---|---|---|---|")
     for number, run in enumerate(runs, 1):
-        yield f"| {number} | {run.day} | {run.commit} | {run.machine} | {run.clock} |"
+        state = "busy" if run.busy else "quiet"
+        yield f"| {number} | {run.day} | {run.commit} | {run.machine} | {state} | {run.clock} |"
 
 
 def ratio_table(runs: Sequence[Run]) -> Iterator[str]:
@@ -110,7 +125,7 @@ def ratio_table(runs: Sequence[Run]) -> Iterator[str]:
                 value = run.rates[numerator] / (run.rates[denominator] if denominator else 1.0)
                 shown = f"{value:,.0f}" if denominator is None else f"{value:.2f}"
                 hoped = "" if target is None else f"{target:,.0f}" if denominator is None else f"{target:g}"
-                yield f"| {name} | {shown} | {hoped} | {number} |"
+                yield f"| {name} | {run.mark(numerator, denominator)}{shown} | {hoped} | {number} |"
                 break
 
 
@@ -120,26 +135,26 @@ def layer_table(runs: Sequence[Run]) -> Iterator[str]:
     run = next((run for run in runs if "test_raw_stepping" in run.rates), None)
     for name, benchmark in LAYERS.items():
         if run is not None and benchmark in run.rates:
-            yield f"| {name} | {1e9 / run.rates[benchmark]:,.0f} |"
+            yield f"| {name} | {run.mark(benchmark)}{1e9 / run.rates[benchmark]:,.0f} |"
 
 
 def peer_table(runs: Sequence[Run]) -> Iterator[str]:
     """Peers beside ours; no ratio, because they were not timed in one run."""
     yield from ("| peer | steps a second | ours, same mechanics | run |", "|---|---|---|---|")
     for name, speed, ours in PEERS:
-        found = [
-            (f"{run.rates[b]:,.0f}", n) for n, run in enumerate(runs, 1) if (b := f"test_family[{ours}]") in run.rates
-        ]
-        rate, number = found[0] if found else ("", "")
-        yield f"| {name} | {speed} | {rate} | {number} |"
+        benchmark = f"test_family[{ours}]"
+        number, run = next(((n, run) for n, run in enumerate(runs, 1) if benchmark in run.rates), (0, None))
+        figures = f"{run.mark(benchmark)}{run.rates[benchmark]:,.0f} | {number}" if run else " | "
+        yield f"| {name} | {speed} | {figures} |"
 
 
 _HEAD = """# Performance
 
 Written by `python -m tests.benchmarks.page` from files of pytest-benchmark; `make bench bench-page` makes both anew.
 Figures are medians of rounds on one thread. Absolute figures are a machine's; ratios are of things timed in one run,
-and those below 1.5 are ties. Processor time is what a process got on a machine that others used too; caches were theirs
-as well.
+and those below 1.5 are ties. Where the median round took over a tenth longer than the fastest, a figure is marked ~ and
+tells little. On a busy machine a process shares caches and clock rate with others, so that its processor time is longer
+too.
 """
 _RATIOS = """## Ratios
 

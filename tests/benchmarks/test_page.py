@@ -9,9 +9,14 @@ import pytest
 from tests.benchmarks.page import Run, page
 
 
-def write(path, rates: dict[str, float], timer: str = "perf_counter"):
+def write(path, rates: dict[str, float], timer: str = "perf_counter", fastest: float = 9.5):
     marks = [
-        {"name": n, "extra_info": {"steps": 10}, "stats": {"median": 10 / r}, "options": {"timer": timer}}
+        {
+            "name": n,
+            "extra_info": {"steps": 10},
+            "stats": {"median": 10 / r, "min": fastest / r},
+            "options": {"timer": timer},
+        }
         for n, r in rates.items()
     ]
     machine = {"cpu": {"count": 2, "brand_raw": "Chip"}, "python_version": "3.11.7"}
@@ -25,11 +30,16 @@ def test_figures_are_of_the_first_run_that_has_them(tmp_path):
     first = write(tmp_path / "a.json", {"test_family[departure]": 2e6})
     second = write(tmp_path / "b.json", {games: 3e6, cart: 2e6, "test_family[departure]": 9e6}, "process_time")
     text = page([first, second])
-    assert "| 1 | 2026-11-25 | 0123456, with changes | 2 x Chip, Python 3.11.7 | wall |" in text
-    assert "| 2 | 2026-11-25 | 0123456, with changes | 2 x Chip, Python 3.11.7 | processor |" in text
+    assert "| 1 | 2026-11-25 | 0123456, with changes | 2 x Chip, Python 3.11.7 | quiet | wall |" in text
+    assert "| 2 | 2026-11-25 | 0123456, with changes | 2 x Chip, Python 3.11.7 | quiet | processor |" in text
     assert "| vector face / vectorised CartPole-v1 | 1.50 | 0.5 | 2 |" in text
     assert "| BiLLP environment logic | 69 k | 2,000,000 | 1 |" in text
     assert "9,000,000" not in text
+
+
+def test_figures_that_scatter_are_marked(tmp_path):
+    text = page([write(tmp_path / "a.json", {"test_raw_stepping": 1e6, "test_replay": 1e6}, fastest=8.0)])
+    assert "| replay / raw stepping | ~ 1.00 |" in text
 
 
 def test_layers_are_of_one_run(tmp_path):
