@@ -71,7 +71,7 @@ class Schedule:
     steps: int = 160
     tokens: int = 8192
     student_from: int = 8
-    student_worlds: int = 3
+    student_worlds: int = 1
     share: float = 0.7
     check: int = 9
     check_worlds: int = 4
