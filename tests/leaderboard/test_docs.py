@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +28,6 @@ from leaderboard.sweep.search import make_search, read_tuning
 from tests.leaderboard.test_cli import COMMANDS
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = (
-    "cli.md", "evaluation.md", "metrics.md", "records.md", "seasons.md", "submitting.md", "sweeps.md", "verifying.md",
-)  # fmt: skip
 
 
 def blocks(page, language):
@@ -49,14 +45,6 @@ def test_every_command_is_on_its_page():
     for name in COMMANDS:
         assert f"`longrec {name[0]}" in text
         assert f"`{name[-1]}`" in text or f"`longrec {' '.join(name)}`" in text
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_commands_parse(page):
-    for line in "".join(blocks(page, "sh")).splitlines():
-        words = shlex.split(line)
-        name = tuple(words[1:3]) if tuple(words[1:3]) in COMMANDS else tuple(words[1:2])
-        COMMANDS[name].make_context(" ".join(name), words[len(name) + 1 :])
 
 
 def test_the_suite_of_the_page():

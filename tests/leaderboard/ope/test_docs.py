@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-import typer
 
-from leaderboard.cli import offline
 from leaderboard.ope.estimators import ESTIMATORS
 from recsim_envs.offline.files import SESSION_COLUMNS, STEP_COLUMNS
 from recsim_envs.offline.spec import POLICIES
@@ -20,23 +17,6 @@ TEXT = (Path(__file__).parents[3] / "docs" / "offline.md").read_text("utf-8")
 
 def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.M | re.S)
-
-
-def test_commands_parse():
-    app = typer.Typer()
-    app.add_typer(offline.app, name="logs")
-    app.command()(offline.ope)
-    root = typer.main.get_command(app)
-    lines = "".join(blocks("sh")).splitlines()
-    assert len(lines) >= 7
-    for line in lines:
-        name, *words = shlex.split(line)
-        if name != "longrec":
-            continue
-        command = root.commands[words.pop(0)]
-        if hasattr(command, "commands"):
-            command = command.commands[words.pop(0)]
-        command.make_context(command.name, words)
 
 
 @pytest.mark.parametrize("number", range(3))
