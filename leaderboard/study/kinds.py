@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 BILLP: Final = ("billp", "billp-plus")
@@ -24,3 +25,8 @@ repeating and a fixed cycle are no planning."""
 
 LANGUAGE: Final = ("act-only", "react", "reflexion")
 """The paper's baselines on a language model."""
+
+
+def kind_of(agent: str, kinds: Mapping[str, Sequence[str]]) -> str:
+    """The first of some kinds that an agent belongs to; empty where it belongs to none."""
+    return next((kind for kind, agents in kinds.items() if agent in agents), "")

@@ -14,7 +14,7 @@ _MADE: Final = f"<!-- Written by `{COMMAND}`; do not edit. -->"
 
 def page(question: Question, answer: Answer) -> str:
     """`<question>.md`."""
-    parts = [f"# {question.title}", _MADE, f"**{_sentence(answer.verdict)}**", question.text.strip()]
+    parts = [f"# {question.title}", _MADE, f"**Verdict: {answer.verdict}.**", question.text.strip()]
     parts += [f"![{question.title}]({picture_name(question, end)})" for end in answer.pictures]
     parts += [_sheet(sheet) for sheet in answer.sheets]
     missing = answer.missing or ([] if answer.sheets else [Missing("what it is asked of", question.command)])
@@ -63,10 +63,6 @@ def _origin(answer: Answer) -> str:
         f"`{COMMAND}` wrote this page from {len(answer.sources)} submissions, each of which holds the command and the "
         f"commit that made it: {names}."
     )
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _sheet(sheet: Sheet) -> str:

@@ -112,11 +112,19 @@ class Table:
 
 
 @dataclass(frozen=True, eq=False)
+class Told:
+    """A learning curve, and the submission that it goes with: agent/folder."""
+
+    curve: LearningCurve
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
 class Records:
     """Everything that questions are answered from. `left_out` says what was not taken, and why."""
 
     tables: tuple[Table, ...]
-    curves: tuple[LearningCurve, ...] = ()
+    curves: tuple[Told, ...] = ()
     left_out: tuple[str, ...] = ()
 
     @property
@@ -156,15 +164,13 @@ def scaled(estimate: Estimate, scale: float) -> Estimate:
     return Estimate(value=scale * estimate.value, low=low, high=high, note=estimate.note)
 
 
-def _curves(found: Sequence[Summary]) -> list[LearningCurve]:
-    """What agents do in test after more and more training, by environment and agent; each curve once."""
-    told = [curve for summary in found if (file := summary.curves()) is not None for curve in file.tested]
-    unique = {curve.model_dump_json(): curve for curve in told}
-    return [curve for _, curve in sorted(unique.items(), key=lambda item: (_place_of(item[1]), item[0]))]
-
-
-def _place_of(curve: LearningCurve) -> tuple[str, str]:
-    return curve.plan.task.env_id, curve.plan.agent.name
+def _curves(found: Sequence[Summary]) -> list[Told]:
+    """What agents do in test after more and more training, by environment, agent and submission."""
+    told = [
+        Told(curve, f"{summary.submission.agent.name}/{summary.path.name}")
+        for summary in found if (file := summary.curves()) is not None for curve in file.tested
+    ]  # fmt: skip
+    return sorted(told, key=lambda t: (t.curve.plan.task.env_id, t.source, t.curve.plan.unit))
 
 
 def _ablated(member: Member) -> bool:

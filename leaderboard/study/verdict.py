@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from leaderboard.schema import Estimate
@@ -54,11 +54,11 @@ def together(found: Sequence[Verdict]) -> str:
     return ", ".join([first, *(f"{other} in {n}" for other, n in others)])
 
 
-def by_kind(found: Iterable[tuple[str, Verdict]], kinds: Mapping[str, Sequence[str]]) -> str:
-    """`together` for each kind of agents; `found` are agents with their verdicts.
+def by_kind(found: Iterable[tuple[str, Verdict]], kinds: Iterable[str]) -> str:
+    """`together` for each kind; `found` are verdicts with the kind that they belong to.
 
-    >>> by_kind([("ppo", "yes"), ("react", "no")], {"learners": ["ppo", "dqn"], "language models": ["react"]})
-    'learners: yes; language models: no'
+    >>> by_kind([("rules", "yes"), ("bandits", "no")], ["bandits", "rules", "planners"])
+    'bandits: no; rules: yes; planners: not run'
     """
     known = list(found)
-    return "; ".join(f"{kind}: {together([v for a, v in known if a in agents])}" for kind, agents in kinds.items())
+    return "; ".join(f"{kind}: {together([v for k, v in known if k == kind])}" for kind in kinds)

@@ -10,7 +10,7 @@ from leaderboard.site.text import markdown, settings
 from leaderboard.study.contrast import interval
 from leaderboard.study.question import Answer, Question, Sheet
 from leaderboard.study.records import Records
-from leaderboard.study.verdict import Verdict, together, verdict
+from leaderboard.study.verdict import Verdict, by_kind, verdict
 
 METRIC: Final = "R_traj"
 _COLUMNS: Final = (
@@ -39,17 +39,16 @@ the correlation of episode number and Len was -0.10 to -0.16.
 
 
 def _answer(records: Records) -> Answer:
-    curves = records.curves
+    curves = [told.curve for told in records.curves]
     if not curves:
         return Answer("not run")
     said = [_verdict(curve) for curve in curves]
     lines = [_line(curve, word) for curve, word in zip(curves, said, strict=True)]
     pictures = {_end(n, curve): picture([curve]) for n, curve in enumerate(curves, 1)}
-    by_agent = {
-        name: [w for c, w in zip(curves, said, strict=True) if _agent(c) == name] for name in map(_agent, curves)
-    }
-    words = "; ".join(f"{name}: {together(found)}" for name, found in by_agent.items())
-    return Answer(words, [Sheet("", _COLUMNS, lines, _NOTE)], pictures)
+    agents = list(map(_agent, curves))
+    words = by_kind(zip(agents, said, strict=True), dict.fromkeys(agents))
+    sources = frozenset(told.source for told in records.curves)
+    return Answer(words, [Sheet("", _COLUMNS, lines, _NOTE)], pictures, sources=sources)
 
 
 def _agent(curve: LearningCurve) -> str:

@@ -11,7 +11,7 @@ from leaderboard.site.text import ABSENT, markdown, percent
 from leaderboard.stats import difference
 from leaderboard.study.contrast import interval, shared_level, sources
 from leaderboard.study.forest import Bar, Panel, forest
-from leaderboard.study.kinds import LANGUAGE, ONLINE_RL
+from leaderboard.study.kinds import LANGUAGE, ONLINE_RL, kind_of
 from leaderboard.study.popularity import Shown, has_popularity, shown
 from leaderboard.study.question import Answer, Question, Sheet
 from leaderboard.study.records import Records, Table
@@ -60,7 +60,7 @@ def _answer(records: Records) -> Answer:
     ]
     caption = "reward of a recommendation from the long tail, billp less the other"
     return Answer(
-        verdict=by_kind([(x.member.row.agent, x.less.verdict) for x in found if x.less is not None], _KINDS),
+        verdict=by_kind([(kind_of(x.member.row.agent, _KINDS), x.less.verdict) for x in found if x.less], _KINDS),
         sheets=[Sheet("", _COLUMNS, [_cells(line) for line in found], _NOTE)] if found else (),
         pictures={"": forest(panels, caption)} if bars else {},
         sources=sources(line.member for line in found),

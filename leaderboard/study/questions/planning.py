@@ -7,39 +7,47 @@ from dataclasses import replace
 from typing import Final
 
 from leaderboard.board.groups import Member
+from leaderboard.schema import Estimate
 from leaderboard.site.text import markdown, percent
 from leaderboard.study.contrast import Contrast, answered, shared_level
-from leaderboard.study.kinds import BILLP, MYOPIC, OFFLINE_RL, ONLINE_RL, PLANNERS
+from leaderboard.study.kinds import BILLP, MYOPIC, PLANNERS
 from leaderboard.study.question import Answer, Question, Sheet
 from leaderboard.study.records import Records, Table
 from leaderboard.study.verdict import against_all, by_kind, verdict
 from recsim_envs.gap import PLANNER, Gap
 from recsim_envs.measured import measured
 
-_KINDS: Final = {
-    "BiLLP": BILLP,
-    "reinforcement learning by interaction": ONLINE_RL,
-    "reinforcement learning from logs": OFFLINE_RL,
+_BILLP: Final = "BiLLP"
+_LEARNERS: Final = {
+    "scarce": "reinforcement learning, 100 sessions",
+    "online": "reinforcement learning, a million steps",
+    "offline": "reinforcement learning from logs",
 }
+"""Kinds of agents that learn by reinforcement, by track: how much they learn from decides."""
 
 _TEXT: Final = """
 Each agent that plans or learns what follows from a choice (BiLLP, reinforcement learning) is held against every agent
 that looks no further than the next reward, never repeats, or follows a fixed order. It beats them ("yes") where it is
-above each of them, and does not ("no") where one of them is above it; the table shows the one against which its
-interval ends lowest. What could be won is below: the horizon gap is what a planner that knows the users earns over the
-best policy that knows them and does not plan.
+above each of them, and does not ("no") where one of them is above it; the table shows the comparison that decides.
+What could be won is below: the horizon gap is what a planner that knows the users earns over the best policy that knows
+them and does not plan.
 """
 
 
 def _answer(records: Records) -> Answer:
     found = [contrast for table in records.usual for contrast in _of_table(table)]
-    answer = answered(found, said=by_kind([(c.first.row.agent, c.verdict) for c in found], _KINDS))
+    answer = answered(found, said=by_kind([(_kind(c), c.verdict) for c in found], (_BILLP, *_LEARNERS.values())))
     gaps = _gaps(sorted({c.table.first.env_id for c in found}))
     return replace(answer, sheets=[*answer.sheets, *gaps])
 
 
+def _kind(c: Contrast) -> str:
+    row = c.first.row
+    return _BILLP if row.agent in BILLP else _LEARNERS.get(row.track, row.track)
+
+
 def _of_table(table: Table) -> list[Contrast]:
-    """Of each planner, the least favourable comparison with a myopic agent, and the verdict over all of them."""
+    """Of each planner, the comparison with a myopic agent that decides, and the verdict over all of them."""
     planners, myopic = table.named(PLANNERS), table.named(MYOPIC)
     return [c for planner in planners if (c := _held(table, planner, myopic, shared_level(len(planners))))]
 
@@ -48,9 +56,14 @@ def _held(table: Table, planner: Member, myopic: Sequence[Member], level: float)
     against = [(other, less) for other in myopic if (less := table.less(planner, other, level)) is not None]
     if not against:
         return None
-    other, least = min(against, key=lambda pair: pair[1].value if pair[1].high is None else pair[1].high)
     said = against_all([verdict(less) for _, less in against])
-    return Contrast(table, table.label(planner), planner, other, least, said)
+    other, less = min(against, key=lambda pair: _end(pair[1], upper=said == "no"))
+    return Contrast(table, table.label(planner), planner, other, less, said)
+
+
+def _end(estimate: Estimate, *, upper: bool) -> float:
+    end = estimate.high if upper else estimate.low
+    return estimate.value if end is None else end
 
 
 def _gaps(env_ids: Sequence[str]) -> list[Sheet]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from leaderboard.study.contrast import Contrast, absent, answered, contrasts
-from leaderboard.study.kinds import LANGUAGE, ONLINE_RL
+from leaderboard.study.kinds import LANGUAGE, ONLINE_RL, kind_of
 from leaderboard.study.question import Answer, Question
 from leaderboard.study.records import Records
 from leaderboard.study.verdict import by_kind
@@ -29,7 +29,7 @@ def _answer(records: Records) -> Answer:
             rivals = table.named([*LANGUAGE, *ONLINE_RL])
             found += contrasts(table, [(f"less {table.label(rival)}", billp, rival) for rival in rivals])
     missing = absent([t for t in tables if t.plain("billp") is not None], (*LANGUAGE, *_RL))
-    return answered(found, missing, by_kind([(c.second.row.agent, c.verdict) for c in found], _KINDS))
+    return answered(found, missing, by_kind([(kind_of(c.second.row.agent, _KINDS), c.verdict) for c in found], _KINDS))
 
 
 QUESTION: Final = Question(

@@ -54,7 +54,8 @@ def _answer(records: Records) -> Answer:
             spreads.append(cells)
             said.append(word)
             members.append(learner)
-    points = [(c, p) for c in records.curves if c.plan.agent.name != _PLANNER for p in c.points if RETURN in p.gap]
+    told = [t for t in records.curves if t.curve.plan.agent.name != _PLANNER]
+    points = [(t.curve, p) for t in told for p in t.curve.points if RETURN in p.gap]
     gaps = [verdict(p.gap[RETURN]) for _, p in points]
     sheets = [Sheet("Spread over training seeds", _SPREAD_COLUMNS, spreads, _SPREAD_NOTE)] if spreads else []
     if points:
@@ -63,7 +64,7 @@ def _answer(records: Records) -> Answer:
     missing = [] if points else [Missing("learning curves with train users, to go with submissions", _WANTED)]
     verdicts = f"more spread than {_PLANNER}: {together(said)}; overfits: {together(gaps)}"
     pictures = {"": forest(_panels(points), "R_traj on train users less that on test users")} if points else {}
-    return Answer(verdicts, sheets, pictures, missing, sources(members))
+    return Answer(verdicts, sheets, pictures, missing, sources(members) | {t.source for t in told})
 
 
 def _spread(table: Table, learner: Member, comparisons: int) -> tuple[list[str], Verdict]:

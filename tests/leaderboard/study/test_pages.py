@@ -19,7 +19,7 @@ from leaderboard.study.contrast import contrasts
 from leaderboard.study.popularity import long_tail, shown
 from leaderboard.study.question import Answer
 from leaderboard.study.questions import QUESTIONS
-from leaderboard.study.records import Records, Table, records_of
+from leaderboard.study.records import Records, Table, Told, records_of
 from leaderboard.study.write import answers, write
 from tests.leaderboard.study.conftest import PLAIN
 
@@ -122,17 +122,16 @@ def test_without_records_nothing_was_run_and_pages_say_what_would(tmp_path: Path
 
 
 def test_curves_are_judged_by_their_change_and_their_gap(records: Records, summaries: list[Summary]) -> None:
-    answer = answers(
-        Records(records.tables, (_curve(summaries, "ppo", -0.5, 2.0), _curve(summaries, "billp", 1.0, 3.0)))
-    )
+    answer = answers(Records(records.tables, (_told(summaries, "ppo", -0.5, 2.0), _told(summaries, "billp", 1.0, 3.0))))
     learning, scarcity = answer["learning"], answer["scarcity"]
     assert learning.verdict == "ppo: not told apart; billp: yes"
     assert sorted(learning.pictures) == ["1-games-v0-ppo", "2-games-v0-billp"]
     assert "overfits: yes, in all 2 comparisons" in scarcity.verdict
     assert len(scarcity.sheets[-1].lines) == 2
+    assert learning.sources == {"ppo/tiny", "billp/tiny"}
 
 
-def _curve(summaries: list[Summary], agent: str, low: float, high: float) -> LearningCurve:
+def _told(summaries: list[Summary], agent: str, low: float, high: float) -> Told:
     """A curve of two points, made up: the change from the first to the last lies between `low` and `high`."""
     submission = summaries[PLAIN.index("billp")].submission
     plan = CurvePlan(
@@ -149,4 +148,5 @@ def _curve(summaries: list[Summary], agent: str, low: float, high: float) -> Lea
             gap={"R_traj": Estimate(value=1.0, low=0.5, high=1.5)}, measures={}, facts=({}, {}),
         )  # fmt: skip
 
-    return LearningCurve(plan=plan, users=9, points=(point(0, {}), point(10, {"R_traj": change})))
+    points = point(0, {}), point(10, {"R_traj": change})
+    return Told(LearningCurve(plan=plan, users=9, points=points), f"{agent}/tiny")
