@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec
 
 if TYPE_CHECKING:
     import torch
+
+
+_ACTIVATION: Final = re.compile(r"<class 'torch\.nn\.modules\.activation\.([A-Za-z0-9]+)'>")
 
 
 class _Saved(Agent):
@@ -58,8 +62,9 @@ class SB3Policy(_Saved):
     path: the zip file. algorithm: module:Class of what trained it. policy: its name among that algorithm's policies.
 
     The zip file holds pickles, which could run anything. None is read: the weights come from `policy.pth` as plain
-    tensors, and `policy_kwargs` from the JSON beside them, so a policy with classes of its own in `policy_kwargs`
-    cannot be loaded. Nor is `VecNormalize`, which is saved elsewhere.
+    tensors, and `policy_kwargs` from the JSON beside them, where classes stand by name. Activations are found by theirs
+    in torch, and optimizers are not needed; a policy with other classes in `policy_kwargs` cannot be loaded. Nor is
+    `VecNormalize`, which is saved elsewhere.
     """
 
     def __init__(
@@ -139,14 +144,33 @@ def _read_zip(path: Path) -> tuple[Any, dict[str, Any]]:
 
     try:
         with zipfile.ZipFile(path) as archive:
-            arguments = json.loads(archive.read("data")).get("policy_kwargs", {})
+            told = json.loads(archive.read("data")).get("policy_kwargs", {})
             with archive.open("policy.pth") as file:
                 weights = torch.load(file, map_location="cpu", weights_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise AgentError(f"{path} was not saved by Stable-Baselines3: {error}") from error
-    if ":serialized:" in arguments:
-        raise AgentError(f"{path}: policy_kwargs hold classes, which are pickled and not read; write an agent for it")
-    return weights, arguments
+    return weights, {name: _argument(name, value, told, path) for name, value in told.items() if _builds(name)}
+
+
+def _builds(name: str) -> bool:
+    """Whether an argument has a say in what is built: not one that trains, nor what Stable-Baselines3 pickled."""
+    return not name.startswith((":", "optimizer_"))
+
+
+def _argument(name: str, value: Any, told: Mapping[str, Any], path: Path) -> Any:
+    """An argument of the policy. Beside a pickle, whatever is no JSON stands as its text: torch's activations are known
+    by it, and for anything else `AgentError` is raised.
+    """
+    import torch
+
+    if ":serialized:" not in told or not isinstance(value, str):
+        return value
+    known = _ACTIVATION.fullmatch(value)
+    if known is None or not hasattr(torch.nn, known[1]):
+        raise AgentError(
+            f"{path}: {name} of policy_kwargs is {value[:100]}, which is pickled and not read; write an agent for it"
+        )
+    return getattr(torch.nn, known[1])
 
 
 def _filled(module: Any, weights: Any, path: str) -> Any:

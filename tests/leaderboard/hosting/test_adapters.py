@@ -25,6 +25,10 @@ class Net(torch.nn.Module):
         return self.items(observations["length"].float())
 
 
+class Squash(torch.nn.Tanh):
+    """An activation that torch does not have."""
+
+
 @pytest.fixture
 def played(world_path):
     """A task and what its users show at the start of four sessions; repeats are forbidden."""
@@ -48,7 +52,12 @@ def saved(algorithm, env, path, **options):
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("PPO", {"n_steps": 8, "batch_size": 8}), ("DQN", {"buffer_size": 50, "policy_kwargs": {"net_arch": [8]}})],
+    [
+        ("PPO", {"n_steps": 8, "batch_size": 8}),
+        ("DQN", {"buffer_size": 50, "policy_kwargs": {"net_arch": [8]}}),
+        ("A2C", {}),  # whose optimizer is a class
+        ("PPO", {"n_steps": 8, "batch_size": 8, "policy_kwargs": {"activation_fn": torch.nn.ReLU, "net_arch": [8]}}),
+    ],
 )
 def test_what_sb3_saved(played, tmp_path, name, options):
     task, observations, env = played
@@ -64,8 +73,10 @@ def test_what_sb3_saved(played, tmp_path, name, options):
 
 def test_classes_in_a_zip_are_not_read(played, tmp_path):
     task, _, env = played
-    saved(sb3.PPO, env, tmp_path / "model.zip", n_steps=8, batch_size=8, policy_kwargs={"activation_fn": torch.nn.ReLU})
-    with pytest.raises(AgentError, match="policy_kwargs hold classes, which are pickled and not read"):
+    saved(sb3.PPO, env, tmp_path / "model.zip", n_steps=8, batch_size=8, policy_kwargs={"activation_fn": Squash})
+    with pytest.raises(
+        AgentError, match="activation_fn of policy_kwargs is <class '.*Squash'>, which is pickled and not"
+    ):
         SB3Policy(path=str(tmp_path / "model.zip")).reset(task, 4, 0)
 
 
