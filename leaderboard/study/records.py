@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,7 @@ from leaderboard.board.store import Store, default_folder
 from leaderboard.board.summary import Summary, without_twins
 from leaderboard.evaluate.curve.plan import LearningCurve
 from leaderboard.schema import Estimate, Row
-from leaderboard.site.text import settings
+from leaderboard.site.text import plain, settings
 from leaderboard.stats import LEVEL, Sums, difference
 from leaderboard.suites import builtin_suites
 
@@ -56,7 +57,7 @@ class Table:
     @property
     def scale(self) -> float:
         """The score of one unit of return: the ends of the scale are taken as given, as in tiers."""
-        assert self.group.scale is not None  # `_tables` takes no others
+        assert self.group.scale is not None  # `records_of` takes no others
         return self.group.scale
 
     @cached_property
@@ -96,9 +97,9 @@ class Table:
         return None if found is None else scaled(found, self.scale)
 
     def command(self, agent: str, parameters: str = "") -> str:
-        """What runs an agent on this table's task."""
-        words = ["longrec", "evaluate", agent, *self._where()]
-        return " ".join([*words, parameters]).strip()
+        """What runs an agent on this table's task, for a shell; what strangers gave in theirs is quoted."""
+        where = shlex.join(plain(word) for word in self._where())
+        return f"longrec evaluate {agent} {where} {parameters}".strip()
 
     def _where(self) -> list[str]:
         if self.first.suite in builtin_suites():

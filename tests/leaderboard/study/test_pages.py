@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -63,6 +64,13 @@ def test_ablations_stand_in_no_other_question(table: Table) -> None:
     ablated = table.variant("billp", {"use_reflector": False})
     assert ablated is not None
     assert table.label(ablated) == "billp (use_reflector=false)"
+
+
+def test_commands_are_those_of_other_rows_with_their_words_quoted(table: Table) -> None:
+    given = ("longrec", "evaluate", "random", "--suite", "my suite.json", "--out", "here", "-o", "window=2; rm x")
+    members = tuple(replace(m, row=m.row.model_copy(update={"command": given})) for m in table.group.members)
+    other = Table(replace(table.group, members=members))
+    assert other.command("react") == "longrec evaluate react --suite 'my suite.json' -o 'window=2; rm x'"
 
 
 def test_every_question_that_has_records_is_answered(found: Mapping[str, Answer]) -> None:
