@@ -15,7 +15,9 @@ from leaderboard.cli.output import AsJson, Stages, print_json, print_table, say
 def study(
     submissions: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders of submissions. Default: leaderboard/submissions and leaderboard/study/runs."),
+        typer.Argument(
+            help="Folders of submissions. Default: leaderboard/submissions and leaderboard/study/submissions."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pages and their pictures.")] = Path("docs/study"),
     workers: Workers = 0,
@@ -33,7 +35,7 @@ def study(
     from leaderboard.study.write import answers, write
     from leaderboard.submit import find
 
-    folders = find(submissions or [Path("leaderboard/submissions"), Path("leaderboard/study/runs")])
+    folders = find(submissions or [Path("leaderboard/submissions"), Path("leaderboard/study/submissions")])
     with Stages(quiet=json) as stages:
         records = read(folders, cache=cache, workers=workers, watch=partial(stages, "replayed"))
     found = answers(records)
