@@ -42,8 +42,8 @@ def index(answers: Mapping[str, Answer], questions: Sequence[Question], left_out
         "them. Agents on a language model ran on `scripted`, which follows rules and is none: see "
         "[language models](../language-models.md).",
         _grid(["question", "verdict"], lines),
-        "This replays the submissions of record and those in `leaderboard/study/submissions`, and writes these pages; the "
-        "same records give the same bytes:",
+        "This replays the submissions of record and those in `leaderboard/study/submissions`, and writes these pages; "
+        "the same records give the same bytes:",
         _block([COMMAND]),
     ]  # fmt: skip
     if left_out:
