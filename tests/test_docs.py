@@ -19,6 +19,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+import recsim_envs
 from leaderboard.agents import registered_agents
 from tests.leaderboard.test_cli import COMMANDS, longrec  # noqa: F401 (a fixture)
 
@@ -232,3 +233,9 @@ def test_the_navigation_names_pages_that_are_there(hooks):
 def test_every_agent_is_in_the_list_of_agents():
     text = (DOCS / "agents" / "index.md").read_text("utf-8")
     assert {name for name in registered_agents() if f"[{name}]({name}.md)" not in text} == set()
+
+
+def test_what_is_cited_is_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == recsim_envs.__version__
+    assert f"version = {{{recsim_envs.__version__}}}" in (DOCS / "citing.md").read_text("utf-8")
