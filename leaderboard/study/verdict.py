@@ -12,8 +12,9 @@ Verdict = Literal["yes", "no", "not told apart", "not run"]
 _ORDER: Final[tuple[Verdict, ...]] = ("yes", "no", "not told apart")
 
 
-def verdict(estimate: Estimate | None) -> Verdict:
-    """Whether a difference is above zero: "yes" where its whole interval is, "no" where all of it is below.
+def verdict(estimate: Estimate | None, above: float = 0.0) -> Verdict:
+    """Whether a figure, mostly a difference, is above another: "yes" where its whole interval is, "no" where all of it
+    is below.
 
     Where there is no interval, nothing is told apart; None, where there are no records, is "not run".
     """
@@ -21,7 +22,7 @@ def verdict(estimate: Estimate | None) -> Verdict:
         return "not run"
     if estimate.low is None or estimate.high is None:
         return "not told apart"
-    return "yes" if estimate.low > 0 else "no" if estimate.high < 0 else "not told apart"
+    return "yes" if estimate.low > above else "no" if estimate.high < above else "not told apart"
 
 
 def against_all(found: Sequence[Verdict]) -> Verdict:

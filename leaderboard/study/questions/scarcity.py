@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
-
-import numpy as np
 
 from leaderboard.board.groups import RETURN, Member
 from leaderboard.evaluate.curve.plan import UNITS, CurvePoint, LearningCurve
@@ -23,11 +23,13 @@ _WANTED: Final = (
     "longrec train ppo --env longrec/Games-v0 -o protocol=FB --curve --curve-at 10,100,1k --seeds 5 --out runs/ppo"
 )
 _SPREAD_COLUMNS: Final = (
-    "environment", "suite", "agent", "sd over seeds, in score", "sd of billp", "ratio", "more than billp"
+    "environment", "suite", "agent", "R_traj: agent / billp", "sd over seeds, in score", "sd of billp", "ratio",
+    "more than billp",
 )  # fmt: skip
 _SPREAD_NOTE: Final = (
     "Standard deviation of the score over training seeds, all on the same test users. Intervals of the ratio are "
-    "Fisher's (F distribution, normal scores assumed), and those of one environment hold together at 95 %."
+    "Fisher's (F distribution, normal scores assumed), and those of one environment hold together at 95 %. Who has "
+    "learned nothing has little to differ in: R_traj tells."
 )
 _GAP_COLUMNS: Final = (
     "environment", "agent", "budget", "R_traj on test users", "sd over seeds", "train less test users, 95 %", "overfits"
@@ -46,48 +48,74 @@ is larger than BiLLP's, to the second that it earns more on train users than on 
 
 def _answer(records: Records) -> Answer:
     tables = [t for t in records.usual if t.first.track == "scarce" and t.plain(_PLANNER) is not None]
-    spreads, said, members = list[list[str]](), list[Verdict](), list[Member]()
-    for table in tables:
-        learners = table.named([*ONLINE_RL, *OFFLINE_RL])
-        for learner in learners:
-            cells, word = _spread(table, learner, len(learners))
-            spreads.append(cells)
-            said.append(word)
-            members.append(learner)
-    told = [t for t in records.curves if t.curve.plan.agent.name != _PLANNER]
-    points = [(t.curve, p) for t in told for p in t.curve.points if RETURN in p.gap]
-    gaps = [verdict(p.gap[RETURN]) for _, p in points]
-    sheets = [Sheet("Spread over training seeds", _SPREAD_COLUMNS, spreads, _SPREAD_NOTE)] if spreads else []
-    if points:
-        lines = [_gap(curve, point) for curve, point in points]
-        sheets.append(Sheet("Train users against test users", _GAP_COLUMNS, lines, _GAP_NOTE))
-    missing = [] if points else [Missing("learning curves with train users, to go with submissions", _WANTED)]
-    verdicts = f"more spread than {_PLANNER}: {together(said)}; overfits: {together(gaps)}"
-    pictures = {"": forest(_panels(points), "R_traj on train users less that on test users")} if points else {}
-    return Answer(verdicts, sheets, pictures, missing, sources(members) | {t.source for t in told})
+    spreads = [spread for table in tables for spread in _spreads(table)]
+    told = [t for t in records.curves if t.curve.plan.agent.name != _PLANNER and _points(t.curve)]
+    curves = [t.curve for t in told]
+    sheets = []
+    if spreads:
+        sheets.append(Sheet("Spread over training seeds", _SPREAD_COLUMNS, [s.cells() for s in spreads], _SPREAD_NOTE))
+    if curves:
+        gaps = [_gap(curve, point) for curve in curves for point in _points(curve)]
+        sheets.append(Sheet("Train users against test users", _GAP_COLUMNS, gaps, _GAP_NOTE))
+    wider = together([spread.verdict for spread in spreads])
+    overfits = together([_overfits(point) for curve in curves for point in _points(curve)])
+    return Answer(
+        verdict=f"more spread than {_PLANNER}: {wider}; overfits: {overfits}",
+        sheets=sheets,
+        pictures={"": forest(_panels(curves), "R_traj on train users less that on test users")} if curves else {},
+        missing=[] if curves else [Missing("learning curves with train users, to go with submissions", _WANTED)],
+        sources=sources(m for t in tables for m in _learners(t)) | {t.source for t in told},
+    )
 
 
-def _spread(table: Table, learner: Member, comparisons: int) -> tuple[list[str], Verdict]:
-    planner = table.plain(_PLANNER)
+def _learners(table: Table) -> list[Member]:
+    return table.named([*ONLINE_RL, *OFFLINE_RL])
+
+
+@dataclass(frozen=True, eq=False)
+class _Spread:
+    """How far one learner's trainings lie apart, beside BiLLP's."""
+
+    table: Table
+    learner: Member
+    planner: Member
+    ratio: Estimate | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether they lie further apart."""
+        return verdict(self.ratio, above=1.0)
+
+    def cells(self) -> list[str]:
+        """A line of the sheet."""
+        returns = " / ".join(f"{self.table.sums(m).value:.1f}" for m in (self.learner, self.planner))
+        deviations = [f"{deviation(_by_seed(self.table, m)):.3f}" for m in (self.learner, self.planner)]
+        return [
+            *map(markdown, (self.table.place, self.table.first.suite, self.table.label(self.learner))),
+            returns, *deviations, "undefined" if self.ratio is None else interval(self.ratio), self.verdict,
+        ]  # fmt: skip
+
+
+def _spreads(table: Table) -> list[_Spread]:
+    planner, learners = table.plain(_PLANNER), _learners(table)
     assert planner is not None  # tables without it are left out
-    own, other = ([x * table.scale for x in _by_seed(table, m)] for m in (learner, planner))
-    ratio = ratio_of_deviations(own, other, shared_level(comparisons))
-    # Above one, and not above zero, is what is asked of a ratio.
-    above = None if ratio is None else Estimate(value=ratio.value - 1, low=_less(ratio.low), high=_less(ratio.high))
-    word = verdict(above)
-    return [
-        *map(markdown, (table.place, table.first.suite, table.label(learner))),
-        f"{deviation(own):.3f}", f"{deviation(other):.3f}", "undefined" if ratio is None else interval(ratio), word,
-    ], word  # fmt: skip
-
-
-def _less(end: float | None) -> float | None:
-    return None if end is None else end - 1
+    level, other = shared_level(len(learners)), _by_seed(table, planner)
+    return [_Spread(table, one, planner, ratio_of_deviations(_by_seed(table, one), other, level)) for one in learners]
 
 
 def _by_seed(table: Table, member: Member) -> list[float]:
+    """The return under each training seed, in score."""
     sums = table.sums(member)
-    return [float(x) for x in sums.numerator.sum(axis=1) / np.maximum(1.0, sums.denominator.sum(axis=1))]
+    return [float(x) for x in table.scale * sums.numerator.sum(axis=1) / sums.denominator.sum(axis=1)]
+
+
+def _points(curve: LearningCurve) -> list[CurvePoint]:
+    """Those at which train users were played."""
+    return [point for point in curve.points if RETURN in point.gap]
+
+
+def _overfits(point: CurvePoint) -> Verdict:
+    return verdict(point.gap[RETURN])
 
 
 def _gap(curve: LearningCurve, point: CurvePoint) -> list[str]:
@@ -95,21 +123,19 @@ def _gap(curve: LearningCurve, point: CurvePoint) -> list[str]:
     return [
         markdown(plan.task.env_id.rpartition("/")[2]), markdown(plan.agent.name), plan.words(point.budget),
         interval(point.metrics[RETURN], 1), "" if spread is None else f"{spread:.1f}", interval(point.gap[RETURN], 1),
-        verdict(point.gap[RETURN]),
+        _overfits(point),
     ]  # fmt: skip
 
 
-def _panels(points: list[tuple[LearningCurve, CurvePoint]]) -> list[Panel]:
+def _panels(curves: Sequence[LearningCurve]) -> list[Panel]:
     """One panel a curve."""
-    curves = list(dict.fromkeys(id(curve) for curve, _ in points))
-    of = {key: [(c, p) for c, p in points if id(c) == key] for key in curves}
     return [
         Panel(
-            some[0][0].plan.task.env_id.rpartition("/")[2],
-            f"{some[0][0].plan.agent.name}, {UNITS[some[0][0].plan.unit]}",
-            [Bar(f"{p.budget:,}", p.gap[RETURN], verdict(p.gap[RETURN])) for _, p in some],
+            curve.plan.task.env_id.rpartition("/")[2],
+            f"{curve.plan.agent.name}, {UNITS[curve.plan.unit]}",
+            [Bar(f"{p.budget:,}", p.gap[RETURN], _overfits(p)) for p in _points(curve)],
         )
-        for some in of.values()
+        for curve in curves
     ]
 
 
