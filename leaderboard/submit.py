@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from leaderboard.evaluate.attach import add_curves
@@ -35,17 +36,29 @@ def submit(run: Path, to: Path, curves: Sequence[Path] = ()) -> Path:
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
-    """Submission folders among and beneath `paths`, sorted. Raises `SubmissionError` for a path without any.
+    """Submission folders among and beneath `paths`, sorted. Raises `SubmissionError` for a path without any, and for a
+    folder that cannot be read.
 
     Hidden folders beneath are passed over: a killed `submit` may have left half a copy in one.
     """
     found: set[Path] = set()
     for path in paths:
-        files = path.rglob("submission.json") if path.is_dir() else ()
-        here = {f.parent for f in files if not any(p.startswith(".") for p in f.relative_to(path).parts)}
+        here = set(_beneath(path))
         if not path.exists():
             raise SubmissionError(f"{path} does not exist; check the path")
         if not here:
             raise SubmissionError(f"{path} holds no submission; `longrec evaluate` and `longrec submit` make one")
         found |= here
     return sorted(found)
+
+
+def _beneath(path: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(path, onerror=_unreadable):
+        if "submission.json" in (*folders, *files):
+            yield Path(folder)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+
+
+def _unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise SubmissionError(f"{error.filename} cannot be read: {error.strerror}; check its permissions") from error

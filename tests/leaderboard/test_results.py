@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,6 +128,20 @@ def test_submitting(finished, tmp_path):
         find([tmp_path / "nowhere"])
     with pytest.raises(SubmissionError, match="holds no submission"):
         find([tmp_path / "to" / "random" / target.name / "submission.json"])
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def closed(path):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(SubmissionError, match="closed cannot be read: Permission denied; check its permissions"):
+        find([tmp_path])
 
 
 def test_nothing_unverified_is_submitted(submission, tmp_path):
