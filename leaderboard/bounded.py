@@ -32,19 +32,27 @@ class Limits(NamedTuple):
 
 
 def bounded(
-    function: Callable[[Path], T], folders: Sequence[Path], *, workers: int = 0, limits: Limits | None = None
+    function: Callable[[Path], T],
+    folders: Sequence[Path],
+    *,
+    workers: int = 0,
+    limits: Limits | None = None,
+    apart: bool = False,
 ) -> Iterator[tuple[Path, T | LongrecError]]:
     """Apply `function` to each folder and yield its result, or the error that it raised, as they come.
 
     Other errors than ours, and limits that are passed, become a `SubmissionError`: the others go on. `workers`
     processes share the work, 0 for one a core; one folder, or one worker, is worked on in this process, where limits
-    are held between two instructions of Python. `function` and its results must be picklable.
+    are held between two instructions of Python. With `apart`, one folder gets a process of its own, too, which is
+    killed. `function` and its results must be picklable.
     """
-    workers = min(workers or usable_cores(), len(folders))
+    processes = min(workers or usable_cores(), len(folders))
+    if apart and workers != 1:
+        processes = max(2, processes)  # of one folder, the second never starts
     one_thread()
     with tempfile.TemporaryDirectory(prefix="longrec-") as scratch:
         tasks = [_Task(function, f, Path(scratch) / str(n), limits or Limits()) for n, f in enumerate(folders)]
-        running = LocalExecutor(workers).run(tasks, Queue(tasks, keep_going=True), lambda event: None)
+        running = LocalExecutor(processes).run(tasks, Queue(tasks, keep_going=True), lambda event: None)
         with closing(running) as events:  # type: ignore[type-var]  # a generator
             for event in events:
                 if event is not None:

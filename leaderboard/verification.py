@@ -43,7 +43,7 @@ def verify_all(
 
     `strict` refuses what may lie in the folder of a run and not in a submission's, see `leaderboard.folder`.
     """
-    for path, found in bounded(partial(_check, strict=strict), folders, workers=workers, limits=limits):
+    for path, found in bounded(partial(_check, strict=strict), folders, workers=workers, limits=limits, apart=True):
         if isinstance(found, LongrecError):
             unable = isinstance(found, UnreplayableError | PlatformError)
             yield Verdict(path, "reported" if unable else "failed", printable(str(found)))

@@ -161,6 +161,18 @@ def test_a_process_that_dies_takes_its_own_folder_with_it():
     assert found[Path("good")] == 1
 
 
+def sleeps_in_one_instruction(path: Path) -> int:
+    """Takes its time where no signal handler of Python is heard."""
+    return len(str(7 ** (2 * 10**7) % 10 ** (10**7)))
+
+
+def test_one_folder_alone_is_stopped_between_no_two_instructions():
+    start = time.monotonic()
+    found = dict(bounded(sleeps_in_one_instruction, [Path("bad")], limits=Limits(seconds=1), apart=True))
+    assert "its process died, perhaps beyond 1 s" in str(found[Path("bad")])
+    assert time.monotonic() - start < 60
+
+
 def test_limits_end_with_the_work():
     import resource
     import signal
