@@ -12,6 +12,7 @@ from leaderboard.stats.sums import ratio
 from leaderboard.study.contrast import COLUMNS, NOTE, Contrast, absent, answered, contrasts, interval, line, sources
 from leaderboard.study.question import Answer, Question, Sheet
 from leaderboard.study.records import Records, Table
+from leaderboard.study.verdict import verdict
 
 _CONTROLS: Final = ("exact-no-repeat", "greedy-no-repeat")
 _PLANNER: Final = "billp"
@@ -52,8 +53,11 @@ def _answer(records: Records) -> Answer:
 def _share(table: Table, billp: Member, control: Member) -> list[str]:
     bottom = table.plain(RANDOM)
     assert bottom is not None  # tables without both ends of their scale are left out
-    found = estimate(lambda a, b, c: ratio(b - c, a - c), table.sums(billp), table.sums(control), table.sums(bottom))
-    told = "undefined" if found is None else interval(found)
+    told = "billp is not above random"
+    if verdict(table.less(billp, bottom)) == "yes":  # else it is a ratio to nothing
+        sums = table.sums(billp), table.sums(control), table.sums(bottom)
+        found = estimate(lambda a, b, c: ratio(b - c, a - c), *sums)
+        told = "undefined" if found is None else interval(found)
     return [markdown(table.place), markdown(table.first.suite), control.row.agent, told]
 
 

@@ -17,6 +17,9 @@ from leaderboard.study.verdict import against_all, by_kind, verdict
 from recsim_envs.gap import PLANNER, Gap
 from recsim_envs.measured import measured
 
+_FEWEST: Final = 3
+"""Agents that do not plan, below which a table is left out: to beat one or two of them is a low bar."""
+
 _BILLP: Final = "BiLLP"
 _LEARNERS: Final = {
     "scarce": "reinforcement learning, 100 sessions",
@@ -29,6 +32,7 @@ _TEXT: Final = """
 Each agent that plans or learns what follows from a choice (BiLLP, reinforcement learning) is held against every agent
 that looks no further than the next reward, never repeats, or follows a fixed order. It beats them ("yes") where it is
 above each of them, and does not ("no") where one of them is above it; the table shows the comparison that decides.
+Where fewer than three such agents were run nothing is said.
 What could be won is below: the horizon gap is what a planner that knows the users earns over the best policy that knows
 them and does not plan.
 """
@@ -49,6 +53,8 @@ def _kind(c: Contrast) -> str:
 def _of_table(table: Table) -> list[Contrast]:
     """Of each planner, the comparison with a myopic agent that decides, and the verdict over all of them."""
     planners, myopic = table.named(PLANNERS), table.named(MYOPIC)
+    if len(myopic) < _FEWEST:
+        return []
     return [c for planner in planners if (c := _held(table, planner, myopic, shared_level(len(planners))))]
 
 

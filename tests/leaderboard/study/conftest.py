@@ -13,7 +13,7 @@ from leaderboard.schema import SpentBudget, Suite, Task
 from leaderboard.study.records import Records, records_of
 from tests.leaderboard.conftest import ENV
 
-PLAIN = ("random", "oracle", "greedy", "greedy-no-repeat", "act-only", "billp")
+PLAIN = ("random", "oracle", "greedy", "greedy-no-repeat", "best-rated", "act-only", "billp")
 
 
 @pytest.fixture(scope="session")
