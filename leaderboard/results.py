@@ -53,15 +53,25 @@ class Difference:
 
 
 def differences(first: Replayed, second: Replayed) -> list[Difference]:
-    """Every metric that has an interval, on every task. Raises `SubmissionError` if the suites are not the same."""
-    if first.submission.suite_hash != second.submission.suite_hash:
+    """Every metric that has an interval, on every task that both have run, numbered as in the suite.
+
+    Raises `SubmissionError` where they are not of one suite, or of parts of it that share no task.
+    """
+    suite, numbers = first.submission.suite.table, [r.submission.suite.numbers for r in (first, second)]
+    if suite.hash != second.submission.suite.table.hash:
         raise SubmissionError(
             f"{first.path} is of suite {first.submission.suite.name}, {second.path} of "
             f"{second.submission.suite.name}, or of another version of it: only runs of one suite can be compared"
         )
+    if not (shared := sorted(set.intersection(*map(set, numbers)))):
+        raise SubmissionError(f"{first.path} and {second.path} are parts of suite {suite.name} that share no task")
     found = []
-    for task, chosen in enumerate(first.submission.suite.tasks):
-        one, other = (metric_sums(r.outcomes[task], r.submission) for r in (first, second))
+    for task in shared:
+        chosen = suite.tasks[task]
+        one, other = (
+            metric_sums(r.outcomes[of.index(task)], r.submission)
+            for r, of in zip((first, second), numbers, strict=True)
+        )
         for name, a in one.items():
             b = other[name]
             if (estimate := difference(a, b)) is not None:

@@ -12,11 +12,12 @@ from leaderboard.board.overall import overall
 from leaderboard.board.summary import summarise
 from leaderboard.evaluate.batch import Job, evaluate
 from leaderboard.replay import verify
+from leaderboard.results import differences
 from leaderboard.schema import Suite
 from leaderboard.suites import builtin_suites, part
 from leaderboard.sweep.expand import expand
 from leaderboard.sweep.schema import SweepFile
-from recsim_envs.errors import ConfigurationError
+from recsim_envs.errors import ConfigurationError, SubmissionError
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +27,24 @@ def shared(suite: Suite) -> Suite:
     return suite.model_copy(update={"name": "tiny-shared", "parts": "shared", "tasks": tasks})
 
 
-def second_task(suite: Suite) -> Suite:
+def one_task(suite: Suite, task: int) -> Suite:
     """As `part` makes it; the tiny suite has one environment, so that cannot choose."""
-    return Suite.model_validate(
-        suite.model_dump() | {"name": f"{suite.name}-second", "tasks": suite.tasks[1:], "parts": None, "whole": suite}
-    )
+    chosen = {"name": f"{suite.name}-{task}", "tasks": (suite.tasks[task],), "parts": None, "whole": suite}
+    return Suite.model_validate(suite.model_dump() | chosen)
 
 
 @pytest.fixture(scope="module")
-def board(shared, tmp_path_factory):
-    folder, paths = tmp_path_factory.mktemp("parts"), []
-    for agent, chosen in (("random", shared), ("oracle", shared), ("greedy", second_task(shared))):
-        paths.append(folder / agent)
-        evaluate(Job(agent, paths[-1]), chosen, workers=1)
-    return groups([summarise(verify(path), str(path), lives=True) for path in paths])
+def runs(shared, tmp_path_factory):
+    folder, made = tmp_path_factory.mktemp("parts"), {}
+    for agent, chosen in (("random", shared), ("oracle", shared), ("greedy", one_task(shared, 1))):
+        evaluate(Job(agent, folder / agent), chosen, workers=1)
+        made[agent] = verify(folder / agent)
+    return made
+
+
+@pytest.fixture(scope="module")
+def board(runs):
+    return groups([summarise(run, agent, lives=True) for agent, run in runs.items()])
 
 
 def test_rows_of_a_part_stand_in_the_tables_of_its_suite(board, shared):
@@ -67,6 +72,15 @@ def test_a_part_has_no_place_in_the_whole(board, shared):
     assert sorted(of.summary.submission.agent.name for of in standings) == ["oracle", "random"]
 
 
+def test_parts_are_compared_on_the_tasks_that_both_have_run(runs, shared, tmp_path):
+    found = {d.metric: d for d in differences(runs["greedy"], runs["oracle"])}
+    assert {d.task for d in found.values()} == {1}
+    assert found["R_traj"].second == pytest.approx(runs["oracle"].outcomes[1].returns.mean())
+    evaluate(Job("popular", tmp_path / "popular"), one_task(shared, 0), workers=1)
+    with pytest.raises(SubmissionError, match="parts of suite tiny-shared that share no task"):
+        differences(runs["greedy"], verify(tmp_path / "popular"))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -79,12 +93,12 @@ def test_a_part_has_no_place_in_the_whole(board, shared):
 )
 def test_nobody_claims_to_be_a_part_of_what_it_is_not(shared, change):
     with pytest.raises(ValidationError, match="whole is not a suite that this one is a part of"):
-        Suite.model_validate(second_task(shared).model_dump() | change)
+        Suite.model_validate(one_task(shared, 1).model_dump() | change)
 
 
 def test_suites_with_users_of_their_own_parts_have_none(suite):
     with pytest.raises(ValidationError, match="whole is not a suite"):
-        second_task(suite)
+        one_task(suite, 1)
     scarce = part(builtin_suites()["scarce-v1"], "longrec/Games-v0")
     assert (scarce.whole, scarce.seed_name) == (None, "scarce-v1-Games-v0")
 
