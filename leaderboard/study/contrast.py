@@ -16,7 +16,7 @@ from leaderboard.study.question import Answer, Missing, Sheet
 from leaderboard.study.records import Table
 from leaderboard.study.verdict import Verdict, together, verdict
 
-COLUMNS: Final = ("environment", "suite", "agent", "less", "R_traj", "Len", "difference in score", "verdict")
+COLUMNS: Final = ("environment", "suite", "agent", "less", "verdict", "difference in score", "R_traj", "Len")
 NOTE: Final = (
     "Differences are in normalised score (random 0, oracle 1), the first less the second, paired by user; R_traj and "
     "Len are those of the first / the second. Intervals are over users and training seeds, and those of one "
@@ -93,7 +93,7 @@ def line(c: Contrast) -> list[str]:
     values = [[c.table.sums(m, name).value for m in (c.first, c.second)] for name in (RETURN, "Len")]
     return [
         *map(markdown, (c.table.place, c.table.first.suite, c.table.label(c.first), c.table.label(c.second))),
-        *(f"{first:.1f} / {second:.1f}" for first, second in values), interval(c.less, 3), c.verdict,
+        c.verdict, interval(c.less, 3), *(f"{first:.1f} / {second:.1f}" for first, second in values),
     ]  # fmt: skip
 
 

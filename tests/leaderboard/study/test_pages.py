@@ -16,7 +16,7 @@ from leaderboard.evaluate.curve.plan import CurvePlan, CurvePoint, LearningCurve
 from leaderboard.replay import verify
 from leaderboard.schema import Estimate, SpentBudget, json_hash
 from leaderboard.stats import difference
-from leaderboard.study.contrast import contrasts
+from leaderboard.study.contrast import COLUMNS, contrasts
 from leaderboard.study.popularity import long_tail, shown
 from leaderboard.study.question import Answer
 from leaderboard.study.questions import QUESTIONS
@@ -86,7 +86,7 @@ def test_every_question_that_has_records_is_answered(found: Mapping[str, Answer]
 def test_the_verdict_of_a_page_is_that_of_its_lines(found: Mapping[str, Answer]) -> None:
     lines = found["rivals"].sheets[0].lines
     assert len(lines) == 1
-    expected = f"ActOnly, ReAct, Reflexion: {lines[0][-1]}; reinforcement learning: not run"
+    expected = f"ActOnly, ReAct, Reflexion: {lines[0][COLUMNS.index('verdict')]}; reinforcement learning: not run"
     assert found["rivals"].verdict == expected
 
 
