@@ -60,9 +60,7 @@ def test_salts_differ_and_are_never_overwritten(opened, one_task, tmp_path):
         rounds.commit("spring", one_task, CLOSE, opens=NOW, secret=tmp_path / "third.json")
     with pytest.raises(ConfigurationError, match=r"salt.json exists, and may hold the salt of a season"):
         rounds.commit("winter", one_task, CLOSE, opens=NOW, secret=secret)
-    with pytest.raises(
-        ConfigurationError, match=r"^.*'\.\./x': field name: must be 1 to 80 letters[^\n]*$"
-    ):
+    with pytest.raises(ConfigurationError, match=r"^.*'\.\./x': field name: must be 1 to 80 letters[^\n]*$"):
         rounds.commit("../x", one_task, CLOSE, opens=NOW, secret=tmp_path / "third.json")
     with pytest.raises(ConfigurationError, match=r"^cannot open season 'winter': closes is not after opens$"):
         rounds.commit("winter", one_task, NOW, opens=NOW, secret=tmp_path / "third.json")
