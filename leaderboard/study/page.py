@@ -9,6 +9,11 @@ from leaderboard.site.text import markdown
 from leaderboard.study.question import Answer, Missing, Question, Sheet
 
 COMMAND: Final = "longrec study --out docs/study"
+_ADDED: Final = (
+    "longrec evaluate billp --suite docs/examples/departures-books.json",
+    "longrec submit runs/departures-books/billp --to leaderboard/study/submissions",
+    COMMAND,
+)
 _MADE: Final = f"<!-- Written by `{COMMAND}`; do not edit. -->"
 
 
@@ -42,9 +47,10 @@ def index(answers: Mapping[str, Answer], questions: Sequence[Question], left_out
         "them. Agents on a language model ran on `scripted`, which follows rules and is none: see "
         "[language models](../language-models.md).",
         _grid(["question", "verdict"], lines),
-        "This replays the submissions of record and those in `leaderboard/study/submissions`, and writes these pages; "
-        "the same records give the same bytes:",
-        _block([COMMAND]),
+        "`longrec study` replays the submissions of record and those in `leaderboard/study/submissions`, which are no "
+        "competitors (ablations, other departures), and writes these pages; the same records give the same bytes. A "
+        "run is added so:",
+        _block(_ADDED),
     ]  # fmt: skip
     if left_out:
         parts += ["## Left out", "\n".join(f"* {markdown(reason)}" for reason in left_out)]
