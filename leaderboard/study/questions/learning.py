@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from itertools import chain, count
 from typing import Final
 
 from leaderboard.evaluate.curve.picture import picture
@@ -44,7 +46,9 @@ def _answer(records: Records) -> Answer:
         return Answer("not run")
     said = [_verdict(curve) for curve in curves]
     lines = [_line(curve, word) for curve, word in zip(curves, said, strict=True)]
-    pictures = {_end(n, curve): picture([curve]) for n, curve in enumerate(curves, 1)}
+    pictures: dict[str, str] = {}
+    for curve in curves:
+        pictures[_end(curve, pictures)] = picture([curve])
     agents = list(map(_agent, curves))
     words = by_kind(zip(agents, said, strict=True), dict.fromkeys(agents))
     sources = frozenset(told.source for told in records.curves)
@@ -70,9 +74,11 @@ def _line(curve: LearningCurve, said: Verdict) -> list[str]:
     ]  # fmt: skip
 
 
-def _end(number: int, curve: LearningCurve) -> str:
-    """Of a picture's file name; agents may have several curves on one environment."""
-    return f"{number}-{curve.plan.task.env_id.rpartition('/')[2]}-{curve.plan.agent.name}".lower()
+def _end(curve: LearningCurve, taken: Container[str]) -> str:
+    """Of a picture's file name; with a number where an agent has several curves on one environment."""
+    plan = curve.plan
+    name = f"{plan.task.env_id.rpartition('/')[2]}-{plan.agent.name}".lower()
+    return next(end for end in chain([name], (f"{name}-{n}" for n in count(2))) if end not in taken)
 
 
 QUESTION: Final = Question("learning", "Does learning happen?", _TEXT, _WANTED, _answer)

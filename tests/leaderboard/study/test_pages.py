@@ -133,7 +133,7 @@ def test_curves_are_judged_by_their_change_and_their_gap(records: Records, summa
     answer = answers(Records(records.tables, (_told(summaries, "ppo", -0.5, 2.0), _told(summaries, "billp", 1.0, 3.0))))
     learning, scarcity = answer["learning"], answer["scarcity"]
     assert learning.verdict == "ppo: not told apart; billp: yes"
-    assert sorted(learning.pictures) == ["1-games-v0-ppo", "2-games-v0-billp"]
+    assert sorted(learning.pictures) == ["games-v0-billp", "games-v0-ppo"]
     assert "overfits: yes, in all 2 comparisons" in scarcity.verdict
     assert len(scarcity.sheets[-1].lines) == 2
     assert learning.sources == {"ppo/tiny", "billp/tiny"}
