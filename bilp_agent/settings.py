@@ -40,6 +40,8 @@ class Settings:
             raise ConfigurationError("reflections and neighbours must be at least 0, window at least 1")
         if self.prompts not in PROMPTS:
             raise ConfigurationError(f"prompts must be one of {', '.join(PROMPTS)}, got {self.prompts!r}")
+        if self.compact and not self.use_tools:  # answers name candidates by number, and there would be none
+            raise ConfigurationError('use_tools=False leaves compact prompts without candidates; use prompts="full"')
 
     @property
     def compact(self) -> bool:

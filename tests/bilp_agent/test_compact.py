@@ -166,3 +166,9 @@ def test_cases_are_compared_as_their_figures_say(count: int, mean: float, others
 def test_unknown_sets_are_refused():
     with pytest.raises(ConfigurationError, match="full, compact"):
         Settings(prompts="tiny")
+
+
+@pytest.mark.parametrize("agent", [BiLLPAgent, BiLLPPlusAgent])
+def test_without_tools_there_would_be_no_numbers_to_name(agent: type[BiLLPAgent]):
+    with pytest.raises(ConfigurationError, match='prompts="full"'):
+        agent(prompts="compact", use_tools=False)
