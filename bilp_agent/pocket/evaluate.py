@@ -5,7 +5,7 @@
 In each held-out world every variant of the planner learns from the same train users and is tried on the same sessions
 of test users, as are agents that do not learn. Worlds are what varies: all differences are paired within a world,
 averaged over its sessions and training seeds, and have 95 % intervals of a bootstrap over worlds. Rows are kept as they
-come; the command given again goes on.
+come, below a line that says what they are of; the command given again goes on, with more worlds or seeds if asked.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ from rich.progress import track
 from rich.table import Table
 
 from bilp_agent.agent import BiLLPAgent
+from bilp_agent.llm.registry import load_model
+from bilp_agent.memory.files import write_atomically
 from bilp_agent.pocket.rollouts import Playground
 from bilp_agent.pocket.worlds import DEPARTURE, Place, slates_of, world_of
 from recsim_envs import rng
+from recsim_envs.errors import AgentError
 from recsim_envs.spec import Agent, Budget, Sessions
 
 SPLIT: Final = "gate"
@@ -154,8 +157,51 @@ def _interval(values: np.ndarray[Any, Any]) -> tuple[float | None, float | None]
     return float(low), float(high)
 
 
+def kept_outcomes(file: Path, options: Mapping[str, Any]) -> list[Outcome]:
+    """The outcomes that a file holds below its line of options; one that is not there is begun.
+
+    A last line that does not end was being written when the run was killed: it is taken out. Raises `AgentError` for a
+    file of other options, and for a line that is no outcome.
+    """
+    *lines, partial = file.read_text("utf-8", "replace").split("\n") if file.exists() else [""]
+    if not lines:
+        write_atomically(file, json.dumps(options) + "\n")
+        return []
+    if partial:
+        write_atomically(file, "\n".join(lines) + "\n")
+    begun = _object(file, 1, lines[0])
+    differ = [key for key, value in options.items() if begun.get(key) != value]
+    if differ:
+        told = ", ".join(f"{key} {begun.get(key)!r} there, {options[key]!r} here" for key in differ)
+        raise AgentError(f"{file}: holds outcomes of other options ({told}); give those, or another --out")
+    return [_outcome(file, number, line) for number, line in enumerate(lines[1:], 2)]
+
+
+def _outcome(file: Path, number: int, line: str) -> Outcome:
+    found = _object(file, number, line)
+    try:
+        return Outcome(**found)
+    except TypeError as error:
+        raise _damaged(file, number, error) from error
+
+
+def _object(file: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+        if not isinstance(found, dict):
+            raise ValueError(f"no object but {line[:20]!r}")
+    except ValueError as error:
+        raise _damaged(file, number, error) from error
+    return found
+
+
+def _damaged(file: Path, number: int, error: Exception) -> AgentError:
+    remedy = "delete the line, and it is played again" if number > 1 else "give another --out"
+    return AgentError(f"{file}: line {number} cannot be read ({error}); {remedy}")
+
+
 def main(
-    model: Annotated[str, typer.Option(help='As for agents: "scripted", "pocket", "pocket:FOLDER".')],
+    model: Annotated[str, typer.Option(help='As for agents: "scripted", "pocket:FOLDER", ...')],
     out: Annotated[Path, typer.Option(help="File of outcomes, one a line; the same again goes on.")],
     family: Annotated[Family, typer.Option(help="What is shown in the held-out worlds.")] = Family.departure,
     worlds: Annotated[int, typer.Option(min=2, help="Held-out worlds.")] = 100,
@@ -167,9 +213,8 @@ def main(
 
     Example:  python -m bilp_agent.pocket.evaluate --model scripted --worlds 10 --out runs/gate-scripted.jsonl
     """
-    done = [Outcome(**json.loads(line)) for line in out.read_text("utf-8").splitlines()] if out.exists() else []
+    done = kept_outcomes(out, {"model": load_model(model).name, "family": family.value, "train": train, "test": test})
     known = {(o.world, o.seed, o.variant) for o in done}
-    out.parent.mkdir(parents=True, exist_ok=True)
     agents = variants(model)
     wanted = [(w, s, v) for w in range(worlds) for s in range(seeds) for v in agents if s == 0 or v not in PLAIN]
     with out.open("a", encoding="utf-8") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,19 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from bilp_agent.pocket.evaluate import PLAIN, WITHOUT, Outcome, main, outcome, place_of_family, play, summary, variants
+from bilp_agent.pocket.evaluate import (
+    PLAIN,
+    WITHOUT,
+    Outcome,
+    kept_outcomes,
+    main,
+    outcome,
+    place_of_family,
+    play,
+    summary,
+    variants,
+)
+from recsim_envs.errors import AgentError
 from recsim_envs.spec import Agent
 
 app = Typer()
@@ -56,8 +69,26 @@ def test_the_command_goes_on_where_it_was_killed(tmp_path: Path):
     command = ["--model", "scripted", "--worlds", "2", "--seeds", "1", "--train", "2", "--test", "3"]
     assert CliRunner().invoke(app, [*command, "--out", str(out)]).exit_code == 0
     lines = out.read_text().splitlines()
-    out.write_text("\n".join(lines[:5]) + "\n")
+    out.write_text("\n".join(lines[:5]) + "\n" + lines[5][:17])  # killed while it wrote
     result = CliRunner().invoke(app, [*command, "--out", str(out)])
     assert result.exit_code == 0
     assert out.read_text().splitlines() == lines
     assert "no reflections" in result.output
+
+
+def test_outcomes_of_other_options_and_damaged_lines_are_refused(tmp_path: Path):
+    out, options = tmp_path / "new" / "gate.jsonl", {"model": "scripted", "test": 3}
+    assert kept_outcomes(out, options) == kept_outcomes(out, options) == []
+    with pytest.raises(AgentError, match=r"gate.jsonl: .*test 3 there, 20 here.*another --out"):
+        kept_outcomes(out, options | {"test": 20})
+    row = {"world": 0, "seed": 0, "variant": "full", "earned": 1.0, "kept": 2.0}
+    begun = out.read_text()
+    out.write_text(begun + json.dumps(row) + "\n")
+    assert kept_outcomes(out, options) == [Outcome(**row)]
+    for damaged in ('{"world": 0, "se', "7", '{"world": 0}'):
+        out.write_text(f"{begun}{json.dumps(row)}\n{damaged}\n")
+        with pytest.raises(AgentError, match=r"gate.jsonl: line 3 cannot be read .*delete the line"):
+            kept_outcomes(out, options)
+    out.write_text(json.dumps(row) + "\n")  # of a version that wrote no options
+    with pytest.raises(AgentError, match="another --out"):
+        kept_outcomes(out, options)
