@@ -56,7 +56,7 @@ class Decoder:
             )
         self._torch, config = torch, model.config
         self._heads, self._eps = config.num_attention_heads, config.rms_norm_eps
-        self._width = config.hidden_size // self._heads
+        self._width = config.head_dim
         self._embeddings, self._last = model.model.embed_tokens.weight.detach(), model.model.norm.weight.detach()
         self._scores = _product(model.lm_head.weight)
         self._layers = [self._taken(layer) for layer in model.model.layers]
@@ -85,7 +85,8 @@ class Decoder:
         """
         torch, device, (rows, length) = self._torch, ids.device, ids.shape
         missing = length - mask.sum(dim=1)
-        cache = torch.empty(len(self._layers), 2, rows, self._heads, length + most, self._width, device=device)
+        size = (len(self._layers), 2, rows, self._heads, length + most, self._width)
+        cache = torch.empty(size, device=device, dtype=self._embeddings.dtype)
         shared = self._read_once(ids, missing, cache)
         columns = torch.arange(length + most, device=device)
         seen = (columns < shared) | (columns >= shared + missing[:, None])  # (b, t + n); blanks follow what is shared
@@ -131,7 +132,7 @@ class Decoder:
         stop = column + count
         places = torch.arange(column, stop, device=ids.device) - missing[:, None]
         angles = places[:, None, :, None] * self._turns
-        cos, sin = angles.cos(), angles.sin()
+        cos, sin = (turned.to(self._embeddings.dtype) for turned in (angles.cos(), angles.sin()))
         mask = seen[:, None, None, :stop]
         if count > 1:
             mask = mask & torch.ones(count, stop, dtype=torch.bool, device=ids.device).tril(column)

@@ -100,6 +100,31 @@ def test_decoding_gives_the_tokens_that_transformers_gives(seed: int, shared: in
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+@pytest.mark.parametrize("head", [16, 64])
+def test_it_decodes_in_the_numbers_and_the_shape_that_a_model_has(dtype: str, head: int):
+    from transformers import LlamaForCausalLM
+
+    config = make_config(len(TOKENIZER), hidden=96, layers=2, **ENDS)
+    config.head_dim, config.tie_word_embeddings = head, False
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(config).to(getattr(torch, dtype)).eval()
+    ids = torch.tensor([[5, 6, 7], [5, 6, 7], [0, 5, 9]])  # two alike, and one that is shorter
+    mask, ends = (ids != 0).long(), [TOKENIZER.eos_token_id]
+    for asked, seen in ((ids, mask), (ids[:1, :1], mask[:1, :1])):
+        for most in (1, 6):
+            theirs = model.generate(
+                input_ids=asked,
+                attention_mask=seen,
+                max_new_tokens=most,
+                do_sample=False,
+                eos_token_id=ends,
+                pad_token_id=0,
+            )
+            assert torch.equal(Decoder(model).generate(asked, seen, most, set(ends)), theirs)
+
+
 def test_other_architectures_are_refused():
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaForCausalLM
 
