@@ -86,7 +86,11 @@ class ReflexionAgent(ReActAgent):
                 visits[lane].follow(view, infos["final_obs"], lane, int(steps[lane]))
                 lengths.append(visits[lane].length - int(terminated[lane]))
             seeds = self._seeds(keys[ended], steps[ended])
-            self._look_back([visits[lane] for lane in ended], terminated[ended].tolist(), seeds)
+            seen = [
+                n for n, lane in enumerate(ended) if visits[lane].shown
+            ]  # of a session without clicks, maybe nothing
+            gone = terminated[ended].tolist()
+            self._look_back([visits[ended[n]] for n in seen], [gone[n] for n in seen], [seeds[n] for n in seen])
             for lane in ended:
                 visits[lane] = open_visit(view, observations, lane)
             steps[ended] = 0
@@ -96,7 +100,9 @@ class ReflexionAgent(ReActAgent):
         self._waited = {"train": round(self._asker.usage.seconds, 3)}
 
     def _look_back(self, visits: Sequence[Visit], left: Sequence[bool], seeds: Sequence[int]) -> None:
-        """Reflect on finished sessions; what cannot be read is not remembered."""
+        """Reflect on finished sessions of which something was seen; what cannot be read is not remembered."""
+        if not visits:
+            return
         system, horizon = self.desk.render("reflexion_system"), self.desk.task.horizon
         asked = zip(visits, left, seeds, strict=True)
         prompts = [Prompt(system, self._last_words(visit, gone), seed) for visit, gone, seed in asked]

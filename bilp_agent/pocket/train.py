@@ -8,7 +8,6 @@ round; the command given again goes on from there. Matrix products are in bfloat
 
 from __future__ import annotations
 
-import json
 import math
 import multiprocessing
 import os
@@ -26,21 +25,25 @@ import typer
 from rich.progress import Progress
 
 from bilp_agent.llm.base import LanguageModel
+from bilp_agent.pocket.checkpoint import (
+    CHECKPOINT,
+    MODEL,
+    has_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+    write_model,
+)
 from bilp_agent.pocket.data import IGNORED, Encoded, batches, encode, padded, thinned
 from bilp_agent.pocket.model import make_config, make_model
 from bilp_agent.pocket.rollouts import Example, examples_of
 from bilp_agent.pocket.tokenizer import train_tokenizer
 from bilp_agent.pocket.worlds import place_of
 from recsim_envs import rng
-from recsim_envs.errors import AgentError
-from recsim_envs.worlds.storage import atomic_folder
 
 if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-CHECKPOINT: Final = "checkpoint"
-MODEL: Final = "model"
 CHECKED: Final = ("full", "teacher", "no reflections")
 Watch = Callable[[str, int, int], None]
 """(what is being done, how far, of how much)."""
@@ -112,11 +115,11 @@ def train(
     """Train to the end of the schedule, from the checkpoint in `folder` if there is one; the folder of the model.
 
     workers: processes that play worlds; the result is the same for any number. Raises `AgentError` for a checkpoint of
-    another schedule.
+    another schedule, or a damaged one.
     """
     with _players(workers) as players:
         room = Room(device, players, watch or (lambda what, done, total: None))
-        state = _resumed(folder, schedule, device) if (folder / CHECKPOINT).is_dir() else _begun(schedule, room)
+        state = _resumed(folder, schedule, device) if has_checkpoint(folder) else _begun(schedule, room)
         for number in range(state.round, schedule.rounds):
             fresh = _played(schedule, number, state, room)
             row = {"round": number, "right": right(state, fresh, device)}
@@ -205,7 +208,7 @@ def _played(schedule: Schedule, number: int, state: State, room: Room) -> list[E
 def _written(state: State) -> Iterator[str]:
     """A folder with the model as it is now, to be read as any language model."""
     with TemporaryDirectory(prefix="longrec-pocket-") as folder:
-        _write_model(state, Path(folder))
+        write_model(Path(folder), state.model, state.tokenizer)
         yield folder
 
 
@@ -266,11 +269,6 @@ def right(state: State, examples: Sequence[Example], device: str, most: int = 19
     return shares
 
 
-def _write_model(state: State, folder: Path) -> None:
-    state.model.save_pretrained(str(folder))
-    state.tokenizer.save_pretrained(str(folder))
-
-
 def _learned(schedule: Schedule, number: int, state: State, room: Room) -> float:
     """One round of updates; the mean loss of an answer's token."""
     import torch
@@ -305,54 +303,16 @@ def answer_loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor
 
 
 def _keep(folder: Path, schedule: Schedule, state: State) -> None:
-    """Replace the checkpoint as a whole."""
-    from safetensors.numpy import save_file as save_arrays
-    from safetensors.torch import save_file as save_tensors
-
-    with atomic_folder(folder / CHECKPOINT) as scratch:
-        _write_model(state, scratch / MODEL)
-        moments = state.optimizer.state_dict()["state"]
-        tensors = {f"{n}.{key}": value for n, kept in moments.items() for key, value in kept.items()}
-        save_tensors(tensors, str(scratch / "optimizer.safetensors"))
-        save_arrays(_packed(state.pool), str(scratch / "pool.safetensors"))
-        record = {"schedule": asdict(schedule), "round": state.round, "history": state.history}
-        (scratch / "state.json").write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-
-
-def _packed(pool: Sequence[Encoded]) -> dict[str, Any]:
-    return {
-        "ids": np.concatenate([row.ids for row in pool]),
-        "lengths": np.array([len(row.ids) for row in pool], np.int64),
-        "starts": np.array([row.start for row in pool], np.int64),
-    }
+    record = {"schedule": asdict(schedule), "round": state.round, "history": state.history}
+    write_checkpoint(folder, record, state.model, state.tokenizer, state.optimizer, state.pool)
 
 
 def _resumed(folder: Path, schedule: Schedule, device: str) -> State:
-    from safetensors.numpy import load_file as load_arrays
-    from safetensors.torch import load_file as load_tensors
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    kept = folder / CHECKPOINT
-    record = json.loads((kept / "state.json").read_text("utf-8"))
-    if record["schedule"] != asdict(schedule):
-        differs = [key for key, value in asdict(schedule).items() if record["schedule"].get(key) != value]
-        raise AgentError(
-            f"{kept} is of another schedule ({', '.join(differs)} differ); give that one, or another --out"
-        )
-    model = AutoModelForCausalLM.from_pretrained(kept / MODEL).to(device)
-    _compute_attention_in_float32(model)
-    optimizer = _optimizer(model, schedule)
-    moments: dict[int, dict[str, Any]] = {}
-    for name, tensor in load_tensors(str(kept / "optimizer.safetensors"), device=device).items():
-        place, _, key = name.partition(".")
-        moments.setdefault(int(place), {})[key] = tensor
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
-    packed = load_arrays(str(kept / "pool.safetensors"))
-    ids = np.split(packed["ids"], np.cumsum(packed["lengths"])[:-1])
-    pool = [Encoded(row, int(start)) for row, start in zip(ids, packed["starts"], strict=True)]
-    return State(
-        record["round"], model, optimizer, AutoTokenizer.from_pretrained(kept / MODEL), pool, record["history"]
-    )
+    kept = read_checkpoint(folder, asdict(schedule), device)
+    _compute_attention_in_float32(kept.model)
+    optimizer = _optimizer(kept.model, schedule)
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": kept.moments})
+    return State(kept.record["round"], kept.model, optimizer, kept.tokenizer, kept.pool, kept.record["history"])
 
 
 def main(

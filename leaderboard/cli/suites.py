@@ -83,7 +83,10 @@ def _tasks(suite: Suite) -> list[list[str]]:
 
 
 @app.command()
-def fix(file: Annotated[Path, typer.Argument(help="A suite of yours, as a JSON file; it is written again.")]) -> None:
+def fix(
+    file: Annotated[Path, typer.Argument(help="A suite of yours, as a JSON file; it is written again.")],
+    json: AsJson = False,
+) -> None:
     """Write into a suite what fixes it: the hash of each task's world, and the fingerprint of its dynamics.
 
     Example:  longrec suites fix my-suite.json
@@ -100,7 +103,10 @@ def fix(file: Annotated[Path, typer.Argument(help="A suite of yours, as a JSON f
     )
     fixed = suite.model_copy(update={"tasks": tasks})
     write_json(file, fixed)
-    say(f"{file}: {len(tasks)} tasks are fixed; the suite's hash is {fixed.hash}")
+    if json:
+        print_json(fixed)
+    else:
+        say(f"{file}: {len(tasks)} tasks are fixed; the suite's hash is {fixed.hash}")
 
 
 @app.command()
@@ -155,6 +161,7 @@ def results(
         list[Path] | None, typer.Argument(help="Folders that hold submissions. Default: leaderboard/submissions.")
     ] = None,
     out: Annotated[Path, typer.Option(help="The page, in Markdown.")] = Path("docs/results.md"),
+    json: AsJson = False,
 ) -> None:
     """Write the results of a suite as one page: agents by environments, what it cost, what is not there.
 
@@ -172,12 +179,16 @@ def results(
 
     suite, found = load_suite(name), find(submissions or [Path("leaderboard/submissions")])
     of_it = [f for f in found if read_model(f / "submission.json", Submission).suite.table.hash == suite.hash]
-    with Stages(quiet=False) as stages:
+    with Stages(quiet=json) as stages:
         board, failed = make(of_it, watch=lambda done, total: stages("replayed", done, total))
     with atomic_path(out) as scratch:
         scratch.write_text(page(board, suite), "utf-8", newline="\n")
-    for path, error in failed.items():
-        say(f"failed, left out: {path}: {printable(str(error))}")
-    say(f"{out}: {len(board.rows)} rows of {len(of_it)} submissions")
+    left_out = {str(folder): printable(str(error)) for folder, error in failed.items()}
+    if json:
+        print_json({"page": str(out), "rows": len(board.rows), "submissions": len(of_it), "failed": left_out})
+    else:
+        for path, error in left_out.items():
+            say(f"failed, left out: {path}: {error}")
+        say(f"{out}: {len(board.rows)} rows of {len(of_it)} submissions")
     if failed:
         raise typer.Exit(1)

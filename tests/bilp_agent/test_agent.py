@@ -264,3 +264,13 @@ def test_memories_are_searched_by_the_encoder_that_is_named(
         configuration().load(tmp_path)  # the default encoder is another
     with pytest.raises(ConfigurationError, match="no text encoder"):
         configuration(encoder="hash")
+
+
+@pytest.mark.parametrize("agent", [BiLLPAgent, BiLLPPlusAgent])
+def test_sessions_of_which_nothing_was_seen_teach_nothing(agent: type[BiLLPAgent]) -> None:
+    """Where clicks alone are told, users leave whose session shows no item at all."""
+    made = agent()
+    made.train(Door(None, 40, "longrec/GamesClicks-v0"), 0)
+    curve = made.describe()["training"]["curve"]
+    assert len(curve) >= 40
+    assert len(made.lessons()) < len(curve)

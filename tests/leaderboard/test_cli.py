@@ -66,6 +66,7 @@ def test_the_public_names():
         "memory rescue",
         "season commit", "season run", "season reveal", "season check",
         "leaderboard build", "leaderboard show", "leaderboard serve",
+        "suites list", "suites show", "suites fix", "suites power", "suites results",
     }  # fmt: skip
 
 
