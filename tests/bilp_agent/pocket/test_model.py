@@ -169,6 +169,25 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path: Path
     assert answer.usage.output is not None
     with pytest.raises(AgentError, match="steps differ"):
         train(tmp_path / "whole", dataclasses.replace(TINY, steps=4))
+    _every_damage_is_told(tmp_path / "whole")
+    aside = tmp_path / "whole" / ".checkpoint-old-x" / "world"  # killed between the two renamings of a replacement
+    aside.parent.mkdir()
+    (tmp_path / "whole" / "checkpoint").replace(aside)
+    again = train(tmp_path / "whole", TINY)
+    assert (again / "model.safetensors").read_bytes() == (parts / "model.safetensors").read_bytes()
+
+
+def _every_damage_is_told(folder: Path) -> None:
+    """A file of the checkpoint that is cut, or is not there, is named with a way out; afterwards all is as it was."""
+    kept = folder / "checkpoint"
+    files = ("state.json", "optimizer.safetensors", "pool.safetensors", "model/model.safetensors")
+    for name in (*files, "model/config.json", "model/tokenizer.json"):
+        whole = (kept / name).read_bytes()
+        for damage in (lambda file: file.unlink(), lambda file: file.write_bytes(file.read_bytes()[:-40])):
+            damage(kept / name)
+            with pytest.raises(AgentError, match=rf"checkpoint/{name.split('/')[0]}: cannot be read .* or delete it"):
+                train(folder, TINY)
+            (kept / name).write_bytes(whole)
 
 
 def test_the_loss_of_an_answer_is_that_of_its_tokens():
