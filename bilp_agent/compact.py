@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bilp_agent.session import Session, Shown
+from bilp_agent.views import PASSED_OVER
 
 if TYPE_CHECKING:
     from bilp_agent.actor import Turn
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bilp_agent.reflector import Ended
 
 CATEGORIES_SHOWN = 6
+NOT_TAKEN_UP = "not taken up"
 MUCH_LESS = 0.8  # share of what others earned
 
 
@@ -69,7 +71,8 @@ def _known(context: Context, session: Session, item: int, note: str) -> str:
     reward, since = session.known.get(item), session.steps_since(item)
     if context.view.name:
         expected = f"{context.tools.expected_reward(session, item):.2f}"
-        return f"score {expected}" if reward else f"new, {expected}" if reward is None else f"passed over, {expected}"
+        missed = PASSED_OVER if context.view.name == "clicks" else NOT_TAKEN_UP  # it may have been clicked in vain
+        return f"score {expected}" if reward else f"new, {expected}" if reward is None else f"{missed}, {expected}"
     if reward is None:
         return "new" if note else f"new, {context.tools.worst_reward(session, item):.1f}"
     return f"reward {reward:g}" + ("" if since is None else f", {since} steps ago")

@@ -10,7 +10,7 @@ from bilp_agent.llm.scripted_reading import Page
 from bilp_agent.llm.scripted_rules import DID_BADLY, DID_WELL
 from bilp_agent.llm.scripted_slates import FOCUS, lines_wanted, read_lessons
 
-_CANDIDATE: Final = re.compile(r"(\d+) (.+?) \| (score|new,|passed over,) (-?[\d.]+)")
+_CANDIDATE: Final = re.compile(r"(\d+) (.+?) \| (score|new,|passed over,|not taken up,) (-?[\d.]+)")
 _NOTE: Final = re.compile(r"expect (-?[\d.]+)(?:, leaves (\d+)%)?")
 
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import recsim_envs
 from bilp_agent.actor import Actor, Turn
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.asking import Asker, UnreadableAnswerError
-from bilp_agent.compact import compared, numbered
+from bilp_agent.compact import candidate_lines, compared, numbered
 from bilp_agent.context import Context
 from bilp_agent.llm.base import Message, Request
 from bilp_agent.llm.scripted import ScriptedModel
@@ -19,7 +20,9 @@ from bilp_agent.memory import ActorExample, Match
 from bilp_agent.planner import Plan, Planner
 from bilp_agent.plus.agent import BiLLPPlusAgent
 from bilp_agent.reflector import Ended, Reflector
+from bilp_agent.session import Session
 from bilp_agent.settings import Settings
+from bilp_agent.views import Answered
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.text.grounding import Allowed
 from tests.bilp_agent.fakes import Door, Says, kind_world, play, session, task
@@ -141,6 +144,23 @@ def test_slates_are_told_briefly_and_answered_in_full(env_id: str):
         characters[prompts] = facts["prompt_characters_per_call"]
         assert all(shares["fallback"] == shares["repaired"] == 0 for shares in facts["answers"].values())
     assert characters["compact"] < 0.5 * characters["full"]
+
+
+@pytest.mark.parametrize(
+    ("env_id", "missed"),
+    [(SLATES[0], "passed over"), ("longrec/Session-v0", "not taken up"), ("longrec/Retention-v0", "not taken up")],
+)
+def test_what_may_have_been_clicked_in_vain_is_not_said_to_be_passed_over(env_id: str, missed: str):
+    context = Context.of(recsim_envs.make_simulator(env_id, 1).task, 10, compact=True)
+    visit = Session(context.task.catalogue, (), context.view.slots)
+    visit.catch_up([[Answered(0, 0.0, "clicked in vain", True), Answered(1, 1.0, "watched")]], 1)
+    lines = candidate_lines(context, Turn(visit, Plan(), Allowed(), (), (0, 1, 2)), (), ())
+    words = [re.sub(r"-?[\d.]+$", "", line.split(" | ")[1]) for line in lines]
+    assert words == [f"{missed}, ", "score ", "new, "]
+    user = "## Plan\nPrefer: any\n## Candidates\n" + "\n".join(f"{n} {line}" for n, line in enumerate(lines, 1))
+    system = 'You are the Actor of a recommender of items. The score of items is from 0 to 1.\nWrite 3 lines "Item"'
+    (answer,) = ScriptedModel().generate([Request((Message("system", system), Message("user", user)))])
+    assert sorted(answer.text.split("\n")) == ["Item: 1", "Item: 2", "Item: 3"]
 
 
 def test_slates_are_chosen_by_score_within_what_a_category_may_take():
