@@ -15,8 +15,8 @@ from leaderboard.site import geometry
 from leaderboard.site.text import plain
 from leaderboard.study.verdict import Verdict
 
-_WIDTH: Final = 440  # of a panel, in pixels
-_LABEL: Final = 190
+_PLOT: Final = 250  # pixels right of the labels
+_LETTER: Final = 6.6  # pixels of one, at the widest
 _LETTERS: Final = 30  # of a label that fit
 _ROW: Final = 22
 _TONES: Final[dict[Verdict, str]] = {"yes": "yes", "no": "no", "not told apart": "open", "not run": "open"}
@@ -54,11 +54,14 @@ def forest(panels: Sequence[Panel], caption: str) -> str:
     """A self-contained SVG of all panels on one scale, two beside each other."""
     estimates = [bar.estimate for panel in panels for bar in panel.bars]
     rows = [panels[n : n + 2] for n in range(0, len(panels), 2)]
+    letters = max((min(len(bar.label), _LETTERS) for panel in panels for bar in panel.bars), default=0)
+    label = round(letters * _LETTER) + 8
+    width = label + _PLOT
     tops = [sum(max(p.height for p in row) for row in rows[:n]) for n in range(len(rows) + 1)]
     return _template().render(
-        rows=list(zip(rows, tops, strict=False)), height=tops[-1] + 44, columns=min(2, len(panels)), panel=_WIDTH,
-        label=_LABEL, row_height=_ROW, letters=_LETTERS, mark=geometry.mark, caption=caption,
-        scale=geometry.axis(estimates, _LABEL + 12, _WIDTH - 14, score=False),
+        rows=list(zip(rows, tops, strict=False)), height=tops[-1] + 44, columns=min(2, len(panels)), panel=width,
+        label=label, row_height=_ROW, letters=_LETTERS, mark=geometry.mark, caption=caption,
+        scale=geometry.axis(estimates, label + 12, width - 14, score=False),
     )  # fmt: skip
 
 
