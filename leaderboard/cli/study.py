@@ -39,7 +39,7 @@ def study(
     with Stages(quiet=json) as stages:
         records = read(folders, cache=cache, workers=workers, watch=partial(stages, "replayed"))
     found = answers(records)
-    files = write(found, records.left_out, out)
+    files = write(found, records, out)
     if json:
         print_json({"verdicts": {name: answer.verdict for name, answer in found.items()}, "files": files})
         return

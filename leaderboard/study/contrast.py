@@ -20,7 +20,7 @@ COLUMNS: Final = ("environment", "suite", "agent", "less", "verdict", "differenc
 NOTE: Final = (
     "Differences are in normalised score (random 0, oracle 1), the first less the second, paired by user; R_traj and "
     "Len are those of the first / the second. Intervals are over users and training seeds, and those of one "
-    "environment hold together at 95 % (Bonferroni)."
+    "environment in one suite hold together at 95 % (Bonferroni)."
 )
 
 Pair = tuple[str, Member, Member]
@@ -54,12 +54,19 @@ def contrasts(table: Table, pairs: Sequence[Pair]) -> list[Contrast]:
     return found
 
 
-def answered(found: Sequence[Contrast], missing: Sequence[Missing] = (), said: str = "") -> Answer:
+def answered(
+    found: Sequence[Contrast],
+    missing: Sequence[Missing] = (),
+    said: str = "",
+    *,
+    note: str = NOTE,
+    caption: str = "difference in score, with its interval",
+) -> Answer:
     """The answer that comparisons give. `said` is the verdict where it is not that of all of them together."""
     return Answer(
         verdict=said or together([c.verdict for c in found]),
-        sheets=(Sheet("", COLUMNS, [line(c) for c in found], NOTE),) if found else (),
-        pictures={"": forest(panels(found), "difference in score, with its interval")} if found else {},
+        sheets=(Sheet("", COLUMNS, [line(c) for c in found], note),) if found else (),
+        pictures={"": forest(panels(found), caption)} if found else {},
         missing=missing,
         sources=sources(m for c in found for m in (c.first, c.second)),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from leaderboard.site.text import markdown
@@ -17,8 +17,8 @@ _ADDED: Final = (
 _MADE: Final = f"<!-- Written by `{COMMAND}`; do not edit. -->"
 
 
-def page(question: Question, answer: Answer) -> str:
-    """`<question>.md`."""
+def page(question: Question, answer: Answer, confirmed: Collection[str] = ()) -> str:
+    """`<question>.md`; `confirmed` are those submissions whose agent was run again."""
     parts = [f"# {question.title}", _MADE, f"**Verdict: {answer.verdict}.**", question.text.strip()]
     parts += [f"![{question.title}]({picture_name(question, end)})" for end in answer.pictures]
     parts += [_sheet(sheet) for sheet in answer.sheets]
@@ -26,7 +26,7 @@ def page(question: Question, answer: Answer) -> str:
     if missing:
         lines = [f"* {markdown(one.what)}" for one in missing]
         parts += ["## Not run", "\n".join(lines), _block(dict.fromkeys(one.command for one in missing))]
-    parts += ["## Where this comes from", _origin(answer)]
+    parts += ["## Where this comes from", _origin(answer, confirmed)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -44,7 +44,8 @@ def index(answers: Mapping[str, Answer], questions: Sequence[Question], left_out
         "again of replayed submissions. Verdicts follow from intervals by rule: **yes** where a difference lies above "
         "zero with all of its interval, **no** where it lies below, **not told apart** where the interval holds zero, "
         "**not run** where the submissions are missing. Nobody writes them, and whoever adds a submission may change "
-        "them. Agents on a language model ran on `scripted`, which follows rules and is none: see "
+        "them. Intervals hold together within one environment of one suite, not over a page. Agents on a language "
+        "model ran on `scripted`, which follows rules and is none, where their name says no other: see "
         "[language models](../language-models.md).",
         _grid(["question", "verdict"], lines),
         "`longrec study` replays the submissions of record and those in `leaderboard/study/submissions`, which are no "
@@ -61,13 +62,16 @@ def _block(commands: Iterable[str]) -> str:
     return "\n".join(["```sh", *commands, "```"])
 
 
-def _origin(answer: Answer) -> str:
+def _origin(answer: Answer, confirmed: Collection[str]) -> str:
     if not answer.sources:
         return f"`{COMMAND}` wrote this page; it found no submissions for it."
     names = ", ".join(f"`{name}`" for name in sorted(answer.sources))
+    again = len(answer.sources & set(confirmed))
     return (
-        f"`{COMMAND}` wrote this page from {len(answer.sources)} submissions, each of which holds the command and the "
-        f"commit that made it: {names}."
+        f"`{COMMAND}` wrote this page from {len(answer.sources)} submissions, each of which was replayed and holds the "
+        f"command and the commit that made it. Of these, {again} have the badge [re-run](../verifying.md#reproduce): "
+        "somebody ran the agent again. Of the others a replay shows what was earned, not who chose it or how it was "
+        f"trained. They are {names}."
     )
 
 

@@ -133,6 +133,12 @@ class Records:
         """The tables of worlds as they are: what all questions are asked of but that of other settings."""
         return [table for table in self.tables if table.usual]
 
+    @property
+    def confirmed(self) -> frozenset[str]:
+        """The submissions whose agent was run again and attested: agent/folder."""
+        rows = (m.row for table in self.tables for m in table.group.members)
+        return frozenset(f"{row.agent}/{row.version}" for row in rows if row.badge == "re-run")
+
 
 def read(
     folders: Sequence[Path], *, cache: Path | None = None, workers: int = 0,

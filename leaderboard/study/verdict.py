@@ -25,18 +25,6 @@ def verdict(estimate: Estimate | None, above: float = 0.0) -> Verdict:
     return "yes" if estimate.low > above else "no" if estimate.high < above else "not told apart"
 
 
-def against_all(found: Sequence[Verdict]) -> Verdict:
-    """Whether one is above all of several: "yes" if above each, "no" if below any.
-
-    "Yes" needs no wider intervals however many there are: an intersection-union test (Berger, "Multiparameter
-    hypothesis testing and acceptance sampling", Technometrics 24(4), 1982).
-    """
-    known = [v for v in found if v != "not run"]
-    if not known:
-        return "not run"
-    return "no" if "no" in known else "yes" if set(known) == {"yes"} else "not told apart"
-
-
 def together(found: Sequence[Verdict]) -> str:
     """Verdicts of several comparisons in words: one word where they agree, else how many say what.
 

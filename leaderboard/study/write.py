@@ -18,13 +18,13 @@ def answers(records: Records, questions: Sequence[Question] = QUESTIONS) -> dict
 
 
 def write(
-    found: Mapping[str, Answer], left_out: Sequence[str], out: Path, questions: Sequence[Question] = QUESTIONS
+    found: Mapping[str, Answer], records: Records, out: Path, questions: Sequence[Question] = QUESTIONS
 ) -> list[Path]:
     """Write a page a question with its pictures, and the index; the files. The same answers give the same bytes."""
-    files = {"index.md": index(found, questions, left_out)}
+    files = {"index.md": index(found, questions, records.left_out)}
     for question in questions:
         answer = found[question.name]
-        files[f"{question.name}.md"] = page(question, answer)
+        files[f"{question.name}.md"] = page(question, answer, records.confirmed)
         files |= {picture_name(question, end): svg for end, svg in answer.pictures.items()}
     for name, text in files.items():
         with atomic_path(out / name) as scratch:

@@ -16,8 +16,9 @@ _RL: Final = ("ppo", "dqn")
 _KINDS: Final = {"ActOnly, ReAct, Reflexion": LANGUAGE, "reinforcement learning": ONLINE_RL}
 
 _TEXT: Final = """
-`billp` with its defaults less each rival, where all had 100 training sessions on the same train users and met the same
-test users. "Yes" means that BiLLP has the higher score.
+`billp` with its defaults less each rival, where all were given the same training sessions, 100 at most, on the same
+train users, and met the same test users. `act-only` and `react` do not learn and use none. "Yes" means that BiLLP has
+the higher score.
 """
 
 

@@ -10,7 +10,7 @@ from leaderboard.board.summary import Summary, summarise
 from leaderboard.evaluate.batch import Job, evaluate_all
 from leaderboard.replay import verify
 from leaderboard.schema import SpentBudget, Suite, Task
-from leaderboard.study.records import Records, records_of
+from leaderboard.study.records import Records, Table, records_of
 from tests.leaderboard.conftest import ENV
 
 PLAIN = ("random", "oracle", "greedy", "greedy-no-repeat", "best-rated", "act-only", "billp")
@@ -35,3 +35,9 @@ def summaries(world_path: Path, tmp_path_factory: pytest.TempPathFactory) -> lis
 @pytest.fixture(scope="session")
 def records(summaries: list[Summary]) -> Records:
     return records_of(summaries)
+
+
+@pytest.fixture
+def table(records: Records) -> Table:
+    (usual,) = records.usual
+    return usual

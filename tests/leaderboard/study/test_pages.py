@@ -30,12 +30,6 @@ def found(records: Records) -> dict[str, Answer]:
     return answers(records)
 
 
-@pytest.fixture
-def table(records: Records) -> Table:
-    (usual,) = records.usual
-    return usual
-
-
 def test_tables_without_both_ends_of_the_scale_or_with_few_seeds_are_left_out(summaries: list[Summary]) -> None:
     assert [t.usual for t in records_of(summaries).tables] == [True, False]
     without = records_of([s for s in summaries if s.submission.agent.name != "oracle"])
@@ -90,6 +84,19 @@ def test_the_verdict_of_a_page_is_that_of_its_lines(found: Mapping[str, Answer])
     assert found["rivals"].verdict == expected
 
 
+def test_planning_counts_where_it_pays_apart_and_names_all_that_were_there(found: Mapping[str, Answer]) -> None:
+    planning = found["planning"]
+    assert re.match("where planning pays: not run; where it does not: BiLLP, 3 sessions: [a-z ]+$", planning.verdict)
+    (held,) = next(sheet for sheet in planning.sheets if sheet.title == "Held against").lines
+    assert held[2:] == ["3", "best-rated, greedy, greedy-no-repeat"]
+    assert {source.split("/")[0] for source in planning.sources} == {
+        "billp",
+        "best-rated",
+        "greedy",
+        "greedy-no-repeat",
+    }
+
+
 def test_what_was_shown_from_the_long_tail_adds_up_to_what_was_earned(table: Table) -> None:
     member = table.plain("billp")
     assert member is not None
@@ -104,8 +111,9 @@ def test_what_was_shown_from_the_long_tail_adds_up_to_what_was_earned(table: Tab
 def test_pages_name_verdict_pictures_and_sources_and_are_the_same_bytes_again(
     found: Mapping[str, Answer], records: Records, tmp_path: Path
 ) -> None:
-    files = write(found, ["a world: not here"], tmp_path / "one")
-    again = write(answers(records), ["a world: not here"], tmp_path / "two")
+    told = replace(records, left_out=("a world: not here",))
+    files = write(found, told, tmp_path / "one")
+    again = write(answers(records), told, tmp_path / "two")
     assert [f.read_bytes() for f in files] == [f.read_bytes() for f in again]
     page = (tmp_path / "one" / "rivals.md").read_text("utf-8")
     assert "](rivals.svg)" in page
@@ -113,6 +121,17 @@ def test_pages_name_verdict_pictures_and_sources_and_are_the_same_bytes_again(
     index = (tmp_path / "one" / "index.md").read_text("utf-8")
     assert all(f"[{q.title}]({q.name}.md) | {found[q.name].verdict} |" in index for q in QUESTIONS)
     assert "* a world&#58; not here" in index
+
+
+def test_pages_say_how_many_agents_were_run_again(records: Records, tmp_path: Path) -> None:
+    (usual,) = records.usual
+    rows = [m.row.model_copy(update={"badge": "re-run"} if m.row.agent == "billp" else {}) for m in usual.group.members]
+    members = tuple(replace(m, row=row) for m, row in zip(usual.group.members, rows, strict=True))
+    again = replace(records, tables=(Table(replace(usual.group, members=members)),))
+    write(answers(again), again, tmp_path)
+    assert "from 2 submissions" in (tmp_path / "rivals.md").read_text("utf-8")
+    assert "Of these, 1 have the badge [re-run]" in (tmp_path / "rivals.md").read_text("utf-8")
+    assert not records.confirmed
 
 
 def test_pictures_are_svg_and_draw_every_comparison(found: Mapping[str, Answer]) -> None:
@@ -123,7 +142,7 @@ def test_pictures_are_svg_and_draw_every_comparison(found: Mapping[str, Answer])
 
 def test_without_records_nothing_was_run_and_pages_say_what_would(tmp_path: Path) -> None:
     empty = answers(Records(()))
-    write(empty, [], tmp_path)
+    write(empty, Records(()), tmp_path)
     for question in QUESTIONS:
         assert set(re.findall(r"yes|not told apart|not run", empty[question.name].verdict)) <= {"not run"}
         assert "Not run" in (tmp_path / f"{question.name}.md").read_text("utf-8")

@@ -11,7 +11,7 @@ from scipy import stats
 from leaderboard.schema import Estimate
 from leaderboard.study.popularity import long_tail
 from leaderboard.study.spread import f_quantile, ratio_of_deviations
-from leaderboard.study.verdict import Verdict, against_all, together, verdict
+from leaderboard.study.verdict import Verdict, together, verdict
 
 
 @pytest.mark.parametrize(
@@ -33,21 +33,6 @@ def test_without_an_interval_nothing_is_told_and_without_records_nothing_was_run
         verdict(Estimate(value=3.0, note="no variation over users or training seeds: no interval")) == "not told apart"
     )
     assert verdict(None) == "not run"
-
-
-@pytest.mark.parametrize(
-    ("found", "expected"),
-    [
-        (["yes", "yes"], "yes"),
-        (["yes", "not told apart"], "not told apart"),
-        (["yes", "not told apart", "no"], "no"),
-        (["not run", "yes"], "yes"),
-        (["not run"], "not run"),
-        ([], "not run"),
-    ],
-)
-def test_above_all_is_above_each(found: Sequence[Verdict], expected: Verdict) -> None:
-    assert against_all(found) == expected
 
 
 @pytest.mark.parametrize(
