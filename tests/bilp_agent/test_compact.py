@@ -158,7 +158,7 @@ def test_what_may_have_been_clicked_in_vain_is_not_said_to_be_passed_over(env_id
     words = [re.sub(r"-?[\d.]+$", "", line.split(" | ")[1]) for line in lines]
     assert words == [f"{missed}, ", "score ", "new, "]
     user = "## Plan\nPrefer: any\n## Candidates\n" + "\n".join(f"{n} {line}" for n, line in enumerate(lines, 1))
-    system = 'You are the Actor of a recommender of items. The score of items is from 0 to 1.\nWrite 3 lines "Item"'
+    system = 'You are the Actor of a recommender. The score of items is from 0 to 1. Answer:\nWrite 3 lines "Item"'
     (answer,) = ScriptedModel().generate([Request((Message("system", system), Message("user", user)))])
     assert sorted(answer.text.split("\n")) == ["Item: 1", "Item: 2", "Item: 3"]
 
