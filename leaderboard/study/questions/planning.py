@@ -60,7 +60,7 @@ def _of_table(table: Table, myopic: Sequence[Member]) -> list[Contrast]:
 def _said(found: Sequence[Contrast]) -> str:
     """Verdicts by kind, where planning pays and elsewhere."""
     kinds = [[(_kind(c), c.verdict) for c in found if _pays(c.table) == pays] for pays in (True, False)]
-    words = [by_kind(some, dict.fromkeys(kind for kind, _ in some)) or "not run" for some in kinds]
+    words = [by_kind(some, sorted({kind for kind, _ in some})) or "not run" for some in kinds]
     return f"where planning pays: {words[0]}; where it does not: {words[1]}" if found else "not run"
 
 

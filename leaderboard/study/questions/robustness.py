@@ -13,27 +13,28 @@ from leaderboard.study.verdict import together
 
 _RIVALS: Final = (*LANGUAGE, *ONLINE_RL, "exact-no-repeat")
 _SUITES: Final = ("departures-games", "departures-books")
+_MODELS: Final = tuple(
+    f"longrec evaluate billp --suite docs/examples/planners.json -p prompts=compact {model}".strip()
+    for model in ("", "-p model=pocket:runs/pocket/checkpoint/model")
+)
 
 _TEXT: Final = """
 Where users remember fewer or more items (`window`) or call fewer or more of them too alike (`threshold`), `billp` less
 each rival: "yes" means that BiLLP has the higher score under that setting, too. And `billp` on another language model
-less `billp` on the default one, `scripted`: "yes" means that the other model does better.
+less `billp` on the default one, `scripted`, with the same prompts and other parameters: "yes" means that the other
+model does better.
 """
 
 
 def _answer(records: Records) -> Answer:
     settings, models, missing = list[Contrast](), list[Contrast](), list[Missing]()
     for table in records.tables:
+        models += contrasts(table, _models(table))
         billp = table.plain("billp")
-        if billp is None:
-            continue
-        others = [m for m in table.named(["billp"]) if m.row.parameters.keys() == {"model"}]
-        models += contrasts(table, [(str(m.row.parameters["model"]), m, billp) for m in others])
-        if not table.usual:
+        if billp is not None and not table.usual:
             settings += contrasts(table, _pairs(table, billp))
     if not models:
-        command = "longrec evaluate billp --suite docs/examples/planners.json -p model=pocket"
-        missing.append(Missing("billp on another base model", command))
+        missing += [Missing("billp on another base model, and on `scripted` with its prompts", c) for c in _MODELS]
     missing += _unset(records)
     said = f"window and threshold: {_said(settings)}; base model: {_said(models)}"
     return answered([*settings, *models], missing, said)
@@ -41,6 +42,16 @@ def _answer(records: Records) -> Answer:
 
 def _pairs(table: Table, billp: Member) -> list[Pair]:
     return [(f"less {table.label(rival)}", billp, rival) for rival in table.named(_RIVALS)]
+
+
+def _models(table: Table) -> list[Pair]:
+    """Every `billp` on another model, with the one that differs from it in nothing else."""
+    pairs = list[Pair]()
+    for member in table.named(["billp"]):
+        rest = {name: value for name, value in member.row.parameters.items() if name != "model"}
+        if "model" in member.row.parameters and (usual := table.variant("billp", rest)) is not None:
+            pairs.append((str(member.row.parameters["model"]), member, usual))
+    return pairs
 
 
 def _unset(records: Records) -> list[Missing]:

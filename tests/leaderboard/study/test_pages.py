@@ -77,6 +77,25 @@ def test_every_question_that_has_records_is_answered(found: Mapping[str, Answer]
     assert "base model: not run" in found["robustness"].verdict
 
 
+@pytest.mark.parametrize(
+    ("parameters", "compared"),
+    [({"model": "hf:other"}, True), ({"model": "hf:other", "prompts": "compact"}, False)],
+)
+def test_another_model_is_held_against_scripted_with_the_same_prompts(
+    records: Records, table: Table, parameters: dict[str, str], compared: bool
+) -> None:
+    ablated = table.variant("billp", {"use_reflector": False})
+    assert ablated is not None
+    other = replace(ablated, row=ablated.row.model_copy(update={"parameters": parameters}))
+    members = tuple(other if m is ablated else m for m in table.group.members)
+    answer = answers(Records((Table(replace(table.group, members=members)),)))["robustness"]
+    assert ("base model: not run" not in answer.verdict) == compared
+    assert [line[2:4] for sheet in answer.sheets for line in sheet.lines] == (
+        [["billp (model=hf&#58;other)", "billp"]] if compared else []
+    )
+    assert all("-p prompts=compact" in m.command for m in answer.missing if "base model" in m.what)
+
+
 def test_the_verdict_of_a_page_is_that_of_its_lines(found: Mapping[str, Answer]) -> None:
     lines = found["rivals"].sheets[0].lines
     assert len(lines) == 1
