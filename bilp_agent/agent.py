@@ -87,6 +87,8 @@ class PlanningAgent(Agent):
         seeds = request_seeds(sessions.keys, sessions.steps) if self._temperature > 0 else [0] * len(rows)
         masks = infos.get("action_mask")
         items = mind.decide(rows, [None if masks is None else masks[row] for row in range(len(rows))], seeds)
+        for session, chosen in zip(rows, items, strict=True):
+            session.chosen = chosen
         return shaped(items, mind.context.task)
 
     def observe(self, sessions: Sessions, feedback: Feedback) -> None:

@@ -91,6 +91,7 @@ class Learner:
         rows = [None if masks is None else masks[lane] for lane in range(len(self._sessions))]
         items = self._mind.decide(self._sessions, rows, self._seeds(range(len(self._sessions))))
         for lane, session in enumerate(self._sessions):
+            session.chosen = items[lane]
             if lane in self._waiting:
                 self._label(self._waiting.pop(lane), session, session.value, left=False)
         return items
@@ -127,9 +128,7 @@ class Learner:
             left = bool(terminated[lane])
             self._label(self._waiting.pop(lane), session, session.value, left=left)
             reports.append(Ended(session, left, len(self.curve)))
-            rewarded = not self._mind.context.view.name  # then rewards stand in the session's own ledger
-            total = sum(entry.reward for entry in session.shown) if rewarded else sum(session.earned)
-            self.curve.append(Finished(len(self.curve), session.step - left, total, left))
+            self.curve.append(Finished(len(self.curve), session.step - left, sum(session.earned), left))
             self._mind.study(reports[-1])
         self._mind.reflect(reports, self._seeds(ended))
         self._mind.tidy(self._most)

@@ -210,13 +210,9 @@ class Mind:
         """Take in the facts of a finished training session, before it is reflected on."""
 
     def reflect(self, ended: Sequence[Ended], seeds: Sequence[int]) -> None:
-        """Remember reflections on finished sessions, but for those that could not be read.
-
-        Where observations tell clicks alone, there may be sessions of which nothing was seen: they teach nothing.
-        """
-        seen = [n for n, one in enumerate(ended) if one.session.shown]
-        if self.settings.use_reflector and seen:
-            answers = self._reflector.reflect([ended[n] for n in seen], [seeds[n] for n in seen])
+        """Remember reflections on finished sessions, but for those that could not be read."""
+        if self.settings.use_reflector:
+            answers = self._reflector.reflect(ended, seeds)
             self._keep([answer.value for answer in answers if answer.value is not None])
 
     def tidy(self, most: int) -> bool:

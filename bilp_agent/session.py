@@ -102,6 +102,7 @@ class Session:
     value: float = 0.0
     risk: float | None = None
     valued: tuple[str, ...] = ()
+    chosen: tuple[int, ...] = ()
     outlooks: list[Outlook] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
     choice: Choice = field(default_factory=Choice)
@@ -134,9 +135,13 @@ class Session:
         return None if last is None else self.step + 1 - last
 
     def catch_up(self, slates: Sequence[Sequence[Answered]], length: int) -> None:
-        """Take over the last slates shown: the session is now `length` steps old."""
+        """Take over the last slates shown: the session is now `length` steps old.
+
+        What observations do not tell of the latest step, because it was not clicked, is what was chosen, and scored 0.
+        """
         for step, slate in enumerate(slates, length - len(slates) + 1):
-            for answer in slate:
+            known = slate or ([Answered(item, 0.0) for item in self.chosen] if step == length else ())
+            for answer in known:
                 self._append(Shown(step, *answer))
         self.step = length
 

@@ -75,7 +75,10 @@ class View(ABC):
 
     @abstractmethod
     def latest(self, observations: Batch, row: int, count: int) -> list[list[Answered]]:
-        """The last `count` slates of the session, oldest first; fewer where not all of them are still to be seen."""
+        """The last `count` slates of the session, oldest first; fewer where not all of them are still to be seen.
+
+        One of which nothing is told is empty.
+        """
 
     def signs(self, observations: Batch, row: int) -> Signs:
         """What else is seen."""
@@ -100,7 +103,7 @@ class RewardsView(View):
         """See `View.latest`."""
         items, rewards = observations["session_items"][row].tolist(), observations["session_rewards"][row].tolist()
         shown = list(zip(items, rewards, strict=True))[-count:] if count else []
-        return [[Answered(int(i), float(r))] for i, r in shown if i >= 0]
+        return [[Answered(int(i), float(r))] if i >= 0 else [] for i, r in shown]
 
 
 class ClicksView(View):

@@ -57,7 +57,7 @@ class Visit:
 
     def follow(self, view: View, observations: Batch, row: int, length: int) -> None:
         """Take over what is new in one row of a batch of observations, now that the session is `length` steps old."""
-        self.slates += view.latest(observations, row, length - self.length)
+        self.slates += [slate for slate in view.latest(observations, row, length - self.length) if slate]
         self.length = length
         self.signs = view.signs(observations, row)
 

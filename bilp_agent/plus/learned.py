@@ -24,15 +24,12 @@ class Learned:
     company: Company = field(default_factory=Company)
 
     def study(self, ended: Ended) -> None:
-        """Count what a finished session showed. Of slates no pairs are counted, and users leave at a whole slate.
-
-        Nor are any where observations told no item of the session.
-        """
+        """Count what a finished session showed. Of slates no pairs are counted, and users leave at a whole slate."""
         session, items = ended.session, ended.session.items()
         last_slate = len(session.outlooks) - session.slots
         for place, outlook in enumerate(session.outlooks):
             self.hypotheses.count(outlook.what, ended.left and place >= last_slate)
-        if session.slots > 1 or not items:
+        if session.slots > 1:
             return
         self.company.merge(session.company)
         span = remembered(session.beliefs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gymnasium import spaces
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.plus.agent import BiLLPPlusAgent
 from bilp_agent.quality import auc, critic_quality, risk_quality
+from bilp_agent.reflector import Ended, Reflector
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import TaskSpec
 from recsim_envs.worlds.world import World
@@ -266,11 +268,25 @@ def test_memories_are_searched_by_the_encoder_that_is_named(
         configuration(encoder="hash")
 
 
+@pytest.mark.parametrize("prompts", ["full", "compact"])
 @pytest.mark.parametrize("agent", [BiLLPAgent, BiLLPPlusAgent])
-def test_sessions_of_which_nothing_was_seen_teach_nothing(agent: type[BiLLPAgent]) -> None:
-    """Where clicks alone are told, users leave whose session shows no item at all."""
-    made = agent()
-    made.train(Door(None, 40, "longrec/GamesClicks-v0"), 0)
+def test_what_was_shown_and_not_clicked_is_remembered(
+    agent: type[BiLLPAgent], prompts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where clicks alone are told, an agent knows what it showed all the same, and what the user left at."""
+    reflect, sessions = Reflector.reflect, []
+
+    def looking(self: Reflector, ended: Sequence[Ended], seeds: Sequence[int]) -> Any:
+        sessions.extend(one.session for one in ended)
+        return reflect(self, ended, seeds)
+
+    monkeypatch.setattr(Reflector, "reflect", looking)
+    made = agent(prompts=prompts)
+    made.train(Door(None, 12, "longrec/GamesClicks-v0"), 0)
     curve = made.describe()["training"]["curve"]
-    assert len(curve) >= 40
-    assert len(made.lessons()) < len(curve)
+    assert len(curve) == len(sessions) >= 12
+    assert {entry.reward for session in sessions for entry in session.shown} == {0.0, 1.0}
+    for session, point in zip(sessions, curve, strict=True):
+        assert [entry.step for entry in session.shown] == list(range(1, session.step + 1))
+        assert session.shown[-1].item == session.chosen[0]
+        assert point["total"] == pytest.approx(sum(session.earned))
