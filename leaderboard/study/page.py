@@ -66,12 +66,11 @@ def _origin(answer: Answer, confirmed: Collection[str]) -> str:
     if not answer.sources:
         return f"`{COMMAND}` wrote this page; it found no submissions for it."
     names = ", ".join(f"`{name}`" for name in sorted(answer.sources))
-    again = len(answer.sources & set(confirmed))
+    again = len(answer.sources & set(confirmed)) or "none"
     return (
         f"`{COMMAND}` wrote this page from {len(answer.sources)} submissions, each of which was replayed and holds the "
-        f"command and the commit that made it. Of these, {again} have the badge [re-run](../verifying.md#reproduce): "
-        "somebody ran the agent again. Of the others a replay shows what was earned, not who chose it or how it was "
-        f"trained. They are {names}."
+        f"command and the commit that made it. The agents of {again} of them were [run again](../verifying.md#reproduce)"
+        f"; of the others a replay shows what was earned, not who chose it or how it was trained. They are {names}."
     )
 
 

@@ -13,10 +13,10 @@ from leaderboard.study.verdict import together
 
 _RIVALS: Final = (*LANGUAGE, *ONLINE_RL, "exact-no-repeat")
 _SUITES: Final = ("departures-games", "departures-books")
-_MODELS: Final = tuple(
-    f"longrec evaluate billp --suite docs/examples/planners.json -p prompts=compact {model}".strip()
-    for model in ("", "-p model=pocket:runs/pocket/checkpoint/model")
-)
+_MODELS: Final = {
+    "billp on another base model": "-p prompts=compact -p model=pocket:runs/pocket/checkpoint/model",
+    "billp on scripted with the same prompts": "-p prompts=compact",
+}
 
 _TEXT: Final = """
 Where users remember fewer or more items (`window`) or call fewer or more of them too alike (`threshold`), `billp` less
@@ -34,7 +34,8 @@ def _answer(records: Records) -> Answer:
         if billp is not None and not table.usual:
             settings += contrasts(table, _pairs(table, billp))
     if not models:
-        missing += [Missing("billp on another base model, and on `scripted` with its prompts", c) for c in _MODELS]
+        command = "longrec evaluate billp --suite docs/examples/planners.json"
+        missing += [Missing(what, f"{command} {given}") for what, given in _MODELS.items()]
     missing += _unset(records)
     said = f"window and threshold: {_said(settings)}; base model: {_said(models)}"
     return answered([*settings, *models], missing, said)
