@@ -69,8 +69,9 @@ def _origin(answer: Answer, confirmed: Collection[str]) -> str:
     again = len(answer.sources & set(confirmed)) or "none"
     return (
         f"`{COMMAND}` wrote this page from {len(answer.sources)} submissions, each of which was replayed and holds the "
-        f"command and the commit that made it. The agents of {again} of them were [run "
-        f"again](../verifying.md#reproduce); of the others a replay shows what was earned, not who chose it or how it was trained. They are {names}."
+        f"command and the commit that made it. The agents of {again} of them were "
+        "[run again](../verifying.md#reproduce); of the others a replay shows what was earned, not who chose it or how "
+        f"it was trained. They are {names}."
     )
 
 
