@@ -30,6 +30,8 @@ _TEXT: Final = """
 Each agent that plans or learns what follows from a choice (BiLLP, reinforcement learning) is held against the best of
 all agents on the same users and budget that look no further than the next reward, never repeat, or follow a fixed
 order. "Yes" means that it is above the best of them. Where fewer than three such agents were run nothing is said.
+`act-only`, `react` and `reflexion` have no planner either, but how far ahead a language model looks nobody can say:
+they are not among these agents, and BiLLP is held against them [apart](rivals.md).
 
 What planning can win differs: the horizon gap is what a planner that knows the users earns over the best policy that
 knows them and does not plan. Where that is below a fifth, a yes tells of knowing users better, not of planning, so the
