@@ -86,10 +86,8 @@ class ReflexionAgent(ReActAgent):
                 visits[lane].follow(view, infos["final_obs"], lane, int(steps[lane]))
                 lengths.append(visits[lane].length - int(terminated[lane]))
             seeds = self._seeds(keys[ended], steps[ended])
-            seen = [
-                n for n, lane in enumerate(ended) if visits[lane].shown
-            ]  # of a session without clicks, maybe nothing
-            gone = terminated[ended].tolist()
+            # Where clicks alone are told, there may be sessions of which nothing was seen.
+            seen, gone = [n for n, lane in enumerate(ended) if visits[lane].shown], terminated[ended].tolist()
             self._look_back([visits[ended[n]] for n in seen], [gone[n] for n in seen], [seeds[n] for n in seen])
             for lane in ended:
                 visits[lane] = open_visit(view, observations, lane)

@@ -114,11 +114,7 @@ def _reading(file: Path) -> Iterator[Path]:
 def _read_model(folder: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    for name in (
-        "config.json",
-        "model.safetensors",
-        "tokenizer.json",
-    ):  # else transformers asks the hub, or makes one up
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):  # else transformers asks the hub, or invents it
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{name} is missing")
     model, told = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
