@@ -98,8 +98,13 @@ class Outcomes:
 
     def summed(self, values: Any, offsets: NDArray[np.int64]) -> Floats:
         """Values of steps or items summed within each episode, 0 where it has none: (S, E)."""
-        total = np.zeros(self.left.size)
-        some = np.diff(offsets) > 0  # `reduceat` gives an empty segment the value that follows it
-        if some.any():
-            total[some] = np.add.reduceat(values, offsets[:-1][some], dtype=np.float64)
-        return total.reshape(self.left.shape)
+        return summed(values, offsets).reshape(self.left.shape)
+
+
+def summed(values: Any, offsets: NDArray[np.int64]) -> Floats:
+    """Values summed within each segment, 0 where it is empty: (len(offsets) - 1,)."""
+    total = np.zeros(len(offsets) - 1)
+    some = np.diff(offsets) > 0  # `reduceat` gives an empty segment the value that follows it
+    if some.any():
+        total[some] = np.add.reduceat(values, offsets[:-1][some], dtype=np.float64)
+    return total

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from leaderboard.schema import Estimate
 from leaderboard.stats import Sums, difference
+from leaderboard.study.contrast import shared_level
 
 
 def less_best(one: Sums, others: Sequence[Sums], level: float) -> tuple[int, Estimate] | None:
@@ -17,7 +18,7 @@ def less_best(one: Sums, others: Sequence[Sums], level: float) -> tuple[int, Est
     sampling", Technometrics 24(4), 1982). The high end is the lowest of the high ends, all of which must hold for that,
     so these are widened for being many (Bonferroni). There is no interval where one of the single ones has none.
     """
-    shared = 1 - (1 - level) / max(1, len(others))
+    shared = shared_level(len(others), level)
     found = [
         (n, single, wide)
         for n, other in enumerate(others)

@@ -39,9 +39,9 @@ class Contrast:
     verdict: Verdict
 
 
-def shared_level(comparisons: int) -> float:
-    """The level of each of so many intervals that are to hold together at 95 %, by Bonferroni's inequality."""
-    return 1 - (1 - LEVEL) / max(1, comparisons)
+def shared_level(comparisons: int, level: float = LEVEL) -> float:
+    """The level of each of so many intervals that are to hold together at `level`, by Bonferroni's inequality."""
+    return 1 - (1 - level) / max(1, comparisons)
 
 
 def contrasts(table: Table, pairs: Sequence[Pair]) -> list[Contrast]:

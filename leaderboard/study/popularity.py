@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from leaderboard.board.groups import Member
 from leaderboard.board.summary import stream_of
 from leaderboard.evaluate.build import simulator_for
+from leaderboard.metrics.outcomes import summed
 from leaderboard.stats import Sums
 from leaderboard.traces import read_trace
 
@@ -54,7 +55,7 @@ def shown(member: Member) -> Shown:
     tail = long_tail(simulator.task.catalogue.popularity)[trace.actions]
 
     def sums(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> Sums:
-        above, below = (_by_episode(v, trace.offsets).reshape(seeds, -1) for v in (numerator, denominator))
+        above, below = (summed(v, trace.offsets).reshape(seeds, -1) for v in (numerator, denominator))
         return Sums.of(above, below, simulator.user_ids(), stream_of(submission))
 
     rewards, inside = trace.rewards.astype(np.float64), tail.astype(np.float64)
@@ -63,9 +64,3 @@ def shown(member: Member) -> Shown:
         head=sums(rewards * (1 - inside), 1 - inside),
         tail=sums(rewards * inside, inside),
     )
-
-
-def _by_episode(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Values of steps summed within each episode, 0 where it has none."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    return total[offsets[1:]] - total[offsets[:-1]]
