@@ -54,7 +54,7 @@ class Actor:
         slots = context.view.slots
         self._shown = max(COMPACT_SHOWN, 3 * slots // 2) if context.compact else max(CANDIDATES_SHOWN, 2 * slots)
         self._liked = COMPACT_LIKED if context.compact else LIKED_SHOWN
-        self._system = context.system("actor", choices=self._choices)
+        self._system = context.system("actor", choices=self._choices, noted=context.brief)
 
     def name(self, turns: Sequence[Turn], seeds: Sequence[int]) -> list[Answer[tuple[str, ...]]]:
         """Titles a session, still to be grounded. Falls back to the first candidates."""
@@ -89,7 +89,7 @@ class Actor:
         """
         if self._context.view.name:
             chosen = self._for_slates(session, plan, allowed)
-            return best_first(self._context, session, chosen) if self._context.compact else chosen
+            return self._in_order(session, chosen, plan)
         tools = self._context.tools
         without = set(plan.avoid) | tools.resting(session, plan.rest)
         middle = sum(self._context.task.reward_range) / 2.0
@@ -103,7 +103,10 @@ class Actor:
         found = [i for i in box.search(session, focus, fresh, count, without) if self._fit(i, plan)]
         sought = box.find(session, plan.look_for, allowed, SOUGHT_SHOWN) if plan.look_for else []
         chosen = tuple(dict.fromkeys([*liked, *sought, *found, *less]))[: self._shown]
-        return chosen or tuple(box.search(session, (), allowed, self._shown))
+        return self._in_order(session, chosen or tuple(box.search(session, (), allowed, self._shown)), plan)
+
+    def _in_order(self, session: Session, chosen: tuple[int, ...], plan: Plan) -> tuple[int, ...]:
+        return best_first(self._context, session, chosen, plan.prefer) if self._context.compact else chosen
 
     def _for_slates(self, session: Session, plan: Plan, allowed: Allowed) -> tuple[int, ...]:
         """The same for slates: main categories that are full or resting are left out, and none fills the list.

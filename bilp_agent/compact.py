@@ -6,6 +6,7 @@ stands beside the candidate it is about, and what is chosen is named by the numb
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -43,9 +44,24 @@ def category_lines(context: Context, session: Session) -> list[str]:
     return lines
 
 
-def best_first(context: Context, session: Session, items: Sequence[int]) -> tuple[int, ...]:
-    """Items by the score to expect; equals stay in order."""
-    return tuple(sorted(items, key=lambda item: -context.tools.expected_reward(session, item)))
+def best_first(context: Context, session: Session, items: Sequence[int], prefer: str) -> tuple[int, ...]:
+    """Items by what is told of each, those first that the plan prefers; equals stay in order.
+
+    What was shown stays as it is where the plan prefers that: coming back in turn is what makes it safe.
+    """
+    slates = bool(context.view.name)
+    if prefer == "shown" and not slates:
+        return tuple(items)
+    preferred = {i for i, reward in session.known.items() if reward or not slates} if prefer != "any" else ()
+    return tuple(sorted(items, key=lambda item: (item not in preferred, -_worth(context, session, item))))
+
+
+def _worth(context: Context, session: Session, item: int) -> float:
+    """What an item earned or is expected to score; of a new single one, what it is expected to earn at worst."""
+    if context.view.name:
+        return context.tools.expected_reward(session, item)
+    reward = session.known.get(item)
+    return context.tools.worst_reward(session, item) if reward is None else reward
 
 
 def candidate_lines(context: Context, turn: Turn, encouraged: Iterable[int], discouraged: Iterable[int]) -> list[str]:
@@ -69,12 +85,12 @@ def _category(context: Context, item: int) -> str:
 
 def _known(context: Context, session: Session, item: int, note: str) -> str:
     reward, since = session.known.get(item), session.steps_since(item)
+    worth = _worth(context, session, item)
     if context.view.name:
-        expected = f"{context.tools.expected_reward(session, item):.2f}"
         missed = PASSED_OVER if context.view.name == "clicks" else NOT_TAKEN_UP  # it may have been clicked in vain
-        return f"score {expected}" if reward else f"new, {expected}" if reward is None else f"{missed}, {expected}"
+        return f"{'score' if reward else 'new,' if reward is None else f'{missed},'} {worth:.2f}"
     if reward is None:
-        return "new" if note else f"new, {context.tools.worst_reward(session, item):.1f}"
+        return "new" if note else f"new, {worth:.1f}"
     return f"reward {reward:g}" + ("" if since is None else f", {since} steps ago")
 
 
@@ -87,14 +103,15 @@ def ending(context: Context, ended: Ended) -> dict[str, Any]:
     expected = float(rating[last.item]) + sum(e.reward - float(rating[e.item]) for e in stayed) / max(len(stayed), 1)
     alike = [e for e in stayed if set(tools.categories(e.item)) & set(tools.categories(last.item))]
     repeats, likeness = tools.repeats(session.shown), tools.likeness(session.shown)
+    rare = likeness.stayed < likeness.apart
     soon = repeats.last is not None and (repeats.survived is None or repeats.survived > repeats.last)
     return {
         "category": context.text.category_names[main],
-        "rating": f"{float(rating[last.item]):.1f}",
+        "under": f"{math.floor(10 * float(rating[last.item])) / 10 + 0.1:.1f}",
         "expected": _against(expected, usual) if stayed else "none",
         "of_category": _against(_mean(alike), usual) if alike else "none",
         "again": _ago(repeats.last, "sooner than any stayed through" if soon else "as others stayed through"),
-        "back": _ago(likeness.last, f"{'rarely' if likeness.stayed < likeness.apart else 'often'} stayed through"),
+        "back": _ago(likeness.last, f"two alike in a row were {'' if rare else 'not '}rarer than a change"),
     }
 
 

@@ -70,6 +70,10 @@ class Critic:
 
     def prompt(self, state: str, mean_reward: float, examples: Sequence[Match[CriticExample]]) -> str:
         """The user message: like states and what they were worth, then the state to value."""
+        if self._context.compact:
+            like, weight = _likely(state, examples)
+            usual = mean_reward / (1.0 - self.returns.gamma)
+            return self._context.user("critic", like=like, weight=weight, usual=usual, state=state)
         each = self._context.coarse  # then a state is of an item, and of no one session whose mean could be told
         lines = [f"{m.state} -> {_mean([m]):.2f} ({len(m.records)} times)" for m in examples]
         return self._context.user("critic", examples=lines, state=state, mean_reward=f"{mean_reward:.2f}", each=each)
@@ -80,6 +84,18 @@ class Critic:
         if found is None or not math.isfinite(found):
             raise UnreadableAnswerError('the line "Value: ..." with a number is missing')
         return min(max(found, -self.returns.bound), self.returns.bound)
+
+
+def _likely(state: str, examples: Sequence[Match[CriticExample]]) -> tuple[float, float]:
+    """What like states were worth on average, and its weight: of each record the fourth power of the likeness.
+
+    Likeness is the share of the state's phrases that the other has too.
+    """
+    phrases = set(state.split("; "))
+    likeness = [len(phrases & set(m.state.split("; "))) / len(phrases) for m in examples]
+    weights = [share**4 * len(m.records) for share, m in zip(likeness, examples, strict=True)]
+    total = sum(weights)
+    return sum(w * _mean([m]) for w, m in zip(weights, examples, strict=True)) / max(total, 1e-9), total
 
 
 def _mean(matches: Sequence[Match[CriticExample]]) -> float:

@@ -11,7 +11,12 @@ from collections.abc import Callable, Sequence
 
 from bilp_agent.llm.base import Completion, Request, Usage
 from bilp_agent.llm.scripted_baselines import write_lesson, write_step
-from bilp_agent.llm.scripted_compact import write_compact_choice, write_compact_plan, write_compact_reflection
+from bilp_agent.llm.scripted_compact import (
+    write_compact_choice,
+    write_compact_plan,
+    write_compact_reflection,
+    write_compact_value,
+)
 from bilp_agent.llm.scripted_compact_slates import write_compact_slate, write_compact_slate_plan
 from bilp_agent.llm.scripted_reading import Page
 from bilp_agent.llm.scripted_rules import write_choice, write_plan, write_reflection, write_value
@@ -34,11 +39,13 @@ _COMPACT_WRITERS = _WRITERS | {
     "You are the Planner": write_compact_plan,
     "You are the Reflector": write_compact_reflection,
     "You are the Actor": write_compact_choice,
+    "You are the Critic": write_compact_value,
 }
 
 _COMPACT_SLATE_WRITERS = _SLATE_WRITERS | {
     "You are the Planner": write_compact_slate_plan,
     "You are the Actor": write_compact_slate,
+    "You are the Critic": write_compact_value,
 }
 
 

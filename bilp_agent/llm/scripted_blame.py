@@ -13,9 +13,10 @@ class Ending:
     """What is known of the step at which a user left. Steps are counted back from it; None where there was nothing.
 
     named: what was shown, in words. gap: steps to its earlier showing; too_soon: the user had stayed through none as
-    soon. met: the user knew it from before this session. rating: its public rating; poor: it was expected to be liked
-    less than usual, poor_category: so are its categories. category: its main category; back: steps to the latest
-    showing of that; rarely: steps with the main category of the step before had been rarer than others.
+    soon. met: the user knew it from before this session. rating: its public rating, or the least that is above it;
+    rated: the same in words. poor: it was expected to be liked less than usual, poor_category: so are its categories.
+    category: its main category; back: steps to the latest showing of that; rarely: steps with the main category of the
+    step before had been rarer than others.
     """
 
     named: str
@@ -23,6 +24,7 @@ class Ending:
     too_soon: bool
     met: bool
     rating: float
+    rated: str
     poor: bool
     poor_category: bool
     category: str
@@ -67,7 +69,7 @@ def _blame_reward(ending: Ending, old: Principles) -> str | None:
     """An item that this user had not met and was expected to like less than usual."""
     if ending.met or not ending.poor:
         return None
-    told = f"The user left at something new with a rating of only {ending.rating:.2f}."
+    told = f"The user left at something new with a rating {ending.rated}."
     rating = max(old.rating, math.ceil(ending.rating * 10) / 10)
     avoid = (ending.category,) if ending.poor_category else ()
     return _reflection("low reward", told, replace(old, rating=rating, avoid=(*old.avoid, *avoid)))

@@ -91,13 +91,24 @@ def _read_candidate(text: str) -> Candidate | None:
     )
 
 
+def write_compact_value(page: Page) -> str:
+    """The mean of what like states and any state are worth, by the weight of the like ones against one."""
+    (like, weight), (usual, *_) = (_figures(page, heading) for heading in ("Like states", "Any state"))
+    return f"Value: {(usual + weight * like) / (1.0 + weight):.1f}"
+
+
+def _figures(page: Page, heading: str) -> list[float]:
+    """The numbers below a heading; two zeros where there is none."""
+    return [float(x) for x in re.findall(r"-?[\d.]+", " ".join(page.section(heading)))] or [0.0, 0.0]
+
+
 def write_compact_reflection(page: Page) -> str:
     """The likeliest cause of the end, and the principles of the plan, corrected by it."""
     return reflection_on(_read_ending(page), read_plan_in_force(page))
 
 
 def _read_ending(page: Page) -> Ending | None:
-    match = re.search(r", at: (.+) \| rating (\S+)$", " ".join(page.section("How it ended")))
+    match = re.search(r", at: (.+) \| rating under (\S+)$", " ".join(page.section("How it ended")))
     if match is None:
         return None
     shown, expected, category, back = (
@@ -109,11 +120,12 @@ def _read_ending(page: Page) -> Ending | None:
         too_soon=shown.endswith("sooner than any stayed through"),
         met=page.value("Facts", "Known before") != "no",
         rating=float(match[2]),
+        rated=f"under {match[2]}",
         poor=expected.endswith(", below usual"),
         poor_category=category.endswith(", below usual"),
         category=match[1],
         back=_first_number(back),
-        rarely=back.endswith("rarely stayed through"),
+        rarely=back.endswith("were rarer than a change"),
     )
 
 

@@ -89,7 +89,7 @@ def wanted(page: Page) -> int:
 
 def steps_left(page: Page) -> int:
     """How many steps the session can still have."""
-    match = re.search(r"for step (\d+) of (\d+)", " ".join(page.section("Next")))
+    match = re.search(r"[Ss]tep (\d+) of (\d+)", " ".join(page.section("Next")))
     return int(match.group(2)) - int(match.group(1)) if match else 1
 
 
@@ -119,7 +119,7 @@ def write_value(page: Page) -> str:
         value, times = rest.split(" ")[0], rest.split("(")[1].split(" ")[0]
         weight = (len(state & set(text.split("; "))) / max(len(state), 1)) ** 4 * int(times)
         total, weights = total + weight * float(value), weights + weight
-    return f"Value: {total / weights:.{1 if page.compact else 3}f}"
+    return f"Value: {total / weights:.3f}"
 
 
 def write_reflection(page: Page) -> str:
@@ -148,6 +148,7 @@ def _read_ending(page: Page) -> Ending | None:
         too_soon=gap is not None and (survived is None or survived > gap),
         met=page.number("Facts", f"Last {noun} known from before this session") is not None,
         rating=last.rating,
+        rated=f"of only {last.rating:.2f}",
         poor=bool(stayed) and last.rating + distance < usual,
         poor_category=bool(like) and sum(like) / len(like) < usual,
         category=last.categories[0],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from bilp_agent.pocket.rollouts import Example
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-SHARES: Final = {"Planner": 0.3, "Actor": 0.42, "Critic": 0.08, "Reflector": 0.2}
+SHARES: Final = {"Planner": 0.22, "Actor": 0.5, "Critic": 0.1, "Reflector": 0.18}
 """Of the examples that are kept, by role; a role that has fewer leaves its place to the others."""
 STEP: Final = 16  # tokens that lengths of batches differ by
 IGNORED: Final = -100  # label of tokens that are not learned, as in transformers
@@ -29,12 +30,19 @@ class Encoded:
 
 
 def thinned(examples: Sequence[Example], count: int, generator: np.random.Generator) -> list[Example]:
-    """At most so many different examples, drawn within each role, in the order they came in."""
+    """At most so many different examples, drawn within each role, in the order they came in.
+
+    Answers that are given n times are drawn as if they were given sqrt(n) times: the Actor mostly names the first
+    candidate, and what is to be learned is when it does not.
+    """
     distinct = list(dict.fromkeys(examples))
     kept: list[int] = []
     for role, share in SHARES.items():
         mine = [n for n, example in enumerate(distinct) if example.role == role]
-        kept += generator.permutation(mine)[: int(share * count)].tolist()
+        times = Counter(distinct[n].answer for n in mine)
+        weights = np.array([times[distinct[n].answer] ** -0.5 for n in mine])
+        size = min(int(share * count), len(mine))
+        kept += generator.choice(mine, size, replace=False, p=weights / weights.sum()).tolist() if size else []
     return [distinct[n] for n in sorted(kept)]
 
 

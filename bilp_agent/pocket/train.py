@@ -2,20 +2,21 @@
 
     python -m bilp_agent.pocket.train --out runs/pocket
 
-One command, the same bits again for the same seed and number of threads on the CPU. A checkpoint is written after each
-round; the command given again goes on from there. Matrix products are in bfloat16, attention and weights in float32.
+One command, the same bits again for the same seed and number of threads on the CPU, however many processes play the
+worlds of the next round beside it. A checkpoint is written after each round; the command given again goes on from
+there. Matrix products are in bfloat16, attention and weights in float32.
 """
 
 from __future__ import annotations
 
 import math
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -110,18 +111,20 @@ class Room:
 
 
 def train(
-    folder: Path, schedule: Schedule, *, device: str = "cpu", workers: int = 1, watch: Watch | None = None
+    folder: Path, schedule: Schedule, *, device: str = "cpu", workers: int = 0, watch: Watch | None = None
 ) -> Path:
     """Train to the end of the schedule, from the checkpoint in `folder` if there is one; the folder of the model.
 
-    workers: processes that play worlds; the result is the same for any number. Raises `AgentError` for a checkpoint of
-    another schedule, or a damaged one.
+    workers: processes that play worlds, 0 for none but this one; the result is the same for any number. Raises
+    `AgentError` for a checkpoint of another schedule, or a damaged one.
     """
     with _players(workers) as players:
         room = Room(device, players, watch or (lambda what, done, total: None))
         state = _resumed(folder, schedule, device) if has_checkpoint(folder) else _begun(schedule, room)
+        taught = _taught(schedule, state.round, room)
         for number in range(state.round, schedule.rounds):
-            fresh = _played(schedule, number, state, room)
+            fresh = _played(schedule, number, state, room, taught)
+            taught = _taught(schedule, number + 1, room)  # goes on while this round is learned from
             row = {"round": number, "right": right(state, fresh, device)}
             state.pool = [*state.pool, *encode(fresh, state.tokenizer)][-schedule.pool :]
             row["loss"] = _learned(schedule, number, state, room)
@@ -135,11 +138,14 @@ def train(
 @contextmanager
 def _players(workers: int) -> Iterator[Players]:
     """A `map` over so many processes, or in this one."""
-    if workers == 1:
+    if not workers:
         yield map
         return
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield pool.map
+        try:
+            yield pool.map
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _begun(schedule: Schedule, room: Room) -> State:
@@ -187,20 +193,31 @@ def _draws(*counters: int) -> np.random.Generator:
     return np.random.default_rng(rng.derive_seed("pocket draws", *counters))
 
 
-def _played(schedule: Schedule, number: int, state: State, room: Room) -> list[Example]:
-    """The examples of a round's new worlds."""
-    split, first = f"train {schedule.seed}", number * schedule.worlds
+def _worlds(schedule: Schedule, number: int) -> tuple[range, range]:
+    """The new worlds of a round: those that the student acts in, and those that the teacher plays alone."""
     students = schedule.student_worlds if number >= schedule.student_from else 0
+    first = number * schedule.worlds
+    return range(first, first + students), range(first + students, first + schedule.worlds)
+
+
+def _taught(schedule: Schedule, number: int, room: Room) -> Iterator[list[Example]]:
+    """What the teacher writes in a round's worlds; where processes play, they begin at once."""
+    worlds = _worlds(schedule, number)[1] if number < schedule.rounds else ()
+    return room.players(partial(_examples, f"train {schedule.seed}", schedule, "", room.device), worlds)
+
+
+def _played(
+    schedule: Schedule, number: int, state: State, room: Room, taught: Iterator[list[Example]]
+) -> list[Example]:
+    """The examples of a round's new worlds, of which the teacher's are being played."""
+    mine = _worlds(schedule, number)[0]
     found: list[Example] = []
     with _written(state) as folder:
-        taught = room.players(partial(_examples, split, schedule, folder, room.device), range(first, first + students))
-        alone = room.players(
-            partial(_examples, split, schedule, "", room.device), range(first + students, first + schedule.worlds)
-        )
-        for done, played in enumerate([*taught, *alone]):
+        acted = room.players(partial(_examples, f"train {schedule.seed}", schedule, folder, room.device), mine)
+        for done, played in enumerate(chain(taught, acted)):
             room.tell(f"round {number + 1}: playing", done, schedule.worlds)
-            kept = 3 * schedule.kept if done < students else schedule.kept
-            found += thinned(played, kept, _draws(schedule.seed, first + done))
+            kept = schedule.kept if done < schedule.worlds - len(mine) else 3 * schedule.kept
+            found += thinned(played, kept, _draws(schedule.seed, number * schedule.worlds + done))
     return found
 
 
@@ -270,7 +287,7 @@ def right(state: State, examples: Sequence[Example], device: str, most: int = 19
 
 
 def _learned(schedule: Schedule, number: int, state: State, room: Room) -> float:
-    """One round of updates; the mean loss of an answer's token."""
+    """One round of updates; the mean loss, see `answer_loss`."""
     import torch
 
     state.model.train()
@@ -293,13 +310,19 @@ def _learned(schedule: Schedule, number: int, state: State, room: Room) -> float
 
 
 def answer_loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of the answers' tokens; scores are computed at these alone, which halves the work."""
+    """Mean cross-entropy of the answers' tokens; scores are computed at these alone, which halves the work.
+
+    An answer of n tokens weighs as much as sqrt(n) of one: by tokens alone, choices of the Actor, which are one token
+    long but for the form, would count next to nothing against reflections, and by answers alone the reverse.
+    """
     import torch
 
     hidden = model.model(ids).last_hidden_state[:, :-1]
     wanted = labels[:, 1:]
     learned = wanted != IGNORED
-    return torch.nn.functional.cross_entropy(model.lm_head(hidden[learned]), wanted[learned])
+    losses = torch.nn.functional.cross_entropy(model.lm_head(hidden[learned]), wanted[learned], reduction="none")
+    weights = (learned.sum(dim=1, keepdim=True).clamp(min=1) ** -0.5).expand_as(learned)[learned]
+    return (weights * losses).sum() / weights.sum()
 
 
 def _keep(folder: Path, schedule: Schedule, state: State) -> None:
@@ -320,12 +343,16 @@ def main(
     seed: Annotated[int, typer.Option(help="Of weights and worlds.")] = 0,
     rounds: Annotated[int, typer.Option(min=1, help="The learning rate falls over all of them.")] = Schedule.rounds,
     device: Annotated[str, typer.Option(help='Where it learns: "cpu", "cuda".')] = "cpu",
-    workers: Annotated[int, typer.Option(min=1, help="Processes that play worlds.")] = os.cpu_count() or 1,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that play worlds beside it.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="That learn; another number gives other bits.")] = 1,
 ) -> None:
     """Train the pocket language model.
 
     Example:  python -m bilp_agent.pocket.train --out runs/pocket
     """
+    import torch
+
+    torch.set_num_threads(threads)
     with Progress(*Progress.get_default_columns()) as bar:
         task = bar.add_task("begin", total=None)
         schedule = Schedule(seed=seed, rounds=rounds)

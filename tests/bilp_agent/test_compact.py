@@ -12,11 +12,12 @@ import recsim_envs
 from bilp_agent.actor import Actor, Turn
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.asking import Asker, UnreadableAnswerError
-from bilp_agent.compact import candidate_lines, compared, numbered
+from bilp_agent.compact import best_first, candidate_lines, compared, numbered
 from bilp_agent.context import Context
+from bilp_agent.critic import Critic, Returns
 from bilp_agent.llm.base import Message, Request
 from bilp_agent.llm.scripted import ScriptedModel
-from bilp_agent.memory import ActorExample, Match
+from bilp_agent.memory import ActorExample, CriticExample, Match
 from bilp_agent.planner import Plan, Planner
 from bilp_agent.plus.agent import BiLLPPlusAgent
 from bilp_agent.reflector import Ended, Reflector
@@ -61,6 +62,48 @@ def test_candidates_stand_with_what_is_known_and_what_experience_says():
     assert lines[1].endswith(" | did badly")
     assert lines[2] == "3 Puzzle | reward 4, 2 steps ago"
     assert answer.value == ("Theta",)
+
+
+@pytest.mark.parametrize(("prefer", "items"), [("any", (1, 3, 6, 2)), ("known", (1, 3, 2, 6)), ("shown", (3, 6, 2, 1))])
+def test_candidates_are_listed_best_first_but_for_what_comes_back_in_turn(prefer: str, items: tuple[int, ...]):
+    visit = session([(3, 4), (2, 1)], [(1, 5)])  # the new one is expected to earn something between these
+    assert 1 < SHARED.tools.worst_reward(visit, 6) < 4
+    assert best_first(SHARED, visit, (3, 6, 2, 1), prefer) == items
+
+
+def test_of_slates_what_was_clicked_is_known():
+    context = Context.of(recsim_envs.make_simulator("longrec/SlateTopKBored-v0", 1).task, 10, compact=True)
+    visit = Session(context.task.catalogue, (), context.view.slots)
+    visit.catch_up([[Answered(0, 0.0, "passed over"), Answered(1, 1.0, "clicked")]], 1)
+    by_score = tuple(sorted(range(9), key=lambda i: -context.tools.expected_reward(visit, i)))
+    assert best_first(context, visit, range(9), "any") == by_score
+    assert best_first(context, visit, range(9), "known") == (1, *(i for i in by_score if i != 1))
+    assert best_first(context, visit, range(9), "shown") == best_first(context, visit, range(9), "known")
+
+
+def test_the_critic_is_told_what_like_states_were_worth_by_their_weight():
+    model = Says("Value: 1")
+    far, near = CriticExample("a; x", -2.0), CriticExample("a; b", 4.0)
+    matches = (Match("a; b", 0.0, (near, near)), Match("a; x", 0.5, (far,)), Match("y; z", 0.9, (far,) * 9))
+    critic = Critic(SHARED, Asker(model), Returns(0.5, 5.0))
+    critic.value(["a; b"], [3.0], [matches], [0])
+    told = prompts_of(model, "user")
+    # Weights are 2 for the same state, 1/16 for one of two phrases, 0 for none; (2 * 4 - 2 / 16) / (2 + 1 / 16) = 3.8.
+    assert "## Like states\nworth 3.8, weight 2.1\n## Any state\nworth 6.0\n## State\na; b" in told
+    critic.value(["a; b"], [3.0], [()], [0])
+    assert "## Like states\nnone\n## Any state" in prompts_of(model, "user")
+    values = [Critic(SHARED, SCRIPTED, Returns(0.5, 5.0)).value(["a; b"], [3.0], [m], [0])[0] for m in (matches, ())]
+    assert [(v.status, v.value) for v in values] == [("ok", 4.5), ("ok", 6.0)]  # (6 + 2.1 * 3.8) / 3.1
+
+
+def test_what_was_disliked_is_asked_for_no_more():
+    visit = session([(3, 5), (2, 1)], [(3, 5), (1, 5)])
+    (told,) = Reflector(SHARED, SCRIPTED).reflect([Ended(visit, True, 0)], [0])
+    assert told.value is not None
+    assert told.value.cause == "low reward"
+    least = next(float(p.split()[-1].rstrip(".")) for p in told.value.principles if "rating" in p)
+    rating = float(SHARED.task.catalogue.mean_reward[2])
+    assert rating < least <= rating + 0.1 + 1e-6
 
 
 def test_answers_can_be_held_to_numbers():

@@ -20,7 +20,7 @@ from bilp_agent.pocket.decode import Decoder  # noqa: E402
 from bilp_agent.pocket.model import copies, make_config, make_model  # noqa: E402
 from bilp_agent.pocket.rollouts import Example  # noqa: E402
 from bilp_agent.pocket.tokenizer import train_tokenizer  # noqa: E402
-from bilp_agent.pocket.train import Schedule, train  # noqa: E402
+from bilp_agent.pocket.train import Schedule, answer_loss, train  # noqa: E402
 from recsim_envs.errors import AgentError, LanguageModelError  # noqa: E402
 
 NAMES = ["Comedy", "Drama & Crime", "Драма"]
@@ -147,6 +147,19 @@ def test_labels_are_of_answers_alone():
     assert TOKENIZER.decode(rows[0].ids[rows[0].start : -1].tolist()) == EXAMPLES[0].answer
 
 
+def test_an_answer_weighs_as_the_root_of_its_length():
+    model = tiny_model()
+    long = dataclasses.replace(EXAMPLES[0], answer=10 * EXAMPLES[0].answer)
+    rows = encode([EXAMPLES[1], long], TOKENIZER)
+    ids, labels = (torch.from_numpy(a) for a in padded(rows))
+    logits = model(ids).logits[:, :-1].transpose(1, 2)
+    each = torch.nn.functional.cross_entropy(logits, labels[:, 1:], reduction="none")
+    lengths = (labels != IGNORED).sum(dim=1)
+    assert lengths[0] != lengths[1]
+    wanted = (each.sum(dim=1) / lengths**0.5).sum() / (lengths**0.5).sum()
+    assert answer_loss(model, ids, labels).item() == pytest.approx(wanted.item(), rel=1e-5)
+
+
 def test_batches_hold_about_so_many_tokens_of_alike_examples():
     pool = [Encoded(np.arange(n, dtype=np.int32), 1) for n in range(40, 200)]
     for ids, _ in batches(pool, 2000, 20, np.random.default_rng(0)):
@@ -162,7 +175,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path: Path
     whole = train(tmp_path / "whole", TINY)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "parts", TINY, watch=stopping)
-    parts = train(tmp_path / "parts", TINY)
+    parts = train(tmp_path / "parts", TINY, workers=1)
     assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     answer = load_model(f"pocket:{parts}").generate([Request((Message("system", "x"), Message("user", "y")), 5)])[0]
     assert answer.finish in ("stop", "length")

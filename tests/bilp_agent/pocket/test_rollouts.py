@@ -67,5 +67,15 @@ def test_thinning_keeps_roles_in_proportion_and_no_example_twice(examples: list[
     kept = thinned([*examples, *examples], 60, np.random.default_rng(0))
     counts = Counter(example.role for example in kept)
     assert len(set(kept)) == len(kept) <= 60
-    assert counts["Actor"] == 25
-    assert counts["Planner"] == 18
+    assert counts["Actor"] == 30
+    assert counts["Planner"] == 13
+
+
+def test_what_is_answered_seldom_is_kept_oftener():
+    import numpy as np
+
+    usual = [Example("Actor", "s", str(n), "Item: 1") for n in range(900)]
+    seldom = [Example("Actor", "s", str(n), "Item: 2") for n in range(900, 1000)]
+    kept = thinned([*usual, *seldom], 120, np.random.default_rng(0))
+    share = sum(e.answer == "Item: 2" for e in kept) / len(kept)
+    assert 0.15 < share < 0.4  # sqrt(100) against sqrt(900) is a quarter
