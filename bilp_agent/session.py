@@ -135,13 +135,9 @@ class Session:
         return None if last is None else self.step + 1 - last
 
     def catch_up(self, slates: Sequence[Sequence[Answered]], length: int) -> None:
-        """Take over the last slates shown: the session is now `length` steps old.
-
-        What observations do not tell of the latest step, because it was not clicked, is what was chosen, and scored 0.
-        """
+        """Take over the last slates shown: the session is now `length` steps old."""
         for step, slate in enumerate(slates, length - len(slates) + 1):
-            known = slate or ([Answered(item, 0.0) for item in self.chosen] if step == length else ())
-            for answer in known:
+            for answer in slate:
                 self._append(Shown(step, *answer))
         self.step = length
 
@@ -186,5 +182,5 @@ def open_session(view: View, catalogue: Catalogue, observations: Batch, row: int
 
 def follow(session: Session, view: View, observations: Batch, row: int, length: int, *, over: bool = False) -> None:
     """Bring a session, which is `length` steps old by now, up to one row of a batch of observations."""
-    session.catch_up(view.latest(observations, row, length - session.step), length)
+    session.catch_up(view.since(observations, row, length - session.step, session.chosen), length)
     session.see(view.signs(observations, row), over=over)

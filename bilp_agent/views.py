@@ -80,6 +80,16 @@ class View(ABC):
         One of which nothing is told is empty.
         """
 
+    def since(self, observations: Batch, row: int, count: int, chosen: Sequence[int]) -> list[list[Answered]]:
+        """The last `count` slates, as `latest` has them, for the agent that chose the newest of them.
+
+        Where nothing is told of that one, because it was not clicked, it is what was `chosen`, and scored 0.
+        """
+        slates = self.latest(observations, row, count)
+        if slates and not slates[-1]:
+            slates[-1] = [Answered(item, 0.0) for item in chosen]
+        return slates
+
     def signs(self, observations: Batch, row: int) -> Signs:
         """What else is seen."""
         return Signs()

@@ -147,6 +147,7 @@ class LanguageModelAgent(Agent):
         """The items to show; how they came about is kept in the visit."""
         items, hows = self.desk.ground(named.titles, turn.allowed, named.offered)
         self._grounded.update(hows)
+        turn.visit.chosen = items
         turn.visit.choice = Choice(tuple(named.offered), (), named.answer, named.status, named.titles, hows)
         return items
 

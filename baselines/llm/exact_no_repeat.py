@@ -52,6 +52,8 @@ class ExactNoRepeatAgent(Agent):
         order = np.argsort(wider * len(self._place) + self._place, axis=1, kind="stable")
         slates = order[:, : self._view.slots]
         self._shown[sessions.lanes[:, None], slates] = True
+        for visit, slate in zip(visits, slates.tolist(), strict=True):
+            visit.chosen = slate
         return shaped(slates.tolist(), self._task)
 
     def _visit(self, observations: Batch, sessions: Sessions, row: int) -> Visit:

@@ -86,9 +86,7 @@ class ReflexionAgent(ReActAgent):
                 visits[lane].follow(view, infos["final_obs"], lane, int(steps[lane]))
                 lengths.append(visits[lane].length - int(terminated[lane]))
             seeds = self._seeds(keys[ended], steps[ended])
-            # Where clicks alone are told, there may be sessions of which nothing was seen.
-            seen, gone = [n for n, lane in enumerate(ended) if visits[lane].shown], terminated[ended].tolist()
-            self._look_back([visits[ended[n]] for n in seen], [gone[n] for n in seen], [seeds[n] for n in seen])
+            self._look_back([visits[lane] for lane in ended], terminated[ended].tolist(), seeds)
             for lane in ended:
                 visits[lane] = open_visit(view, observations, lane)
             steps[ended] = 0
@@ -98,7 +96,7 @@ class ReflexionAgent(ReActAgent):
         self._waited = {"train": round(self._asker.usage.seconds, 3)}
 
     def _look_back(self, visits: Sequence[Visit], left: Sequence[bool], seeds: Sequence[int]) -> None:
-        """Reflect on finished sessions of which something was seen; what cannot be read is not remembered."""
+        """Reflect on finished sessions; what cannot be read is not remembered."""
         if not visits:
             return
         system, horizon = self.desk.render("reflexion_system"), self.desk.task.horizon

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bilp_agent.telling import Choice
@@ -15,8 +16,8 @@ class Visit:
 
     chance: whether an item earns now more, now less, so that all that it earned counts. length: steps so far. earned:
     the rewards of training steps together. thought: what the agent thought last, where it writes its thoughts down.
-    tools: those asked for the latest decision, each with its argument and answer. choice: how that came about. signs:
-    what else is seen now.
+    tools: those asked for the latest decision, each with its argument and answer. chosen: the items decided on; choice:
+    how that came about. signs: what else is seen now.
     """
 
     history: list[Answered]
@@ -26,6 +27,7 @@ class Visit:
     earned: float = 0.0
     thought: str = ""
     tools: list[dict[str, str]] = field(default_factory=list)
+    chosen: Sequence[int] = ()
     choice: Choice = field(default_factory=Choice)
     signs: Signs = field(default_factory=Signs)
 
@@ -57,7 +59,8 @@ class Visit:
 
     def follow(self, view: View, observations: Batch, row: int, length: int) -> None:
         """Take over what is new in one row of a batch of observations, now that the session is `length` steps old."""
-        self.slates += [slate for slate in view.latest(observations, row, length - self.length) if slate]
+        new = view.since(observations, row, length - self.length, self.chosen)
+        self.slates += [slate for slate in new if slate]
         self.length = length
         self.signs = view.signs(observations, row)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from baselines.llm.desk import Desk
-from baselines.llm.reflexion import ReflexionAgent
 from baselines.llm.visit import Visit
 from bilp_agent.llm import Message, Request, load_model
 from bilp_agent.views import Answered
-from tests.bilp_agent.fakes import Door, task
+from tests.bilp_agent.fakes import task
 
 DESK = Desk(task(), window=10)
 
@@ -60,9 +59,3 @@ def test_it_learns_from_the_end():
     assert "a rating of at least 2." in lesson(poor, True) + "."
     kept = lesson(repeat, False, "Choose new ones with a rating of at least 3.7.")
     assert kept == "Reflection: The user stayed to the end. Choose new ones with a rating of at least 3.7."
-
-
-def test_reflexion_passes_over_sessions_of_which_nothing_was_seen():
-    agent = ReflexionAgent()
-    agent.train(Door(None, 40, "longrec/GamesClicks-v0"), 0)
-    assert len(agent.describe()["training"]["lengths"]) >= 40
