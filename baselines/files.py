@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from recsim_envs.errors import AgentError
+from recsim_envs.files import atomic_file
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` to `path` through a scratch file beside it. Raises `AgentError` where nothing can be written."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write `data` to `path`, whole or not at all. Raises `AgentError` where nothing can be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_bytes(data)
-        scratch.replace(path)
+        with atomic_file(path) as scratch:
+            scratch.write_bytes(data)
     except OSError as error:
         raise AgentError(f"cannot write {path}: {error.strerror}; choose another folder") from error
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import stat
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from leaderboard.schema.basics import PATTERNS
 from leaderboard.words import suggestion
 from recsim_envs.errors import ConfigurationError, LongrecError, SubmissionError
+from recsim_envs.files import atomic_file
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -26,29 +25,14 @@ MAX_JSON_FILE = 64 * 2**20
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """A scratch path that becomes `target` when the block succeeds and vanishes when it does not.
-
-    Raises `ConfigurationError` where nothing can be written.
-    """
+    """`recsim_envs.files.atomic_file`, with a `ConfigurationError` where nothing can be written."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-        os.close(handle)
+        with atomic_file(target) as scratch:
+            yield scratch
     except OSError as error:
         raise ConfigurationError(
-            f"cannot write to {target.parent}: {error.strerror}; choose a folder that you may write"
+            f"cannot write to {target}: {error.strerror}; free some space, or choose a folder that you may write"
         ) from error
-    scratch = Path(name)
-    try:
-        yield scratch
-        scratch.chmod(0o644)  # mkstemp makes files private; these are meant to be shared
-        scratch.replace(target)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot write {target}: {error.strerror}; free some space or choose another folder"
-        ) from error
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def write_json(target: Path, value: Any) -> None:

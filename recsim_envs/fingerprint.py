@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from recsim_envs import rng
 from recsim_envs.errors import PlatformError
 from recsim_envs.families.base import Simulator
+from recsim_envs.files import atomic_file
 from recsim_envs.ids import BUILTIN, NAMESPACE
 from recsim_envs.markets import MARKETS
 from recsim_envs.policies import random_actions
@@ -143,9 +144,8 @@ def write(path: Path, env_ids: Sequence[str]) -> None:
     """Put the values of these ids into the package's file, for its maintainers; ids that are none are taken out."""
     builtin = set(builtin_names())
     found = golden() | {env_id: _default(env_id) for env_id in env_ids}
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text(json.dumps({e: found[e] for e in sorted(builtin & found.keys())}, indent=1) + "\n", "utf-8")
-    scratch.replace(path)
+    with atomic_file(path) as scratch:
+        scratch.write_text(json.dumps({e: found[e] for e in sorted(builtin & found.keys())}, indent=1) + "\n", "utf-8")
     golden.cache_clear()
 
 

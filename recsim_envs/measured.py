@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from recsim_envs.files import atomic_file
 from recsim_envs.gap import Gap, Interval
 from recsim_envs.markets import registered_markets
 from recsim_envs.registration import make_simulator
@@ -19,7 +20,7 @@ FILE: Final = "measured.json"
 def all_measured() -> dict[str, dict[str, Any]]:
     """Records by id: the fields of `Gap`, with the data's SHA-256 they were measured on."""
     source = files("recsim_envs") / FILE
-    return json.loads(source.read_text()) if source.is_file() else {}
+    return json.loads(source.read_text("utf-8")) if source.is_file() else {}
 
 
 def measured(env_id: str) -> Gap | None:
@@ -42,9 +43,8 @@ def record(gap: Gap) -> None:
     path = Path(str(files("recsim_envs") / FILE))
     all_measured.cache_clear()  # another process may have written
     records = all_measured() | {gap.env_id: _rounded(gap.to_json()) | {"data": data_of(gap.env_id)}}
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text(json.dumps(dict(sorted(records.items())), indent=1) + "\n")
-    scratch.replace(path)
+    with atomic_file(path) as scratch:
+        scratch.write_text(json.dumps(dict(sorted(records.items())), indent=1) + "\n", "utf-8")
     all_measured.cache_clear()
 
 

@@ -6,7 +6,6 @@ sessions is kept as the actions that led there, a few bytes a step, and is reach
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim_envs.errors import AgentError
+from recsim_envs.files import atomic_file
 
 MAKE, RESET, STEP, CLOSE = range(4)
 
@@ -48,16 +48,12 @@ class Recorder:
         if self._held:
             heads = np.array([(held.kind, held.env, len(held.values)) for held in self._held], np.int32)
             path = self._path(self._chunks)
-            scratch = path.with_name(f".{path.name}.{os.getpid()}")
+            values = np.concatenate([held.values for held in self._held])
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with scratch.open("wb") as file:
-                    np.savez_compressed(file, heads=heads, values=np.concatenate([held.values for held in self._held]))
-                scratch.replace(path)
+                with atomic_file(path) as scratch, scratch.open("wb") as file:
+                    np.savez_compressed(file, heads=heads, values=values)
             except OSError as error:
                 raise AgentError(f"cannot write {path}: {error.strerror}; choose another folder") from error
-            finally:
-                scratch.unlink(missing_ok=True)
             self._chunks, self._held = self._chunks + 1, []
         return self._chunks
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import recsim_envs
 from recsim_envs.errors import ConfigurationError, LongrecError
 from recsim_envs.faces.seeding import checked_seed, episode_seeds
+from recsim_envs.files import atomic_file
 from recsim_envs.rendering.film import Film
 
 
@@ -51,9 +52,8 @@ def _save(pixels: NDArray[np.uint8], path: Path) -> None:
     """Write a PNG whole or not at all."""
     from PIL import Image
 
-    scratch = path.with_name(f".{path.name}.part")
-    Image.fromarray(pixels).save(scratch, "PNG", optimize=True)
-    scratch.replace(path)
+    with atomic_file(path) as scratch:
+        Image.fromarray(pixels).save(scratch, "PNG", optimize=True)
 
 
 if __name__ == "__main__":

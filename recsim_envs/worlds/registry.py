@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Final
 
 from recsim_envs.errors import ConfigurationError, WorldError
+from recsim_envs.files import atomic_file
 from recsim_envs.worlds.home import home
 
 ID: Final = re.compile(r"(?:[A-Za-z0-9_.-]+/)?([A-Za-z0-9_.-]+)-v[0-9]{1,4}")
@@ -52,10 +52,8 @@ def register_world(env_id: str, path: str | Path) -> None:
     file = home() / "registry.json"
     entries = {key: str(value) for key, value in registered_worlds().items()} | {env_id: str(Path(path).resolve())}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as scratch:
-            json.dump(entries, scratch, indent=1, sort_keys=True)
-        Path(scratch.name).replace(file)
+        with atomic_file(file) as scratch:
+            scratch.write_text(json.dumps(entries, indent=1, sort_keys=True), "utf-8")
     except OSError as error:
         raise WorldError(
             f"cannot write {file}: {error.strerror}; set LONGREC_HOME to a folder you may write"

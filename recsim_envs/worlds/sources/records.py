@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from recsim_envs.errors import LogError
+from recsim_envs.files import atomic_file
 
 
 def read_record(path: Path) -> dict[str, dict[str, Any]]:
@@ -30,12 +30,8 @@ def add_to_record(path: Path, name: str, entry: Mapping[str, Any]) -> None:
     entries = read_record(path)
     entries[name] = {**entry, "date": datetime.now(timezone.utc).date().isoformat()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
-        ) as scratch:
-            json.dump(entries, scratch, indent=1, sort_keys=True)
-        Path(scratch.name).replace(path)
+        with atomic_file(path) as scratch:
+            scratch.write_text(json.dumps(entries, indent=1, sort_keys=True), "utf-8")
     except OSError as error:
         raise LogError(
             f"cannot write {path}: {error.strerror}; free some space, or set LONGREC_HOME to a folder you may write"

@@ -1,0 +1,35 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from recsim_envs.files import atomic_file
+
+
+def test_the_file_takes_the_place_of_the_old_one_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "file.json"
+    for text in ("old", "new"):
+        with atomic_file(target) as scratch:
+            scratch.write_text(text)
+    assert target.read_text() == "new"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "file.json"
+    target.write_text("old")
+    with pytest.raises(FileNotFoundError), atomic_file(target) as scratch:
+        scratch.write_bytes((tmp_path / "missing").read_bytes())
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_place_that_is_no_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError), atomic_file(tmp_path / "file" / "below") as scratch:  # noqa: PT011
+        scratch.write_text("never")
