@@ -28,6 +28,11 @@ The family's.
 ## Observation space
 
 The family's, with the same keys. What is not told is -1 (items; or the lowest integer that the space holds) or 0.
+With a delay the session's items are listed at once, and a reward that is not paid yet reads 0, as one that was 0 does:
+observations do not tell the two apart, nor how long the delay is. Once it is paid the item's place in the log holds
+it, so an agent has to read the whole log at each step. The language agents of this package do not: they read of each
+step what is told right after it, and so take every late reward for 0.
+
 Under noise the bounds of the reward log are wider, under `"clicks"` they are 0 to 1.
 
 ## Rewards
