@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from recsim_envs.gap import PLANNER, Interval, interval, session_seeds
-from recsim_envs.ids import BUILTIN, NAMESPACE
+from recsim_envs.ids import builtin_ids
 from recsim_envs.policies import play
 from recsim_envs.registration import make_simulator
 
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    for env_id in chosen.ids or [NAMESPACE + name for name in BUILTIN]:
+    for env_id in chosen.ids or builtin_ids():
         found = share_of_bound(env_id, episodes=chosen.episodes, seed=chosen.seed)
         if found is None:
             print(f"{env_id}: no bound", flush=True)

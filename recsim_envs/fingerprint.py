@@ -28,7 +28,7 @@ from recsim_envs import rng
 from recsim_envs.errors import PlatformError
 from recsim_envs.families.base import Simulator
 from recsim_envs.files import atomic_file
-from recsim_envs.ids import BUILTIN, NAMESPACE
+from recsim_envs.ids import builtin_ids
 from recsim_envs.markets import MARKETS
 from recsim_envs.policies import random_actions
 from recsim_envs.registration import make_simulator
@@ -78,7 +78,7 @@ def platform_text() -> str:
 
 def builtin_names() -> list[str]:
     """Whatever has a golden value: the ids of the package and the names of its markets."""
-    return [*(NAMESPACE + name for name in BUILTIN), *sorted(MARKETS)]
+    return [*builtin_ids(), *sorted(MARKETS)]
 
 
 @cache

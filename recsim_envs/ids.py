@@ -60,3 +60,8 @@ BUILTIN: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "LongTermSatisfaction-v0": ("satisfaction", {}),
 }
 """Id without namespace -> (family, options)."""
+
+
+def builtin_ids() -> list[str]:
+    """All of them with their namespace, in this order."""
+    return [NAMESPACE + name for name in BUILTIN]

@@ -14,7 +14,7 @@ from gymnasium import spaces
 from recsim_envs.families import FAMILIES
 from recsim_envs.families.base import Simulator
 from recsim_envs.gap import PLANNER, RANKED_FROM, Gap
-from recsim_envs.ids import BUILTIN, NAMESPACE
+from recsim_envs.ids import NAMESPACE, builtin_ids
 from recsim_envs.markets import make_market, registered_markets
 from recsim_envs.measured import measured
 from recsim_envs.registration import make_simulator
@@ -43,11 +43,6 @@ def slug(env_id: str) -> str:
     """The page's file name without its ending: "longrec/SlateTopKBored-v0" -> "slate-top-k-bored"."""
     name = env_id.removeprefix(NAMESPACE).rpartition("-v")[0]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
-
-
-def builtin_ids() -> list[str]:
-    """Ids of the package, in the order of `recsim_envs.ids`."""
-    return [NAMESPACE + name for name in BUILTIN]
 
 
 def all_pages() -> dict[str, str]:

@@ -170,10 +170,10 @@ def measure(
     from recsim_envs import make_simulator
     from recsim_envs.errors import ConfigurationError
     from recsim_envs.gap import horizon_gap
+    from recsim_envs.ids import builtin_ids
     from recsim_envs.markets import registered_markets
     from recsim_envs.markets.gap import market_gap
     from recsim_envs.measured import record
-    from recsim_envs.pages import builtin_ids
 
     options = parse_parameters(option or [], "option")
     if write and options:

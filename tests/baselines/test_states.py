@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from baselines.states import StateReader
-from recsim_envs import pages
 from recsim_envs.errors import AgentError
+from recsim_envs.ids import builtin_ids
 from recsim_envs.spec import TaskSpec
 
-IDS = pages.builtin_ids()
+IDS = builtin_ids()
 
 
 def played(env_id: str, lanes: int = 6, steps: int = 3):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from recsim_envs import make_simulator
-from recsim_envs.pages import builtin_ids
+from recsim_envs.ids import builtin_ids
 from recsim_envs.policies import random_actions
 from tests.benchmarks.family_speeds import FAMILIES
 

@@ -14,7 +14,8 @@ import pytest
 from recsim_envs import make_simulator
 from recsim_envs.families import FAMILIES
 from recsim_envs.families.options import own_options
-from recsim_envs.pages import builtin_ids, family_text
+from recsim_envs.ids import builtin_ids
+from recsim_envs.pages import family_text
 from recsim_envs.policies import random_actions
 
 OF_FACES = {"render_mode", "autoreset_mode"}  # of gymnasium.make and make_vec, not of the simulator

@@ -13,10 +13,10 @@ import recsim_envs
 from recsim_envs import cycles, rng
 from recsim_envs.families.base import Simulator, Step
 from recsim_envs.gap import RANKED_FROM, horizon_gap, interval
-from recsim_envs.ids import BUILTIN
+from recsim_envs.ids import BUILTIN, builtin_ids
 from recsim_envs.markets import registered_markets
 from recsim_envs.measured import all_measured, data_of, measured
-from recsim_envs.pages import all_pages, builtin_ids, slug
+from recsim_envs.pages import all_pages, slug
 from recsim_envs.policies import fixed_cycle, play, popular, random_actions, uniform
 from recsim_envs.spec import Catalogue, TaskSpec
 from tests.worlds import tiny_world

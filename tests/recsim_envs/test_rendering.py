@@ -20,7 +20,7 @@ from recsim_envs.errors import ConfigurationError, InvalidActionError
 from recsim_envs.faces.env import SimulatorEnv
 from recsim_envs.faces.vector import SimulatorVectorEnv
 from recsim_envs.families.base import Shown
-from recsim_envs.pages import builtin_ids
+from recsim_envs.ids import builtin_ids
 from recsim_envs.rendering.__main__ import main
 from recsim_envs.rendering.lifeline import HEIGHT, MOST_STEPS, WIDTH, Columns, Panel, draw
 from recsim_envs.rendering.lives import Life, Moment

@@ -17,9 +17,8 @@ from recsim_envs.check import check_environment
 from recsim_envs.errors import LongrecError
 from recsim_envs.faces.seeding import episode_seeds, lane_seeds
 from recsim_envs.fingerprint import check_fingerprint, golden
-from recsim_envs.ids import BUILTIN
+from recsim_envs.ids import BUILTIN, builtin_ids
 from recsim_envs.markets import registered_markets
-from recsim_envs.pages import builtin_ids
 from recsim_envs.policies import random_actions
 
 IDS = builtin_ids()

@@ -9,11 +9,11 @@ import pytest
 
 import recsim_envs
 from recsim_envs.errors import ConfigurationError
+from recsim_envs.ids import builtin_ids
 from recsim_envs.offline import DatasetSpec, generate, observations, spec_of, transitions
 from recsim_envs.offline.generate import fitting_lanes, returns
 from recsim_envs.offline.policies import LogPolicy
 from recsim_envs.offline.spec import POLICIES
-from recsim_envs.pages import builtin_ids
 
 IDS = builtin_ids()
 OPTIONS = {"longrec/Games-v0": {"protocol": "NX_0"}}

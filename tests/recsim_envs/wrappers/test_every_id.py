@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recsim_envs.errors import ConfigurationError
-from recsim_envs.pages import builtin_ids
+from recsim_envs.ids import builtin_ids
 from recsim_envs.text.budget import count_tokens
 from recsim_envs.wrappers import CandidateSet, EmbeddingAction, EpisodeStatistics, FlattenSlate, TextObservation
 
