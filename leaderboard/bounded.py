@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import multiprocessing
 import pickle
 import signal
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from leaderboard.cores import one_thread, usable_cores
 from leaderboard.evaluate.cell import Report
-from leaderboard.evaluate.executor import Queue, one_thread, usable_cores
+from leaderboard.evaluate.executor import Queue
 from leaderboard.evaluate.executor_local import LocalExecutor
 from leaderboard.files import atomic_path
 from recsim_envs.errors import LongrecError, SubmissionError, WorkerLostError
@@ -22,7 +24,11 @@ T = TypeVar("T")
 
 
 class Limits(NamedTuple):
-    """What one folder may take: seconds of processor time, bytes of memory. On Windows neither can be held."""
+    """What one folder may take: seconds of processor time, bytes of memory. On Windows neither can be held.
+
+    Both count from where the process stands when it begins with the folder: what it did and held before is not the
+    folder's. A library that is refused memory may end its process, with all that others were doing in it.
+    """
 
     seconds: int = 600
     memory: int = 4 * 2**30
@@ -112,7 +118,7 @@ def _limited(limits: Limits) -> Iterator[None]:
     used = resource.getrusage(resource.RUSAGE_SELF)
     kinds = {
         resource.RLIMIT_CPU: int(used.ru_utime + used.ru_stime) + 1 + limits.seconds,
-        resource.RLIMIT_DATA: limits.memory,
+        resource.RLIMIT_DATA: _mapped() + limits.memory,
     }
     before = {kind: resource.getrlimit(kind) for kind in kinds}
     apart = multiprocessing.parent_process() is not None
@@ -126,6 +132,15 @@ def _limited(limits: Limits) -> Iterator[None]:
         for kind, soft_and_hard in before.items():
             resource.setrlimit(kind, soft_and_hard)
         signal.signal(signal.SIGXCPU, handler)
+
+
+def _mapped() -> int:
+    """Bytes of memory that this process has asked for, used or not, as RLIMIT_DATA counts; 0 where it is not told."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[5]
+    except OSError:  # not Linux
+        return 0
+    return int(pages) * mmap.PAGESIZE
 
 
 def _out_of_time(*_: Any) -> None:

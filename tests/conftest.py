@@ -22,6 +22,8 @@ os.environ["LONGREC_HOME"] = str(ROOT / ".pytest_cache" / "home")
 
 from tests.worlds import tiny_factor_world, tiny_world  # noqa: E402
 
+pytest_plugins = ("tests.stacks",)
+
 LONG = ("test_readme.py", "test_ray.py")
 """Files whose single tests take the longest: begun last, one worker would be left with them."""
 

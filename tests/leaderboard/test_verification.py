@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import shutil
 import time
@@ -171,6 +172,19 @@ def test_one_folder_alone_is_stopped_between_no_two_instructions():
     found = dict(bounded(sleeps_in_one_instruction, [Path("bad")], limits=Limits(seconds=1), apart=True))
     assert "its process died, perhaps beyond 1 s" in str(found[Path("bad")])
     assert time.monotonic() - start < 60
+
+
+def takes_a_little(path: Path) -> int:
+    return len(bytearray(2**28)) >> 28
+
+
+def test_what_a_process_held_before_is_no_part_of_what_a_folder_takes():
+    """Libraries of a long-lived process map gigabytes; counted, they are charged to whoever comes next, or end it."""
+    with mmap.mmap(-1, 2**31, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS):
+        limits = Limits(memory=2**30)
+        assert dict(bounded(takes_a_little, [Path("good")], workers=1, limits=limits)) == {Path("good"): 1}
+        found = dict(bounded(greedy_of_memory, [Path("bad")], workers=1, limits=limits))
+    assert "takes more memory than" in str(found[Path("bad")])
 
 
 def test_limits_end_with_the_work():
