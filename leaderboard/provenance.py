@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from leaderboard.agents import kind_of, load_class, resolved
-from leaderboard.evaluate.executor import usable_cores
+from leaderboard.cores import usable_cores
 from leaderboard.hosting.remote import RemoteAgent
 from leaderboard.hosting.start import started
 from leaderboard.schema import AgentRecord, Cell, Isolation, Learned, Machine, SeedRecord

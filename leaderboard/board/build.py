@@ -22,7 +22,7 @@ from leaderboard.board.publish import publish
 from leaderboard.board.store import Store, default_folder
 from leaderboard.board.summary import Summary, without_twins
 from leaderboard.bounded import Limits
-from leaderboard.evaluate.executor import usable_cores
+from leaderboard.cores import usable_cores
 from leaderboard.files import read_model
 from leaderboard.schema import Submission
 from leaderboard.site.page import Page

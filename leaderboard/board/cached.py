@@ -21,7 +21,7 @@ from leaderboard.board.hashes import Hashes
 from leaderboard.board.store import Store
 from leaderboard.board.summary import Figures, Summary, summarise
 from leaderboard.bounded import Limits, bounded
-from leaderboard.evaluate.executor import usable_cores
+from leaderboard.cores import usable_cores
 from leaderboard.files import file_sha256, read_model
 from leaderboard.folder import FILES
 from leaderboard.metrics import digests

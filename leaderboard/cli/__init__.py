@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
+from leaderboard.cores import one_thread
+
 
 def main() -> None:
     """Run the command line. Errors of ours end with exit code 1 and a message; others with a traceback."""
-    # Before numpy is imported: cells fill the cores as processes, and sums keep one order on every machine.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    # Before numpy is imported, which asks but once.
+    one_thread()
     from leaderboard.cli.app import app
 
     try:

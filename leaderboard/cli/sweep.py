@@ -95,7 +95,7 @@ def _filters(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 def _preview(expanded: Any, folder: Path, filters: dict[str, tuple[str, ...]], workers: int, json: bool) -> None:
     """The cells of a dry run, and an estimate from those that are finished."""
-    from leaderboard.evaluate.executor import usable_cores
+    from leaderboard.cores import usable_cores
     from leaderboard.sweep.cells import estimate, rows_of
     from leaderboard.sweep.run import only, open_runs
 

@@ -37,7 +37,8 @@ def tune(
 
     Example:  longrec tune docs/examples/tune.json
     """
-    from leaderboard.evaluate.executor import make_executor, usable_cores
+    from leaderboard.cores import usable_cores
+    from leaderboard.evaluate.executor import make_executor
     from leaderboard.sweep.search import make_search, read_tuning
     from leaderboard.sweep.tune import tune as run
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import statistics
-import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
+from leaderboard.cores import one_thread
 from leaderboard.evaluate.cell import CellSpec, Work
 from leaderboard.words import suggestion
 from recsim_envs.errors import ConfigurationError, LongrecError
@@ -18,7 +17,6 @@ from recsim_envs.errors import ConfigurationError, LongrecError
 INTERVAL: Final = 0.2  # seconds between two reports of a cell
 EXECUTORS: Final = ("local", "ray")
 
-_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _SLOW_PEERS, _SLOW_TIMES, _SLOW_SECONDS = 3, 3.0, 30.0  # when a cell is called a straggler, see `is_slow`
 
 
@@ -152,27 +150,6 @@ class _Times:
 def is_slow(seconds: float, others: Sequence[float]) -> bool:
     """Whether a cell is a straggler: above half a minute, and three times the median of at least three peers."""
     return len(others) >= _SLOW_PEERS and seconds > _SLOW_SECONDS and seconds > _SLOW_TIMES * statistics.median(others)
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def one_thread() -> None:
-    """Restrict numerical libraries to one thread, unless the user has set how many they may have.
-
-    Cells fill the cores as processes, and sums keep one order.
-    """
-    for name in _THREADS:
-        os.environ.setdefault(name, "1")
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-
-
-def threads() -> Mapping[str, str]:
-    """The settings that decide how many threads numerical libraries use, for processes elsewhere."""
-    return {name: os.environ[name] for name in _THREADS if name in os.environ}
 
 
 def throttled(cell: int, send: Send) -> Callable[[str, int, int], None]:

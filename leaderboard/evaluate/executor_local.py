@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from leaderboard.cores import one_thread, usable_cores
 from leaderboard.evaluate.cell import Work, run_cell
-from leaderboard.evaluate.executor import INTERVAL, Event, Queue, Send, one_thread, throttled, usable_cores
+from leaderboard.evaluate.executor import INTERVAL, Event, Queue, Send, throttled
 from recsim_envs.errors import LongrecError, WorkerLostError
 
 

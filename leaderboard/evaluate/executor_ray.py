@@ -23,8 +23,9 @@ from typing import Any, Final
 
 import gymnasium
 
+from leaderboard.cores import threads, usable_cores
 from leaderboard.evaluate.cell import CellSpec
-from leaderboard.evaluate.executor import INTERVAL, Event, Queue, Send, threads, usable_cores
+from leaderboard.evaluate.executor import INTERVAL, Event, Queue, Send
 from leaderboard.evaluate.learned import FOLDER
 from leaderboard.evaluate.ray_news import News
 from leaderboard.evaluate.ray_worker import Parcel, Unfit, node_versions, pack, work

@@ -23,9 +23,10 @@ import gymnasium
 import recsim_envs
 from leaderboard import provenance
 from leaderboard.agents import source_hash
+from leaderboard.cores import one_thread
 from leaderboard.evaluate.build import simulator_for, world_of
 from leaderboard.evaluate.cell import CellSpec, run_cell
-from leaderboard.evaluate.executor import Event, one_thread, throttled
+from leaderboard.evaluate.executor import Event, throttled
 from leaderboard.evaluate.learned import FOLDER
 from leaderboard.schema import World, canonical_json
 from recsim_envs.errors import ConfigurationError, LongrecError, PlatformError
