@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from leaderboard.files import atomic_path, check_regular, first_fault
+from leaderboard.files import check_regular, first_fault
 from leaderboard.schema import OPTIONAL_FILES, LessonsTold, SessionTold, TranscriptLine
 from recsim_envs.errors import SubmissionError
 
@@ -56,12 +56,6 @@ def from_text(text: str, where: object) -> list[SessionTold | LessonsTold]:
         except ValidationError as fault:
             raise SubmissionError(f"{where}, line {number}: {first_fault(fault)}; write it with longrec") from None
     return found
-
-
-def write_transcript(path: Path, lines: Sequence[SessionTold | LessonsTold]) -> None:
-    """Write atomically."""
-    with atomic_path(path) as scratch:
-        scratch.write_text(to_text(lines), "utf-8", newline="\n")
 
 
 def read_transcript(path: Path) -> list[SessionTold | LessonsTold]:

@@ -30,7 +30,7 @@ from leaderboard.schema import (
     TrainingPoint,
 )
 from leaderboard.submit import submit
-from leaderboard.transcripts import read_transcript, write_transcript
+from leaderboard.transcripts import read_transcript, to_text
 from recsim_envs.errors import AgentError, ConfigurationError, LanguageModelError, SubmissionError
 from recsim_envs.spec import Agent
 from tests.leaderboard.conftest import ENV, HERE
@@ -239,7 +239,8 @@ def test_lessons_of_an_agent_that_writes_some(one_task, tmp_path):
 )
 def test_a_transcript_of_something_else_is_refused(told, tmp_path, changes, message):
     first, second, *rest = read_transcript(told[0] / "transcript.jsonl")
-    write_transcript(tmp_path / "transcript.jsonl", [second, first.model_copy(update=changes), *rest])
+    lines = [second, first.model_copy(update=changes), *rest]
+    (tmp_path / "transcript.jsonl").write_text(to_text(lines), "utf-8", newline="\n")
     with pytest.raises(SubmissionError, match=message):
         check_attached(tmp_path, told[1])
 
