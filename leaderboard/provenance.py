@@ -17,6 +17,7 @@ from leaderboard.cores import usable_cores
 from leaderboard.hosting.remote import RemoteAgent
 from leaderboard.hosting.start import started
 from leaderboard.schema import AgentRecord, Cell, Isolation, Learned, Machine, SeedRecord
+from leaderboard.usage import as_mapping
 from recsim_envs.errors import AgentError
 
 _OURS: Final = "longrec"
@@ -93,7 +94,7 @@ def seeds(agent: AgentRecord, learned: Learned | None, cells: Sequence[Cell]) ->
     here = kind_of(agent.entry_point) == "class"
     told = "a key for each session" + ("" if here else "; nobody knows what else an agent elsewhere draws from")
     records.append(_seed("acting", told, controlled=here))
-    sampling = [_mapping(cell.facts.get("sampling")) for cell in cells if "language_model" in cell.facts]
+    sampling = [as_mapping(cell.facts.get("sampling")) for cell in cells if "language_model" in cell.facts]
     if sampling:
         known = {str(one.get("how", "not told")) for one in sampling}
         controlled = all(one.get("controlled") is True for one in sampling)
@@ -105,18 +106,12 @@ def _seed(kind: Any, how: str, *, controlled: bool = True) -> SeedRecord:
     return SeedRecord(kind=kind, controlled=controlled, how=how[:500])
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def commit() -> tuple[str, bool]:
     """The commit of the checkout that this package runs from and whether tracked files differ; ("", False) if none."""
     here = Path(__file__).resolve()
-    if (
-        _git(here.parent, "ls-files", "--error-unmatch", here.name) is None
-    ):  # installed, perhaps inside another checkout
-        return "", False
-    head = _git(here.parent, "rev-parse", "HEAD")
+    # A package that is installed may lie inside the checkout of something else, which does not track it.
+    ours = _git(here.parent, "ls-files", "--error-unmatch", here.name) is not None
+    head = _git(here.parent, "rev-parse", "HEAD") if ours else None
     if head is None or len(head) != 40:
         return "", False
     return head, bool(_git(here.parent, "status", "--porcelain", "--untracked-files=no"))

@@ -26,8 +26,8 @@ _COUNTS: Final = {
 
 def told(facts: Mapping[str, Any]) -> dict[Phase, Usage]:
     """Usage in training and test, as far as `facts` hold it; empty for an agent that asks no language model."""
-    records: dict[Phase, Any] = {"train": _mapping(facts.get("training")).get("usage"), "test": facts.get("usage")}
-    model, waited = facts.get("language_model"), _mapping(facts.get("waited_seconds"))
+    records: dict[Phase, Any] = {"train": as_mapping(facts.get("training")).get("usage"), "test": facts.get("usage")}
+    model, waited = facts.get("language_model"), as_mapping(facts.get("waited_seconds"))
     found: dict[Phase, Usage] = {}
     for phase, record in records.items():
         if isinstance(record, Mapping):
@@ -38,7 +38,7 @@ def told(facts: Mapping[str, Any]) -> dict[Phase, Usage]:
 
 def counted(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What `facts` count of test sessions, to be given to `joined`."""
-    return {"usage": facts.get("usage"), "waited": _mapping(facts.get("waited_seconds")).get("test")}
+    return {"usage": facts.get("usage"), "waited": as_mapping(facts.get("waited_seconds")).get("test")}
 
 
 def joined(facts: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def joined(facts: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     usage, earlier = facts.get("usage"), before["usage"]
     if not isinstance(usage, Mapping) and not isinstance(earlier, Mapping):
         return facts
-    waited = _mapping(facts.get("waited_seconds"))
+    waited = as_mapping(facts.get("waited_seconds"))
     return facts | {
         "usage": _sum(usage, earlier) or {},
         "waited_seconds": {**waited, "test": _sum(waited.get("test"), before["waited"])},
@@ -83,6 +83,11 @@ def waited(cells: Sequence[Cell]) -> float | None:
     return None if None in seconds else sum(second for second in seconds if second is not None)
 
 
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """An object within facts; an empty one where something else stands there."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def _usage(model: Any, counts: Mapping[str, Any], seconds: Any) -> Usage:
     kept = {name: value if type(value) is int and 0 <= value <= 10**12 else None for name, value in counts.items()}
     fine = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds <= 1e9
@@ -100,7 +105,3 @@ def _sum(one: Any, other: Any) -> Any:
         return alone | {key: _sum(one[key], other[key]) for key in both}
     numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (one, other))
     return one + other if numbers else one if one == other else None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -16,11 +16,7 @@ from leaderboard.stats import difference, mean
 from recsim_envs.errors import ConfigurationError
 
 COMPARED: Final = ("R_traj", "Len")
-_SHARED: Final = (
-    "env_id",
-    "options",
-    "episodes",
-)  # of the task; its log may differ
+_SHARED: Final = ("env_id", "options", "episodes")  # of the task; its log may differ
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from leaderboard.usage import as_mapping
+
 LONG: Final = 32  # entries of a list that is worth keeping at every point
 
 Figure = float | None
@@ -21,7 +23,7 @@ def calls_per_decision(facts: Mapping[str, Any]) -> Figure:
 
 def tokens_per_decision(facts: Mapping[str, Any]) -> Figure:
     """Tokens read and written for each item shown."""
-    usage, decisions = _mapping(facts.get("usage")), _number(facts.get("decisions"))
+    usage, decisions = as_mapping(facts.get("usage")), _number(facts.get("decisions"))
     read, written = _number(usage.get("input_tokens")), _number(usage.get("output_tokens"))
     return None if read is None or written is None or not decisions else (read + written) / decisions
 
@@ -48,17 +50,17 @@ def fallback(facts: Mapping[str, Any]) -> Figure:
 
 def critic_auc(facts: Mapping[str, Any]) -> Figure:
     """Chance that the Critic values a step at which the user stays above one at which the user leaves."""
-    return _number(_mapping(facts.get("critic")).get("auc"))
+    return _number(as_mapping(facts.get("critic")).get("auc"))
 
 
 def leaving_brier(facts: Mapping[str, Any]) -> Figure:
     """Mean squared error of the chances of leaving that the agent tells (Brier score); lower is better."""
-    return _number(_mapping(facts.get("risk")).get("brier"))
+    return _number(as_mapping(facts.get("risk")).get("brier"))
 
 
 def memory_records(facts: Mapping[str, Any]) -> Figure:
     """Records in all memories together, or reflections in a list of them."""
-    sizes = [_number(_mapping(size).get("records")) for size in _mapping(facts.get("memories")).values()]
+    sizes = [_number(as_mapping(size).get("records")) for size in as_mapping(facts.get("memories")).values()]
     if sizes:
         return None if None in sizes else sum(size for size in sizes if size is not None)
     reflections = facts.get("reflections")
@@ -67,8 +69,8 @@ def memory_records(facts: Mapping[str, Any]) -> Figure:
 
 def memory_hits(facts: Mapping[str, Any]) -> Figure:
     """Share of decisions whose very state the Actor's memory holds."""
-    counts = [_number(count) for count in _mapping(facts.get("actor_memory")).values()]
-    same, total = _number(_mapping(facts.get("actor_memory")).get("same")), sum(c for c in counts if c is not None)
+    counts = [_number(count) for count in as_mapping(facts.get("actor_memory")).values()]
+    same, total = _number(as_mapping(facts.get("actor_memory")).get("same")), sum(c for c in counts if c is not None)
     return (same or 0.0) / total if total else None
 
 
@@ -108,15 +110,11 @@ def brief(value: Any) -> Any:
 
 def _share_of_answers(facts: Mapping[str, Any], kind: str) -> Figure:
     """A share over all roles together, each counted by its answers."""
-    roles = [_mapping(role) for role in _mapping(facts.get("answers")).values()]
+    roles = [as_mapping(role) for role in as_mapping(facts.get("answers")).values()]
     pairs = [(_number(role.get("answers")), _number(role.get(kind))) for role in roles]
     known = [(answers, share) for answers, share in pairs if answers is not None and share is not None]
     total = sum(answers for answers, _ in known)
     return sum(answers * share for answers, share in known) / total if total and len(known) == len(pairs) else None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _number(value: Any) -> Figure:
