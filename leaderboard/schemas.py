@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from leaderboard.board.data import BoardFile
 from leaderboard.evaluate.curve.kept import CurveFile
 from leaderboard.evaluate.curve.plan import LearningCurve
+from leaderboard.files import atomic_path
 from leaderboard.prices import PriceTable
 from leaderboard.schema import Reruns, Row, Season, Submission, Suite, TraceRow, TranscriptLine
 from leaderboard.sweep.schema import SweepFile, TuneFile
@@ -46,8 +47,6 @@ def schema_text(name: str) -> str:
 
 def write_schemas(folder: Path) -> list[Path]:
     """Write all schemas into a folder; their paths."""
-    from leaderboard.files import atomic_path
-
     written = [folder / f"{name}.json" for name in MODELS]
     for path in written:
         with atomic_path(path) as scratch:

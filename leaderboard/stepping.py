@@ -24,7 +24,7 @@ _SHOWN: Final = 20  # items of a slate that a message names
 def replay_episodes(task: Task, promised: NDArray[np.uint64], simulator: Simulator, trace: Trace) -> Outcomes:
     """Replay the episodes of one task under one or more training seeds, which all meet the seeds `promised` (E,).
 
-    A session that the agent's failure ended (`traces.LOST`) must not have ended by itself. Raises
+    A session that the agent's failure ended (`leaderboard.ends.LOST`) must not have ended by itself. Raises
     `ReplayMismatchError` where the trace is not what the simulator does.
     """
     faults, repeats = _Faults(simulator.task, trace), len(trace) // task.episodes

@@ -129,20 +129,18 @@ def train_agent(
     Where the task names a log, the agent learns from its first `sessions`, else all, and does not interact. `progress`
     is told how interaction goes, `updates` how learning from a log does.
     """
-    env_id, options, nothing = task.env_id, task.options, SpentBudget(episodes=0, steps=0)
+    env_id, options = task.env_id, task.options
     simulator = make_simulator(env_id, 1, split="train", **options)
-    agent_seed, start, spent = seeds.agent_seed(NAME, env_id, seed), time.perf_counter(), nothing
-    record_of_log, reference = None, task.log
+    agent_seed, start = seeds.agent_seed(NAME, env_id, seed), time.perf_counter()
+    spent, learned_from, reference = SpentBudget(episodes=0, steps=0), None, None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     if task.log is not None:
         log = find_log(task)
         view = LogView(log, sessions, folder=folder, progress=updates)
         guarded(agent, "learn", lambda: agent.learn(view, agent_seed))
-        record_of_log = record_of(log.first(view.num_sessions))
-        if view.num_sessions < len(log):  # a named log begins with the shorter ones; a file's beginning has no name
-            named = task.log.sha256 is None
-            reference = task.log.model_copy(update={"sessions": view.num_sessions}) if named else None
+        learned_from = record_of(log.first(view.num_sessions))
+        reference = task.log if view.num_sessions == len(log) else _beginning(task.log, view.num_sessions)
     else:
         envs = MeteredEnvs(
             env_id,
@@ -164,8 +162,13 @@ def train_agent(
         training_seed=seed,
         budget=budget,
         spent=spent,
-        log=record_of_log,
+        log=learned_from,
         log_reference=reference,
         seconds=round(time.perf_counter() - start, 3),
         facts=agent_facts(agent),
     )
+
+
+def _beginning(log: LogRef, sessions: int) -> LogRef | None:
+    """The name of a log's first sessions: a named log begins with the shorter ones, a file's beginning has none."""
+    return log.model_copy(update={"sessions": sessions}) if log.sha256 is None else None

@@ -28,9 +28,10 @@ class Player:
     """Implements `leaderboard.evaluate.simulate.Rescue` for a cell. Use as a context: its end is the agent's, too.
 
     agent: the agent as it is now. spent: what training used; curve: how it went. failure: what was told of the first
-    failure of its process, "" without any. After `learn` and `reset` the agent
-    can act. Where its process failed, `again` loads what it had learned, if the agent saves and loads; else it learns
-    the same once more, from the same seeds and users.
+    failure of its process, "" without any.
+
+    After `learn` and `reset` the agent can act. Where its process failed, `again` loads what it had learned, if the
+    agent saves and loads; else it learns the same once more, from the same seeds and users.
     """
 
     def __init__(self, spec: CellSpec, report: Report, num_lanes: int) -> None:

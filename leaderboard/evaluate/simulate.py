@@ -78,7 +78,7 @@ def simulate(
     Sessions that `keeper` kept before are taken from it.
 
     Where the agent is lost, or answers with something that is no action, its running sessions are begun again by
-    `rescue`, one at a time; one in which it fails once more ends there, see `leaderboard.traces.LOST`. Raises
+    `rescue`, one at a time; one in which it fails once more ends there, see `leaderboard.ends.LOST`. Raises
     `AgentError` when the agent fails and there is no rescue, or fails in `MOST_LOST` sessions one after another.
     """
     log = Log(task, training_seed, seeds, simulator.task.action_space.shape or ())
