@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
@@ -51,6 +52,7 @@ def _places(section: Section) -> str:
 def _values(shown: Sequence[tuple[Entry, Section]]) -> dict[str, Any]:
     entries = [entry for entry, _ in shown]
     metrics = list(dict.fromkeys(name for _, section in shown for name in section.metrics))
+    titles = _titles([section for _, section in shown])
     return {
         "row": entries[0].row,
         "placed": shown,
@@ -59,10 +61,19 @@ def _values(shown: Sequence[tuple[Entry, Section]]) -> dict[str, Any]:
         "metrics": metrics,
         "costs": [(cost.title, [_written(cost, entry) for entry in entries]) for cost in COSTS.values()],
         "runs": _runs(entries),
-        "learning": [drawn for entry, section in shown for drawn in learning_charts([entry], section.title)],
+        "titles": titles,
+        "learning": [
+            drawn for entry, title in zip(entries, titles, strict=True) for drawn in learning_charts([entry], title)
+        ],
         "seeds_told": seeds_told,
         "packages_told": packages_told,
     }
+
+
+def _titles(sections: Sequence[Section]) -> list[str]:
+    """The environment of each section, with its suite where several are of one environment."""
+    of = Counter(section.title for section in sections)
+    return [s.title if of[s.title] == 1 else f"{s.title}, {s.first.suite}" for s in sections]
 
 
 def _written(cost: Any, entry: Entry) -> str:

@@ -57,8 +57,8 @@ def templates() -> Environment:
         keep_trailing_newline=True,
     )
     for function in (
-        text.compact, text.counted, text.duration, text.log, text.markdown, text.percent, text.plain, text.prose,
-        text.settings, text.track, text.trained,
+        text.breakable, text.compact, text.counted, text.duration, text.log, text.markdown, text.percent, text.plain,
+        text.prose, text.settings, text.track, text.trained,
     ):  # fmt: skip
         environment.filters[function.__name__] = function
     environment.filters["command"] = _command

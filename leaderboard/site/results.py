@@ -1,12 +1,12 @@
-"""The results of one suite on one page of Markdown: agents by environments, and what is not there."""
+"""The results of one suite: agents by environments, and, on one page of Markdown, what is not there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from leaderboard.board.model import Board, Entry, SuiteBoard
+from leaderboard.board.model import Board, Entry, Section, SuiteBoard
 from leaderboard.metrics import SCORE
 from leaderboard.schema import Suite
 from leaderboard.site.page import templates
@@ -60,7 +60,7 @@ def results(board: Board, suite: Suite) -> str:
             suite=suite,
             sections=[] if found is None else _sections(found, suite),
             standings=() if found is None else found.standings,
-            agents=[] if found is None else _agents(found, suite),
+            agents=[] if found is None else by_agent(found.sections, range(len(suite.tasks))),
             titles=[task.env_id.rpartition("/")[2].rpartition("-")[0] for task in suite.tasks],
             score=SCORE.name,
         )
@@ -72,11 +72,14 @@ def _sections(found: SuiteBoard, suite: Suite) -> list[object]:
     return [of.get(task) for task in range(len(suite.tasks))]
 
 
-def _agents(found: SuiteBoard, suite: Suite) -> Sequence[AgentResults]:
-    """Those with rows in most environments first, then by name; those that read hidden state last."""
-    rows: dict[str, list[Entry | None]] = {}
-    for section in found.sections:
+def by_agent(sections: Iterable[Section], tasks: Sequence[int]) -> list[AgentResults]:
+    """The agents of a suite's sections, with what each has on these tasks of the suite, in this order.
+
+    Those with rows in most environments come first, then it goes by name; those that read hidden state come last.
+    """
+    rows: dict[str, dict[int, Entry]] = {}
+    for section in sections:
         for entry in section.entries:
-            rows.setdefault(entry.agent_id, [None] * len(suite.tasks))[section.first.task] = entry
-    agents = [AgentResults(tuple(entries)) for entries in rows.values()]
+            rows.setdefault(entry.agent_id, {})[section.first.task] = entry
+    agents = [AgentResults(tuple(found.get(task) for task in tasks)) for found in rows.values()]
     return sorted(agents, key=lambda agent: (agent.privileged, -len(agent.known), agent.label))

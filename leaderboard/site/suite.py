@@ -1,4 +1,4 @@
-"""The page of a suite: its agents over all of its environments, and their performance profiles."""
+"""The page of a suite: its agents over all of its environments, their performance profiles, and who did what where."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from leaderboard.site.charts import LINES, Chart, Line, chart
 from leaderboard.site.page import Page, html_page
+from leaderboard.site.results import by_agent
 from leaderboard.site.scale import Scale
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ def standings_scale(standings: Sequence[Standing]) -> Scale:
 
 
 def _values(suite: SuiteBoard) -> dict[str, Any]:
+    agents = by_agent(suite.sections, [section.first.task for section in suite.sections])
     return {
         "suite": suite,
+        "agents": agents if any(agent.missing for agent in agents) else [],
         "standings": suite.standings,
         "scale": standings_scale(suite.standings),
         "profile": profiles(suite.standings),

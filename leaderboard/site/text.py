@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from leaderboard.metrics import METRICS, SCORE, Metric
 from leaderboard.schema import TRACKS, Estimate, Row
 
@@ -61,6 +63,11 @@ def percent(share: float) -> str:
     size = abs(share)
     decimals = 0 if size >= 0.0995 or size == 0 else 1 if size >= 0.00095 else 2
     return number(100 * share, decimals) + _PERCENT
+
+
+def breakable(name: str) -> Markup:
+    """A name that a line may end in, before its capitals and at no hyphen."""
+    return Markup("<wbr>").join(re.split(r"(?<=[a-z])(?=[A-Z])", name.replace("-", "\N{NON-BREAKING HYPHEN}")))
 
 
 def compact(count: float) -> str:

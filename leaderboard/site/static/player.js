@@ -113,10 +113,12 @@
     option.value = String(n);
     at("session").append(option);
   });
-  at("groups").replaceChildren(...[...line.colours].map(([group, colour]) => {
+  const keys = [...line.colours].map(([group, colour]) => [colour, data.groups[group]]);
+  if (data.items.some(([, group]) => !line.colours.has(group))) keys.push(["", "others"]);
+  at("groups").replaceChildren(...keys.map(([colour, name]) => {
     const key = element("span");
     key.className = `key ${colour}`;
-    return element("li", key, data.groups[group]);
+    return element("li", key, name);
   }));
   if (data.lessons.length) {
     at("lessons").hidden = false;

@@ -13,10 +13,10 @@ from leaderboard.board.arrange import board_of
 from leaderboard.board.model import Board, Reported
 from leaderboard.schema import Disclosure, Estimate, Rank, Row, World
 from leaderboard.site import pages
-from tests.leaderboard.fake_rows import fake_row
-from tests.leaderboard.site.fake_board import fake_board, many
+from tests.leaderboard.fake_rows import fake_row, fake_rows
+from tests.leaderboard.site.fake_board import fake_board, judged, many, told
 
-VOID = {"meta", "link", "input", "br", "hr", "img"}
+VOID = {"meta", "link", "input", "br", "hr", "img", "wbr"}
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>|`${7*7}`{{7*7}}\u202e](http://evil.example)\n# x"
 KINDS = ("index", "suites/", "environments/", "agents/", "lives/", "compare", "metrics")
 
@@ -64,6 +64,11 @@ def site() -> dict[str, str]:
 
 def html_of(site: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in site.items() if name.endswith(".html")}
+
+
+def in_part() -> Board:
+    """The board without the row of one agent in one of its environments."""
+    return fake_board(judged(told([row for row in fake_rows() if (row.agent, row.task) != ("billp", 1)])))
 
 
 def hostile_row(agent: str = "greedy", task: int = 0) -> Row:
@@ -131,7 +136,8 @@ def test_nothing_is_asked_from_elsewhere(site: dict[str, str]) -> None:
 def test_texts_of_strangers_stay_texts() -> None:
     rows = [hostile_row("greedy"), hostile_row("random"), hostile_row("greedy", 1)]
     reported = Reported(path=ATTACK, agent=ATTACK, suite=ATTACK, reason=ATTACK)
-    ours = {tag for text in html_of(rendered(fake_board())).values() for tag, _ in Reader(text).tags}
+    boards = (fake_board(), in_part())
+    ours = {tag for board in boards for text in html_of(rendered(board)).values() for tag, _ in Reader(text).tags}
     words = ""
     for name, text in rendered(fake_board(rows, (reported,))).items():
         assert "\u202e" not in text, name
@@ -231,3 +237,25 @@ def test_privileged_rows_are_apart(site: dict[str, str]) -> None:
             (apart,) = re.findall(r'<tbody class="apart">(.*?)</tbody>', text, re.DOTALL)
             assert "oracle" in apart
             assert "greedy" not in apart
+
+
+def suite_page(board: Board) -> str:
+    return next(page.render() for page in pages(board) if page.name.startswith("suites/"))  # type: ignore[return-value]
+
+
+def test_a_suite_of_which_some_play_a_part_shows_every_score() -> None:
+    table = suite_page(in_part()).split('id="scores"')[1].split("</table>")[0]
+    rows = [row.split("<td") for row in re.findall(r'<tr><th scope="row".*?</tr>', table, re.DOTALL)]
+    scores = {re.sub(r"<.*?>|\s", "", head): cells for head, *cells in rows}
+    assert len(scores) == 11
+    assert list(scores)[-2:] == ["billp", "oracle"]  # those that have less to show come last, and then the bounds
+    assert [(name, n) for name, cells in scores.items() for n in (0, 1) if "—" in cells[n]] == [("billp", 1)]
+    assert "Scores by environment" not in suite_page(fake_board())  # there the table of all has everybody
+
+
+def test_an_agent_page_names_the_suite_where_an_environment_comes_twice() -> None:
+    rows = [fake_row("greedy", 0), fake_row("greedy", 1), fake_row("greedy", 0, suite="other", suite_hash="1" * 64)]
+    text = next(str(page.render()) for page in pages(board_of(rows)) if page.name.startswith("agents/"))
+    costs = text.split("one column an environment</caption>")[-1].split("</thead>")[0].replace("<wbr>", "")
+    named = [name.replace("\N{NON-BREAKING HYPHEN}", "-") for name in re.findall(r'wraps">(.*?)<', costs)]
+    assert sorted(named) == ["Books-v0", "Games-v0, other", "Games-v0, smoke-v1"]
