@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim_envs.errors import ConfigurationError, EpisodeError, InvalidActionError
+from recsim_envs.faces.masks import flat_masks
 from recsim_envs.faces.seeding import checked_seed, episode_seeds
 from recsim_envs.families import make_family
 from recsim_envs.families.base import Simulator
@@ -90,7 +91,7 @@ class SimulatorEnv(gymnasium.Env[dict[str, NDArray[Any]], Any]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Allowed actions, as sb3-contrib's MaskablePPO asks for them: bool (n,), or (k * n,) for slates."""
-        return action_masks(self.simulator)[0]
+        return flat_masks(self.simulator.infos().get("action_mask"), self.action_space, 1)[0]
 
     def render(self) -> str | NDArray[np.uint8] | None:  # type: ignore[override]
         """The session as text in render mode "ansi", as a picture, uint8 (H, W, 3), in "rgb_array"."""
@@ -109,14 +110,6 @@ def film_for(render_mode: str | None, simulator: Simulator) -> Film | None:
         modes = ", ".join(map(repr, RENDER_MODES))
         raise ConfigurationError(f"render_mode {render_mode!r} does not exist; use {modes} or None")
     return Film(simulator) if render_mode == "rgb_array" else None
-
-
-def action_masks(simulator: Simulator) -> NDArray[np.bool_]:
-    """Allowed actions of all lanes: bool (B, n), or (B, k * n) with the slots of a slate one after another."""
-    task, masks = simulator.task, simulator.infos().get("action_mask")
-    if masks is None:
-        return np.ones((simulator.num_lanes, (task.slate_size or 1) * task.catalogue.num_items), np.bool_)
-    return masks.astype(np.bool_) if task.slate_size is None else np.tile(masks != 0, (1, task.slate_size))
 
 
 def _as_integers(action: Any, shape: tuple[int, ...]) -> Any:

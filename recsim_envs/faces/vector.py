@@ -12,7 +12,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from recsim_envs.errors import ConfigurationError, EpisodeError
-from recsim_envs.faces.env import RENDER_FPS, RENDER_MODES, action_masks, film_for
+from recsim_envs.faces.env import RENDER_FPS, RENDER_MODES, film_for
+from recsim_envs.faces.masks import flat_masks
 from recsim_envs.faces.seeding import checked_seeds, episode_seeds, lane_seeds
 from recsim_envs.families import make_family
 from recsim_envs.spec import TaskSpec
@@ -144,7 +145,7 @@ class SimulatorVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are allowed now: bool (B, n), or (B, k * n) for slates."""
-        return action_masks(self.simulator)
+        return flat_masks(self.simulator.infos().get("action_mask"), self.single_action_space, self.num_envs)
 
     def render(self) -> tuple[str, ...] | tuple[NDArray[np.uint8], ...] | None:
         """Each lane as text in render mode "ansi", as a picture, uint8 (H, W, 3), in "rgb_array"."""

@@ -11,9 +11,10 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from recsim_envs.errors import ConfigurationError
+from recsim_envs.faces.masks import num_choices
 from recsim_envs.families.actions import check_range, integers
 from recsim_envs.families.options import flag
-from recsim_envs.wrappers.layer import Inner, Layer, Mask, num_choices
+from recsim_envs.wrappers.layer import Inner, Layer, Mask
 from recsim_envs.wrappers.shells import LayerWrapper, VectorLayerWrapper
 
 MOST_SLATES: Final = 10_000

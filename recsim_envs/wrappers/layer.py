@@ -15,6 +15,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from recsim_envs.errors import ConfigurationError
+from recsim_envs.faces.masks import num_choices
 from recsim_envs.spec import TaskSpec
 
 Mask = NDArray[np.int8] | None
@@ -76,15 +77,6 @@ class Inner:
                 "environment than wrappers that change observations"
             )
         return dict(self.observation_space.spaces)  # type: ignore[arg-type]
-
-
-def num_choices(space: spaces.Space[Any]) -> int | None:
-    """N of `Discrete(n)` and of `MultiDiscrete([n] * k)`; None for other spaces."""
-    if isinstance(space, spaces.Discrete) and space.start == 0:
-        return int(space.n)
-    if isinstance(space, spaces.MultiDiscrete) and len({*space.nvec.tolist()}) == 1 and not space.start.any():
-        return int(space.nvec[0])
-    return None
 
 
 class Layer:

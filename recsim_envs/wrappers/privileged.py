@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from recsim_envs.errors import ConfigurationError
+from recsim_envs.wrappers.shells import face_of
 
 
 class PrivilegedInfo(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.RecordConstructorArgs):
@@ -20,7 +20,7 @@ class PrivilegedInfo(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.Reco
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         gymnasium.utils.RecordConstructorArgs.__init__(self)
         super().__init__(env)
-        self._simulator = _simulator_of(env.unwrapped)
+        self._simulator = face_of(env, "simulator").simulator
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and add the hidden state."""
@@ -38,7 +38,7 @@ class VectorPrivilegedInfo(VectorWrapper):
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
         super().__init__(env)
-        self._simulator = _simulator_of(env.unwrapped)
+        self._simulator = face_of(env, "simulator").simulator
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and add the hidden state."""
@@ -49,9 +49,3 @@ class VectorPrivilegedInfo(VectorWrapper):
         """Step the environment and add the hidden state."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         return observations, rewards, terminated, truncated, infos | {"privileged": self._simulator.privileged()}
-
-
-def _simulator_of(env: Any) -> Any:
-    if not hasattr(env, "simulator"):
-        raise ConfigurationError(f"{env} is no longrec environment: it has no simulator to look into")
-    return env.simulator

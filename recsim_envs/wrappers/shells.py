@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from recsim_envs.errors import ConfigurationError
-from recsim_envs.wrappers.layer import Inner, Layer, Mask, num_choices
+from recsim_envs.faces.masks import flat_masks
+from recsim_envs.wrappers.layer import Inner, Layer, Mask
 
 _ONE: Final = np.ones(1, np.bool_)
 _MASK: Final = "action_mask"
@@ -138,15 +138,6 @@ class VectorLayerWrapper(VectorWrapper, RecordConstructorArgs):  # type: ignore[
     def _shown(self, observations: Any, infos: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         observations, self._mask = self._layer.show(observations, infos.get(_MASK))
         return observations, _with_mask(infos, self._mask)
-
-
-def flat_masks(mask: Mask, space: spaces.Space[Any], lanes: int) -> NDArray[np.bool_]:
-    """Allowed actions, bool (lanes, n) or (lanes, k * n) with the slots of a slate one after another."""
-    count = num_choices(space)
-    if count is None:
-        raise ConfigurationError(f"actions in {space} cannot be masked")
-    slots = len(space.nvec) if isinstance(space, spaces.MultiDiscrete) else 1
-    return np.ones((lanes, slots * count), np.bool_) if mask is None else np.tile(mask != 0, (1, slots))
 
 
 def _with_mask(infos: dict[str, Any], mask: Any) -> dict[str, Any]:
