@@ -134,8 +134,9 @@ class DrawnSlateSimulator(Simulator):
         """What the candidates of a slate are, in a word each."""
         return [self._portrait(lane, candidate) for candidate in np.ravel(action).tolist()]
 
+    @abstractmethod
     def _portrait(self, lane: int, candidate: int) -> Shown:
-        raise NotImplementedError
+        """One candidate, for pictures."""
 
     def _headline(self, lane: int, fallback: str) -> str:
         cause = str(_CAUSES[self._state[CAUSE, lane]])

@@ -82,10 +82,10 @@ class Grounding:
         for item in candidates:
             if self._text.title(item) == named:
                 return Grounded(item, "exact")
-        for how, found in (("exact", self._lookup_exact(named)), ("normalised", self._lookup_normalised(named))):
-            free = self._first(found, allowed)
-            if free is not None:
-                return Grounded(free, "exact" if how == "exact" else "normalised")
+        if (exact := self._first(self._lookup_exact(named), allowed)) is not None:
+            return Grounded(exact, "exact")
+        if (normalised := self._first(self._lookup_normalised(named), allowed)) is not None:
+            return Grounded(normalised, "normalised")
         return self._ground_by_spelling(named, allowed, candidates)
 
     def _ground_by_spelling(self, named: str, allowed: Allowed, candidates: Sequence[int]) -> Grounded:
