@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leaderboard.cli.output import AsJson, Stages, print_board, print_json, say
+from leaderboard.cli.record import RECORD, Submissions
 
 if TYPE_CHECKING:
     from leaderboard.board.model import Reported
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Submissions = Annotated[
-    list[Path] | None, typer.Argument(help="Folders that hold submissions. Default: leaderboard/submissions.")
-]
 Workers = Annotated[int, typer.Option(min=0, help="Processes that replay; 0 is one a core.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at a submission that does not replay; write nothing.")]
 Cache = Annotated[
@@ -52,7 +50,7 @@ def build(
     from leaderboard.board.build import build as make
     from leaderboard.submit import find
 
-    found = find(submissions or [Path("leaderboard/submissions")])
+    found = find(submissions or [RECORD])
     with Stages(quiet=json) as stages:
         watch = partial(stages, "replayed")
         built = make(found, out, cache=cache, workers=workers, strict=strict, reread=reread, watch=watch)
@@ -83,7 +81,7 @@ def show(
     from leaderboard.board.build import make
     from leaderboard.submit import find
 
-    found = find(submissions or [Path("leaderboard/submissions")])
+    found = find(submissions or [RECORD])
     with Stages(quiet=json) as stages:
         watch = partial(stages, "replayed")
         board, failed = make(found, cache=cache, workers=workers, strict=strict, reread=reread, watch=watch)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leaderboard.cli.output import AsJson, Progress, Stages, print_json, print_table, say
+from leaderboard.cli.record import RECORD
 
 if TYPE_CHECKING:
     from leaderboard.replay import Replayed
     from leaderboard.results import Difference
     from leaderboard.schema import Estimate
     from leaderboard.verification import Verdict
-
-RECORD: Final = Path("leaderboard/submissions")
 
 
 def verify(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leaderboard.cli.output import AsJson, Progress, print_facts, print_json, print_table, say
+from leaderboard.cli.record import RECORD
 
 if TYPE_CHECKING:
     from leaderboard.schema import Season
@@ -20,7 +21,6 @@ SecretFile = Annotated[
 ]
 Published = Annotated[Path | None, typer.Option("--published", help="Where seasons lie. Default: the package.")]
 Submissions = Annotated[Path, typer.Option(help="Where submissions are kept.")]
-_RECORD = Path("leaderboard/submissions")
 
 
 @app.command()
@@ -54,7 +54,7 @@ def run(
     name: Annotated[str, typer.Argument(help="The season's name.")],
     secret: SecretFile = None,
     published: Published = None,
-    submissions: Submissions = _RECORD,
+    submissions: Submissions = RECORD,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
     run_command: Annotated[
         bool, typer.Option("--run-command", help="Use commands, addresses and paths that submissions name, too.")
@@ -112,7 +112,7 @@ def reveal(
 def check(
     name: Annotated[str, typer.Argument(help="The season's name.")],
     published: Published = None,
-    submissions: Submissions = _RECORD,
+    submissions: Submissions = RECORD,
     json: AsJson = False,
 ) -> None:
     """Whether the salt is the one that was committed to, and the season's submissions were played on its seeds.

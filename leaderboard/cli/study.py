@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from leaderboard.cli.boards import Cache, Workers
 from leaderboard.cli.output import AsJson, Stages, print_json, print_table, say
+from leaderboard.cli.record import RECORD
+
+OF_STUDY: Final = Path("leaderboard/study/submissions")
 
 
 def study(
     submissions: Annotated[
         list[Path] | None,
-        typer.Argument(
-            help="Folders of submissions. Default: leaderboard/submissions and leaderboard/study/submissions."
-        ),
+        typer.Argument(help=f"Folders of submissions. Default: {RECORD} and {OF_STUDY}."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pages and their pictures.")] = Path("docs/study"),
     workers: Workers = 0,
@@ -35,7 +36,7 @@ def study(
     from leaderboard.study.write import answers, write
     from leaderboard.submit import find
 
-    folders = find(submissions or [Path("leaderboard/submissions"), Path("leaderboard/study/submissions")])
+    folders = find(submissions or [RECORD, OF_STUDY])
     with Stages(quiet=json) as stages:
         records = read(folders, cache=cache, workers=workers, watch=partial(stages, "replayed"))
     found = answers(records)

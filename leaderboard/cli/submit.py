@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leaderboard.cli.isolation import AGENT, Isolate, MemoryMb, StepSeconds
 from leaderboard.cli.output import AsJson, Options, print_json, say, say_what_was_lost
+from leaderboard.cli.record import RECORD
 from leaderboard.cli.runs import (
     Cassette,
     Contact,
@@ -27,8 +28,6 @@ from leaderboard.cli.tracks import Choice, Track, chosen_suite
 
 if TYPE_CHECKING:
     from leaderboard.schema import Disclosure, SpentBudget, Suite
-
-RECORD: Final = Path("leaderboard/submissions")
 
 
 def submit(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leaderboard.cli.output import AsJson, Stages, print_facts, print_json, print_table, say
+from leaderboard.cli.record import RECORD, Submissions
 
 if TYPE_CHECKING:
     from leaderboard.schema import SpentBudget, Suite
@@ -114,7 +115,7 @@ def power(
     name: Name,
     submissions: Annotated[
         list[Path] | None,
-        typer.Argument(help="Recorded runs of it, or of a pilot. Default: leaderboard/submissions."),
+        typer.Argument(help=f"Recorded runs of it, or of a pilot. Default: {RECORD}."),
     ] = None,
     difference: Annotated[float, typer.Option(help="Of normalised scores, that is wanted.")] = 0.05,
     probability: Annotated[float, typer.Option(help="With which it is to be found.")] = 0.8,
@@ -133,7 +134,7 @@ def power(
     from leaderboard.submit import find
     from leaderboard.suites import load_suite
 
-    suite, found = load_suite(name), find(submissions or [Path("leaderboard/submissions")])
+    suite, found = load_suite(name), find(submissions or [RECORD])
     with Stages(quiet=json) as stages:
         tables = recorded(suite, found, lambda done, total: stages("replayed", done, total))
     rows = suite_power(suite, tables, wanted=difference, power=probability)
@@ -157,9 +158,7 @@ def power(
 @app.command()
 def results(
     name: Name,
-    submissions: Annotated[
-        list[Path] | None, typer.Argument(help="Folders that hold submissions. Default: leaderboard/submissions.")
-    ] = None,
+    submissions: Submissions = None,
     out: Annotated[Path, typer.Option(help="The page, in Markdown.")] = Path("docs/results.md"),
     json: AsJson = False,
 ) -> None:
@@ -177,7 +176,7 @@ def results(
     from leaderboard.suites import load_suite
     from leaderboard.verification import printable
 
-    suite, found = load_suite(name), find(submissions or [Path("leaderboard/submissions")])
+    suite, found = load_suite(name), find(submissions or [RECORD])
     of_it = [f for f in found if read_model(f / "submission.json", Submission).suite.table.hash == suite.hash]
     with Stages(quiet=json) as stages:
         board, failed = make(of_it, watch=lambda done, total: stages("replayed", done, total))
