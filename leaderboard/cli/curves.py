@@ -47,6 +47,7 @@ def compare_curves(
     """
     from leaderboard.evaluate.curve.compare import compare, load_curves
     from leaderboard.evaluate.curve.picture import labels, picture
+    from leaderboard.evaluate.curve.plan import UNITS
     from leaderboard.files import atomic_path
 
     curves = load_curves(folders)
@@ -57,10 +58,9 @@ def compare_curves(
     if json:
         print_json([_record(line, names) for line in found])
         return
-    unit = curves[0].plan.words(0).partition(" ")[2]
     print_table(
         f"{curves[0].plan.task.env_id}: {curves[0].plan.task.episodes} test sessions, less {names[0]} paired by user",
-        (unit, "metric", "agent", "value, 95 %", "less the first, 95 %"),
+        (UNITS[curves[0].plan.unit], "metric", "agent", "value, 95 %", "less the first, 95 %"),
         [_compared(line, names) for line in sorted(found, key=lambda c: (c.metric != "R_traj", c.budget, c.curve))],
     )
     if out is not None:
@@ -111,11 +111,10 @@ def amount(text: str) -> int:
 
 def _print(curve: LearningCurve) -> None:
     plan = curve.plan
-    unit, seeds = plan.words(0).partition(" ")[2], f"{len(plan.training_seeds)} training seed"
-    seeds += "s" if len(plan.training_seeds) > 1 else ""
+    seeds = f"{len(plan.training_seeds)} training seed" + ("s" if len(plan.training_seeds) > 1 else "")
     title = f"{plan.agent.name} on {plan.task.env_id}: {plan.task.episodes} sessions of {curve.users} users, {seeds}"
     told = [name for name in _TOLD if any(point.measures[name] is not None for point in curve.points)]
-    columns = (unit.rpartition(" ")[2], *_FIGURES, *(_TOLD[name][0] for name in told))
+    columns = (plan.unit, *_FIGURES, *(_TOLD[name][0] for name in told))
     print_table(title, columns, [_line(point, told) for point in curve.points], figures=len(columns) - 1)
     for metric in ("R_traj", "Len"):
         change = curve.points[-1].less_first.get(metric)

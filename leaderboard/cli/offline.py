@@ -197,7 +197,7 @@ def _record(report: Report) -> dict[str, Any]:
     record["truth"] = report.truth.model_dump()
     record["id"] = report.spec.id
     for line, scored in zip(record["scores"], report.scores, strict=True):
-        line["ess"] = None if scored.ess != scored.ess else scored.ess
+        line["ess"] = _number(scored.ess)
         line["estimates"] = [
             {"estimate": e.estimate and e.estimate.model_dump(), "ess": _number(e.ess), "note": e.note}
             for e in scored.estimates
@@ -206,6 +206,7 @@ def _record(report: Report) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
+    """None for what is no number, which JSON cannot hold."""
     return None if value != value else value
 
 

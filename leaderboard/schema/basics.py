@@ -64,7 +64,8 @@ Line = Annotated[str, Field(max_length=500)]
 Text = Annotated[str, Field(max_length=4_000)]
 Json = Annotated[dict[str, Any], AfterValidator(_small_json)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
-Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Seconds = Amount
 TrainingSeed = Annotated[int, Field(ge=0, lt=2**31)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 

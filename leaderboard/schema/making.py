@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
-from leaderboard.schema.basics import Count, Line, Seconds, Sha256, Stored, Text
+from leaderboard.schema.basics import Amount, Count, Line, Seconds, Sha256, Stored, Text
 
 FileName = Literal["curve.json", "transcript.jsonl", "cassette.jsonl.gz"]
 """Files that a submission may hold beside its trace."""
@@ -64,10 +64,10 @@ class Latency(Stored):
     A slate is one decision. Measured by the harness: the way to an agent in a process of its own is part of it.
     """
 
-    p50: Seconds
-    p95: Seconds
+    p50: Amount
+    p95: Amount
     decisions: Count
-    batch: Seconds = Field(description="decisions a call of `act`, on average")
+    batch: Amount = Field(description="decisions a call of `act`, on average")
 
     @model_validator(mode="after")
     def _ordered(self) -> Latency:

@@ -1,4 +1,4 @@
-"""Submissions: who ran on what, and the columns of the trace beside it."""
+"""Submissions: who ran on what, what it took, and which files belong to it."""
 
 from __future__ import annotations
 
