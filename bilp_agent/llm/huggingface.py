@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -137,30 +137,37 @@ class HuggingFaceModel:
         encoded = self._tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=self._special)
         encoded = encoded.to(self.device)
         encoded.pop("token_type_ids", None)
-        processors: list[Any] = []
         options: dict[str, Any] = {"max_new_tokens": first.max_tokens, "do_sample": False, "use_cache": True}
-        if first.temperature > 0:
-            processors.append(self._sampler(first.temperature, [request.seed for request in requests]))
         constrained = requests if first.choices else ()
         spelled = [self._spelled(request) for request in constrained]
         choosers = [Chooser(spelling, first.max_tokens, self._decode) for spelling in spelled]
-        if choosers:  # after the sampler: the likeliest of what noise left is a draw among what is allowed
-            processors.append(ChoiceProcessor(choosers, end_ids(self._model, self._tokenizer)))
-        elif first.stop:
+        if first.stop and not choosers:
             options |= {"stop_strings": list(first.stop), "tokenizer": self._tokenizer}
-        output = self._run({**encoded, **options, "logits_processor": processors})
+
+        def processors(rows: slice) -> list[Any]:
+            made: list[Any] = []
+            if first.temperature > 0:
+                made.append(self._sampler(first.temperature, [request.seed for request in requests[rows]]))
+            if choosers:  # after the sampler: the likeliest of what noise left is a draw among what is allowed
+                made.append(ChoiceProcessor(choosers[rows], end_ids(self._model, self._tokenizer)))
+            return made
+
+        output = self._run({**encoded, **options}, processors)
         fresh = output[:, encoded["input_ids"].shape[1] :].tolist()
         answers = [self._read(ids, p, first) for ids, p in zip(fresh, prompts, strict=True)]
         for row, chooser in enumerate(choosers):
             answers[row] = replace(answers[row], text=chooser.text(fresh[row]), finish="stop")
         return answers
 
-    def _run(self, arguments: dict[str, Any]) -> Any:
-        """The model's `generate`, greedy and with its key-value cache; int64 (rows, length) on the CPU."""
+    def _run(self, arguments: dict[str, Any], processors: Callable[[slice], list[Any]]) -> Any:
+        """The model's `generate`, greedy and with its key-value cache; int64 (rows, length) on the CPU.
+
+        processors: those of the scores of some rows.
+        """
         plain = {"pad_token_id": self._tokenizer.pad_token_id, "temperature": None, "top_p": None, "top_k": None}
         try:
             with self._torch.inference_mode():
-                return self._model.generate(**arguments, **plain).cpu()
+                return self._model.generate(**arguments, logits_processor=processors(slice(None)), **plain).cpu()
         except self._torch.cuda.OutOfMemoryError as error:
             raise LanguageModelError(
                 f"{self.name}: out of memory on {self.device} with {self._batch_size} prompts at once; set "

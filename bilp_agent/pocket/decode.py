@@ -1,25 +1,28 @@
-"""Decoding for small Llama models on a CPU: all rows of a batch at once, in plain torch operations, cache included.
+"""Decoding for small Llama models on a CPU: all rows of a batch at once, without what transformers does besides.
 
 `transformers.generate` spends most of its time outside of the matrix products of a model this small. Here the weights
 of a layer that meet the same input are one matrix, packed for oneDNN where it is there (on some processors twice as
-fast as what torch takes by default), the cache is allocated once, what all prompts begin with is read once, the last
-layer answers for the last token alone, and rows that are done leave the batch. What comes out is the same, token by
-token (tested).
+fast as what torch takes by default), the cache is allocated once, attention to it is compiled (`attention.py`), what
+all prompts begin with is read and kept once, the last layer answers for the last token alone, rows that are done are
+not computed further, and each processor decodes rows of its own. What comes out is the same, token by token (tested).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bilp_agent.llm.huggingface import HuggingFaceModel, end_ids
+from bilp_agent.pocket import attention
 from recsim_envs.errors import LanguageModelError
 
 if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM
 
+LEAST_ROWS: Final = 8  # that are worth a thread
 Processor = Callable[[Any, Any], Any]
 """From token ids (b, t) and scores (b, vocabulary) to scores."""
 Product = Callable[[Any], Any]
@@ -39,7 +42,7 @@ class _Layer:
 
 
 class Decoder:
-    """Greedy decoding with a Llama model without biases and with as many key as query heads.
+    """Greedy decoding with a Llama model in float32 on the CPU, without biases and with as many key as query heads.
 
     Raises `LanguageModelError` for any other.
     """
@@ -62,7 +65,7 @@ class Decoder:
         self._layers = [self._taken(layer) for layer in model.model.layers]
         base = config.rope_parameters["rope_theta"]
         turns = base ** (-torch.arange(0, self._width, 2, dtype=torch.float32) / self._width)
-        self._turns = torch.cat([turns, turns]).to(self._embeddings.device)
+        self._turns = torch.cat([turns, turns])
 
     def _taken(self, layer: Any) -> _Layer:
         a, m, cat = layer.self_attn, layer.mlp, self._torch.cat
@@ -80,79 +83,98 @@ class Decoder:
     ) -> torch.Tensor:
         """The prompts with what follows them, at most `most` tokens: int64 (b, t + n), 0 after an end mark.
 
-        ids: int64 (b, t), padded on the left; mask: (b, t), 0 where they are. processors: of scores, as in
-        transformers; they number the rows, which then all stay to the end.
+        ids: int64 (b, t), padded on the left; mask: (b, t), 0 where they are. processors: of the scores of all rows, as
+        in transformers.
         """
-        torch, device, (rows, length) = self._torch, ids.device, ids.shape
+        torch, (rows, length) = self._torch, ids.shape
         missing = length - mask.sum(dim=1)
-        size = (len(self._layers), 2, rows, self._heads, length + most, self._width)
-        cache = torch.empty(size, device=device, dtype=self._embeddings.dtype)
-        shared = self._read_once(ids, missing, cache)
-        columns = torch.arange(length + most, device=device)
-        seen = (columns < shared) | (columns >= shared + missing[:, None])  # (b, t + n); blanks follow what is shared
-        ended = torch.tensor(sorted(ends), device=device)
-        written = ids.new_zeros(rows, most)
-        alive = torch.arange(rows, device=device)
-        scores = self._step(ids[:, shared:], shared, missing, seen, cache)
-        last = ids
+        prefix = self._read_once(ids, missing)
+        shared = prefix.shape[3]
+        cache = self._room(rows, length - shared + most)
+        scores = self._read(ids[:, shared:], missing, prefix, cache)
+        ended = torch.tensor(sorted(ends))
+        written, alive, last = ids.new_zeros(rows, most), torch.arange(rows), ids
         for n in range(most):
             for process in processors:
                 scores = process(last, scores)
-            last = scores.argmax(dim=1, keepdim=True)
-            written[alive, n] = last[:, 0]
-            going = ~torch.isin(written[alive, : n + 1], ended).any(dim=1)
-            if n + 1 == most or not going.any():
+            last = last[:, -1:].index_copy(0, alive, scores[alive].argmax(dim=1, keepdim=True))
+            written[alive, n] = last[alive, 0]
+            alive = alive[~torch.isin(last[alive, 0], ended)]
+            if n + 1 == most or not len(alive):
                 break
-            if not processors and not going.all():
-                alive, missing, seen, last = alive[going], missing[going], seen[going], last[going]
-                cache = cache[:, :, going]
-            scores = self._step(last, length + n, missing, seen, cache)
+            scores[alive] = self._go_on(last[alive], alive, missing[alive], length - shared + n, prefix, cache)
         return torch.cat([ids, written[:, : n + 1]], dim=1)
 
-    def _read_once(self, ids: torch.Tensor, missing: torch.Tensor, cache: torch.Tensor) -> int:
-        """Fill the cache with what all prompts begin with, short of their last tokens; how many tokens that is."""
-        torch, (rows, length) = self._torch, ids.shape
-        shortest = length - int(missing.max())
-        if rows == 1:
-            return 0
-        begun = ids.gather(1, torch.arange(shortest - 1, device=ids.device) + missing[:, None])
-        shared = int((begun == begun[:1]).all(dim=0).long().cumprod(dim=0).sum())
-        if shared:
-            whole = torch.ones(1, shared, dtype=torch.bool, device=ids.device)
-            self._step(begun[:1, :shared], 0, torch.zeros_like(missing[:1]), whole, cache[:, :, :1])
-            cache[:, :, 1:, :, :shared] = cache[:, :, :1, :, :shared]
-        return shared
+    def _room(self, rows: int, length: int) -> torch.Tensor:
+        """For keys and values: (layers, 2, b, h, t, w)."""
+        return self._torch.empty(len(self._layers), 2, rows, self._heads, length, self._width)
 
-    def _step(
-        self, ids: torch.Tensor, column: int, missing: torch.Tensor, seen: torch.Tensor, cache: torch.Tensor
+    def _read_once(self, ids: torch.Tensor, missing: torch.Tensor) -> torch.Tensor:
+        """Keys and values of what all prompts begin with, short of their last tokens: (layers, 2, h, s, w)."""
+        torch, (rows, length) = self._torch, ids.shape
+        begun = ids.gather(1, torch.arange(length - int(missing.max()) - 1) + missing[:, None])
+        shared = int((begun == begun[:1]).all(dim=0).long().cumprod(dim=0).sum()) if rows > 1 else 0
+        cache = self._room(1, shared)
+        if shared:
+            self._read(begun[:1, :shared], missing[:1] * 0, cache[:, :, 0, :, :0], cache)
+        return cache[:, :, 0]
+
+    def _read(
+        self, ids: torch.Tensor, missing: torch.Tensor, prefix: torch.Tensor, cache: torch.Tensor
     ) -> torch.Tensor:
-        """Scores (b, vocabulary) after the tokens `ids` (b, t), which stand from `column` on; fills the cache."""
-        torch, functional = self._torch, self._torch.nn.functional
-        rows, count = ids.shape
-        stop = column + count
-        places = torch.arange(column, stop, device=ids.device) - missing[:, None]
-        angles = places[:, None, :, None] * self._turns
-        cos, sin = (turned.to(self._embeddings.dtype) for turned in (angles.cos(), angles.sin()))
-        mask = seen[:, None, None, :stop]
-        if count > 1:
-            mask = mask & torch.ones(count, stop, dtype=torch.bool, device=ids.device).tril(column)
-            mask = mask | torch.eye(stop, dtype=torch.bool, device=ids.device)[column:]  # blanks see themselves
+        """Scores (b, vocabulary) after the tokens `ids` (b, t), blanks first; fills the first t places of the cache."""
+        (rows, count), shared = ids.shape, prefix.shape[3]
+        columns = self._torch.arange(count)
+        cos, sin = self._turned(shared + columns - missing[:, None])
+        mask = (columns >= missing[:, None])[:, None] & (columns <= columns[:, None])
+        mask = mask | (columns == columns[:, None])  # blanks see themselves
+        mask = self._torch.cat([mask.new_ones(rows, count, shared), mask], dim=2)[:, None]
+
+        def attend(n: int, joined: torch.Tensor) -> torch.Tensor:
+            q, k, v = joined.permute(2, 0, 3, 1, 4)
+            asked = slice(-1 if n + 1 == len(self._layers) else 0, None)  # after the last one at the last token alone
+            own = cache[n, :, :, :, :count]
+            own[0], own[1] = _turn(k, cos, sin), v
+            keys, values = self._torch.cat([prefix[n][:, None].expand(-1, rows, -1, -1, -1), own], dim=3)
+            q, seen = _turn(q, cos, sin)[:, :, asked], mask[:, :, asked]
+            found = self._torch.nn.functional.scaled_dot_product_attention(q, keys, values, attn_mask=seen)
+            return found.transpose(1, 2).flatten(2)
+
+        return self._through(ids, attend)
+
+    def _go_on(
+        self, ids: torch.Tensor, rows: torch.Tensor, missing: torch.Tensor, column: int, prefix: torch.Tensor,
+        cache: torch.Tensor,
+    ) -> torch.Tensor:  # fmt: skip
+        """Scores (n, vocabulary) after one more token (n, 1) of some rows, whose place in the cache is `column`."""
+        cos, sin = self._turned((prefix.shape[3] + column - missing)[:, None])
+        told = (cos[:, 0].numpy(), sin[:, 0].numpy(), rows.numpy(), missing.numpy(), column)
+
+        def attend(n: int, joined: torch.Tensor) -> torch.Tensor:
+            found = attention.attend(joined[:, 0].numpy(), *told, prefix[n].numpy(), cache[n].numpy())
+            return self._torch.from_numpy(found)[:, None]
+
+        return self._through(ids, attend)
+
+    def _turned(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cosines and sines, (b, t, w) each, by which tokens at some places (b, t) are turned."""
+        angles = places[:, :, None] * self._turns
+        return angles.cos(), angles.sin()
+
+    def _through(self, ids: torch.Tensor, attend: Callable[[int, torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """Scores (b, vocabulary) after some tokens (b, t).
+
+        attend: from the number of a layer and queries, keys and values (b, t, 3, h, w) to what is seen, (b, t, d).
+        """
+        functional = self._torch.nn.functional
         x = functional.embedding(ids, self._embeddings)
-        for n, (layer, (keys, values)) in enumerate(zip(self._layers, cache, strict=True), 1):
-            q, k, v = self._split(layer.qkv(self._normed(x, layer.before)))
-            keys[:, :, column:stop], values[:, :, column:stop] = _turned(k, cos, sin), v
-            q = _turned(q, cos, sin)
-            if n == len(self._layers):  # what comes after it is asked at the last token alone
-                x, q, mask = x[:, -1:], q[:, :, -1:], mask[:, :, -1:]
-            seen_by = functional.scaled_dot_product_attention(q, keys[:, :, :stop], values[:, :, :stop], attn_mask=mask)
-            x = x + layer.out(seen_by.transpose(1, 2).reshape(rows, x.shape[1], -1))
+        for n, layer in enumerate(self._layers):
+            joined = layer.qkv(self._normed(x, layer.before))
+            seen = attend(n, joined.view(*joined.shape[:2], 3, self._heads, self._width))
+            x = x[:, -seen.shape[1] :] + layer.out(seen)
             gate, up = layer.up(self._normed(x, layer.between)).chunk(2, dim=2)
             x = x + layer.down(functional.silu(gate) * up)
         return self._scores(self._normed(x[:, -1], self._last))
-
-    def _split(self, joined: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        rows, count, _ = joined.shape
-        return joined.view(rows, count, 3, self._heads, self._width).permute(2, 0, 3, 1, 4).unbind(0)
 
     def _normed(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return self._torch.nn.functional.rms_norm(x, (x.shape[-1],), weight, self._eps)
@@ -173,30 +195,56 @@ def _product(weight: torch.Tensor) -> Product:
     import torch
 
     weight = weight.detach()
-    if weight.device.type == "cpu" and weight.dtype == torch.float32 and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         packed = torch.ops.mkldnn._reorder_linear_weight(weight)
         return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
     return lambda x: torch.nn.functional.linear(x, weight)
 
 
-def _turned(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotary embedding of (b, h, t, w); the halves of the last axis are pairs."""
+def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Rotary embedding of (b, h, t, w) by (b, t, w); the halves of the last axis are pairs."""
     import torch
 
     low, high = x.chunk(2, dim=-1)
-    return x * cos + torch.cat([-high, low], dim=-1) * sin
+    return x * cos[:, None] + torch.cat([-high, low], dim=-1) * sin[:, None]
 
 
 class PocketModel(HuggingFaceModel):
-    """A transformers model from a folder whose tokens come from `Decoder` where it can decode it: greedily."""
+    """A transformers model from a folder, whose tokens come from `Decoder`, greedily, where it is float32 on a CPU."""
 
     def __init__(self, path: str, **options: Any) -> None:
         super().__init__(path, **options)
-        self._decoder = Decoder(self._model)
+        fits = self.device == "cpu" and self._model.dtype == self._torch.float32
+        self._decoder = Decoder(self._model) if fits else None
 
-    def _run(self, arguments: dict[str, Any]) -> Any:
-        """What `transformers.generate` would write; int64 (rows, length) on the CPU."""
-        ends = end_ids(self._model, self._tokenizer)
-        ids, mask, processors = (arguments[key] for key in ("input_ids", "attention_mask", "logits_processor"))
-        with self._torch.inference_mode():
-            return self._decoder.generate(ids, mask, arguments["max_new_tokens"], ends, processors).cpu()
+    def _run(self, arguments: dict[str, Any], processors: Callable[[slice], list[Any]]) -> Any:
+        """What `transformers.generate` would write; int64 (rows, length)."""
+        if self._decoder is None:
+            return super()._run(arguments, processors)
+        decoder, most, ends = self._decoder, arguments["max_new_tokens"], end_ids(self._model, self._tokenizer)
+        ids, mask = arguments["input_ids"], arguments["attention_mask"]
+
+        def decoded(rows: slice) -> Any:
+            with self._torch.inference_mode():
+                return decoder.generate(ids[rows], mask[rows], most, ends, processors(rows))
+
+        return _side_by_side(decoded, len(ids))
+
+
+def _side_by_side(decoded: Callable[[slice], torch.Tensor], rows: int) -> torch.Tensor:
+    """Decode a batch in as many parts as torch has threads, each by one: steps are too small to be shared."""
+    import torch
+
+    threads = torch.get_num_threads()
+    parts = max(min(threads, rows // LEAST_ROWS), 1)
+    if parts == 1:
+        return decoded(slice(None))
+    bounds = [rows * part // parts for part in range(parts + 1)]
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(parts) as pool:
+            found = list(pool.map(decoded, map(slice, bounds, bounds[1:])))
+    finally:
+        torch.set_num_threads(threads)
+    longest = max(part.shape[1] for part in found)
+    return torch.cat([torch.nn.functional.pad(part, (0, longest - part.shape[1])) for part in found])
