@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Sessions
 
 
+@dataclass(kw_only=True, eq=False)
 class ClusterBanditAgent(LinearBandit):
     """LinUCB with dynamic clusters: users who answer alike share a model.
 
@@ -29,14 +31,15 @@ class ClusterBanditAgent(LinearBandit):
     least. clusters: how many. alpha: as of linucb. Others: see `LinearBandit`.
     """
 
-    def __init__(self, *, clusters: int = 4, alpha: float = 0.5, dim: int = 8, ridge: float = 1.0,
-                 session_prior: float = 10.0, num_envs: int = 8, default_episodes: int = 1000) -> None:  # fmt: skip
-        super().__init__(
-            dim=dim, ridge=ridge, session_prior=session_prior, num_envs=num_envs, default_episodes=default_episodes
-        )
-        if clusters < 1 or alpha < 0:
-            raise ConfigurationError(f"clusters must be at least 1 and alpha at least 0, got {clusters} and {alpha}")
-        self.clusters, self.alpha = clusters, alpha
+    clusters: int = 4
+    alpha: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.clusters < 1 or self.alpha < 0:
+            raise ConfigurationError(
+                f"clusters must be at least 1 and alpha at least 0, got {self.clusters} and {self.alpha}"
+            )
 
     def _start(self, width: int) -> None:
         super()._start(width)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Sessions
 
 
+@dataclass(kw_only=True, eq=False)
 class EpsilonGreedyAgent(LinearBandit):
     """Epsilon-greedy: train users are shown the best by the model, or sometimes, ever less often, anything.
 
@@ -22,14 +25,12 @@ class EpsilonGreedyAgent(LinearBandit):
     explore: about how many decisions are random at first. Others: see `LinearBandit`.
     """
 
-    def __init__(self, *, explore: float = 100.0, dim: int = 8, ridge: float = 1.0, session_prior: float = 10.0,
-                 num_envs: int = 8, default_episodes: int = 1000) -> None:  # fmt: skip
-        super().__init__(
-            dim=dim, ridge=ridge, session_prior=session_prior, num_envs=num_envs, default_episodes=default_episodes
-        )
-        if explore < 0:
-            raise ConfigurationError(f"explore must be at least 0, got {explore}")
-        self.explore = explore
+    explore: float = 100.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.explore < 0:
+            raise ConfigurationError(f"explore must be at least 0, got {self.explore}")
 
     def _explore(self, view: View, sessions: Sessions, decision: int) -> NDArray[np.float64]:
         lanes = sessions.lanes

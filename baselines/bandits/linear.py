@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +58,7 @@ class Evidence:
         return out
 
 
+@dataclass(kw_only=True, eq=False)
 class LinearBandit(Agent):
     """An item earns theta . x in expectation, with features x of the item and of the moment (`contexts`).
 
@@ -74,22 +76,18 @@ class LinearBandit(Agent):
 
     trains = True
 
-    def __init__(
-        self,
-        *,
-        dim: int = 8,
-        ridge: float = 1.0,
-        session_prior: float = 10.0,
-        num_envs: int = 8,
-        default_episodes: int = 1000,
-    ) -> None:
-        if min(dim, num_envs, default_episodes) < 1 or min(ridge, session_prior) <= 0:
+    dim: int = 8
+    ridge: float = 1.0
+    session_prior: float = 10.0
+    num_envs: int = 8
+    default_episodes: int = 1000
+
+    def __post_init__(self) -> None:
+        if min(self.dim, self.num_envs, self.default_episodes) < 1 or min(self.ridge, self.session_prior) <= 0:
             raise ConfigurationError(
-                f"dim {dim}, num_envs {num_envs} and default_episodes {default_episodes} must be at least 1, "
-                f"ridge {ridge} and session_prior {session_prior} above 0"
+                f"dim {self.dim}, num_envs {self.num_envs} and default_episodes {self.default_episodes} must be at "
+                f"least 1, ridge {self.ridge} and session_prior {self.session_prior} above 0"
             )
-        self.dim, self.ridge, self.session_prior = dim, ridge, session_prior
-        self.num_envs, self.default_episodes = num_envs, default_episodes
         self._thetas: NDArray[np.float64] | None = None  # (c, d): one model, or one for each cluster
         self._facts: dict[str, Any] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Sessions
 
 
+@dataclass(kw_only=True, eq=False)
 class LinUCBAgent(LinearBandit):
     """LinUCB: train users are shown what could earn most.
 
@@ -21,14 +23,12 @@ class LinUCBAgent(LinearBandit):
     alpha: how many standard deviations of optimism. Others: see `LinearBandit`.
     """
 
-    def __init__(self, *, alpha: float = 0.5, dim: int = 8, ridge: float = 1.0, session_prior: float = 10.0,
-                 num_envs: int = 8, default_episodes: int = 1000) -> None:  # fmt: skip
-        super().__init__(
-            dim=dim, ridge=ridge, session_prior=session_prior, num_envs=num_envs, default_episodes=default_episodes
-        )
-        if alpha < 0:
-            raise ConfigurationError(f"alpha must be at least 0, got {alpha}")
-        self.alpha = alpha
+    alpha: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.alpha < 0:
+            raise ConfigurationError(f"alpha must be at least 0, got {self.alpha}")
 
     def _explore(self, view: View, sessions: Sessions, decision: int) -> NDArray[np.float64]:
         thetas = np.repeat(self._model(), len(sessions.lanes), axis=0)

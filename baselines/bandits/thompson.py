@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Sessions
 
 
+@dataclass(kw_only=True, eq=False)
 class LinearThompsonAgent(LinearBandit):
     """Linear Thompson sampling: train users are shown what is best by a model drawn from the posterior.
 
@@ -21,14 +24,12 @@ class LinearThompsonAgent(LinearBandit):
     `LinearBandit`. After training it acts by the mean.
     """
 
-    def __init__(self, *, scale: float = 0.1, dim: int = 8, ridge: float = 1.0, session_prior: float = 10.0,
-                 num_envs: int = 8, default_episodes: int = 1000) -> None:  # fmt: skip
-        super().__init__(
-            dim=dim, ridge=ridge, session_prior=session_prior, num_envs=num_envs, default_episodes=default_episodes
-        )
-        if scale < 0:
-            raise ConfigurationError(f"scale must be at least 0, got {scale}")
-        self.scale = scale
+    scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scale < 0:
+            raise ConfigurationError(f"scale must be at least 0, got {self.scale}")
 
     def _explore(self, view: View, sessions: Sessions, decision: int) -> NDArray[np.float64]:
         return view.means(self._draws(sessions.lanes, decision))
