@@ -46,6 +46,7 @@ class Named(NamedTuple):
     status: str = ""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)  # no repr: model_options may hold a secret
 class LanguageModelAgent(Agent):
     """Serves all sessions of a batch together; subclasses say in `_name` how items get their names.
 
@@ -56,23 +57,19 @@ class LanguageModelAgent(Agent):
         same session.
     """
 
-    def __init__(
-        self,
-        *,
-        model: str = "scripted",
-        model_options: Mapping[str, Any] | None = None,
-        cache: str | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        shortlist: int = 12,
-        window: int = 10,
-        repeats: bool = True,
-    ) -> None:
-        if min(max_tokens, shortlist, window) < 1 or temperature < 0:
+    model: str = "scripted"
+    model_options: Mapping[str, Any] | None = None
+    cache: str | None = None
+    max_tokens: int = 256
+    temperature: float = 0.0
+    shortlist: int = 12
+    window: int = 10
+    repeats: bool = True
+
+    def __post_init__(self) -> None:
+        if min(self.max_tokens, self.shortlist, self.window) < 1 or self.temperature < 0:
             raise ConfigurationError("max_tokens, shortlist and window must be at least 1, temperature at least 0")
-        self._source = ModelSource(model, cache, model_options)
-        self._max_tokens, self._temperature = max_tokens, temperature
-        self._shortlist, self._window, self._repeats = shortlist, window, repeats
+        self._source = ModelSource(self.model, self.cache, self.model_options)
         self._desk: Desk | None = None
         self._waited: dict[str, float] = {}
         self._lanes: dict[int, Visit] = {}
@@ -110,9 +107,9 @@ class LanguageModelAgent(Agent):
         raise NotImplementedError
 
     def _open(self, task: TaskSpec) -> None:
-        desk = Desk(task, self._window, type(self).__name__)
+        desk = Desk(task, self.window, type(self).__name__)
         self._desk = desk
-        self._asker = Asker(self._source.load(), self._max_tokens, self._temperature)
+        self._asker = Asker(self._source.load(), self.max_tokens, self.temperature)
         self._grounded: Counter[str] = Counter()
         self._decisions = 0
 
@@ -135,9 +132,9 @@ class LanguageModelAgent(Agent):
     ) -> NDArray[np.int64]:
         """What to show next in each session; masks: int8 (b, n_items) of what the protocol allows, or None."""
         desk, turns = self.desk, []
-        offered = max(self._shortlist, 2 * desk.view.slots if desk.view.slots > 1 else 1)
+        offered = max(self.shortlist, 2 * desk.view.slots if desk.view.slots > 1 else 1)
         for row, (visit, seed) in enumerate(zip(visits, seeds, strict=True)):
-            allowed = desk.allowed(visit, None if masks is None else masks[row], repeats=self._repeats)
+            allowed = desk.allowed(visit, None if masks is None else masks[row], repeats=self.repeats)
             turns.append(Turn(visit, allowed, desk.shortlist(visit, allowed, offered), seed))
         found = [self._ground(turn, named) for turn, named in zip(turns, self._name(turns), strict=True)]
         self._decisions += len(turns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,7 @@ class Deliberation:
         return Named(self.titles, self.offered or self.turn.shortlist, text, status)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ReActAgent(LanguageModelAgent):
     """Thought, tool, answer, thought, item: at most `tool_calls` tools a decision, then an item must be named.
 
@@ -57,31 +58,17 @@ class ReActAgent(LanguageModelAgent):
     calls a decision. Other parameters as in `LanguageModelAgent`.
     """
 
-    def __init__(
-        self,
-        *,
-        model: str = "scripted",
-        model_options: Mapping[str, Any] | None = None,
-        cache: str | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        shortlist: int = 12,
-        window: int = 10,
-        repeats: bool = True,
-        tool_calls: int = 2,
-    ) -> None:
-        super().__init__(
-            model=model, model_options=model_options, cache=cache, max_tokens=max_tokens, temperature=temperature,
-            shortlist=shortlist, window=window, repeats=repeats,
-        )  # fmt: skip
-        if tool_calls < 0:
-            raise ConfigurationError(f"tool_calls must be at least 0, got {tool_calls}")
-        self._tool_calls = tool_calls
+    tool_calls: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tool_calls < 0:
+            raise ConfigurationError(f"tool_calls must be at least 0, got {self.tool_calls}")
 
     def _open(self, task: TaskSpec) -> None:
         super()._open(task)
         self._tools: Counter[str] = Counter()
-        self._most = max(self._shortlist, self.desk.view.slots)  # items that a tool lists
+        self._most = max(self.shortlist, self.desk.view.slots)  # items that a tool lists
 
     def _lessons(self) -> list[str]:
         """What every decision is told from earlier sessions: nothing here."""
@@ -91,7 +78,7 @@ class ReActAgent(LanguageModelAgent):
         decisions = [Deliberation(turn) for turn in turns]
         for turn in turns:
             turn.visit.tools = []
-        for left in range(self._tool_calls, -1, -1):
+        for left in range(self.tool_calls, -1, -1):
             open_ones = [d for d in decisions if not d.titles]
             for decision, answer in zip(open_ones, self._think(open_ones, left), strict=True):
                 decision.answer, decision.turn.visit.thought = answer, answer.value.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ LINES = 20  # steps of a finished session that are looked back on
 LONGEST = 600  # characters of one reflection that are kept
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ReflexionAgent(ReActAgent):
     """Writes a reflection at the end of each training session; all sessions read the `reflections` newest ones.
 
@@ -34,28 +36,13 @@ class ReflexionAgent(ReActAgent):
 
     trains = True
 
-    def __init__(
-        self,
-        *,
-        model: str = "scripted",
-        model_options: Mapping[str, Any] | None = None,
-        cache: str | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        shortlist: int = 12,
-        window: int = 10,
-        repeats: bool = True,
-        tool_calls: int = 2,
-        reflections: int = 3,
-        train_lanes: int = 10,
-    ) -> None:
-        super().__init__(
-            model=model, model_options=model_options, cache=cache, max_tokens=max_tokens, temperature=temperature,
-            shortlist=shortlist, window=window, repeats=repeats, tool_calls=tool_calls,
-        )  # fmt: skip
-        if min(reflections, train_lanes) < 1:
+    reflections: int = 3
+    train_lanes: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.reflections, self.train_lanes) < 1:
             raise ConfigurationError("reflections and train_lanes must be at least 1")
-        self._size, self._train_lanes = reflections, train_lanes
         self._reflections: list[str] = []
         self._training: dict[str, Any] = {}
 
@@ -66,7 +53,7 @@ class ReflexionAgent(ReActAgent):
         """Fill an empty list within the budget. Sessions still open when it is spent are not reflected on."""
         self._open(envs.task)
         self._reflections, lengths = [], []
-        vector = envs.make(self._train_lanes)
+        vector = envs.make(self.train_lanes)
         observations, infos = vector.reset(seed=seed)
         started = vector.num_envs
         view = self.desk.view
@@ -108,7 +95,7 @@ class ReflexionAgent(ReActAgent):
                 told = f"stayed {visit.length - gone} of {horizon} steps"
                 told = f"earned {visit.earned:.1f}" if self.desk.view.name else told
                 self._reflections.append(f"({told}) {answer.value}")
-        self._reflections = self._reflections[-self._size :]
+        self._reflections = self._reflections[-self.reflections :]
 
     def _last_words(self, visit: Visit, left: bool) -> str:
         desk = self.desk
