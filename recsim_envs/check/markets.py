@@ -8,7 +8,7 @@ import io
 import multiprocessing
 import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from types import ModuleType
@@ -18,28 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim_envs import rng
-from recsim_envs.check.finding import Finding, finding, require
+from recsim_envs.check.finding import require
 from recsim_envs.check.gap import told
 from recsim_envs.errors import InvalidActionError
 from recsim_envs.faces.seeding import episode_seeds
-from recsim_envs.markets import make_market, registered_markets
+from recsim_envs.markets import make_market
 from recsim_envs.markets.base import Market
 from recsim_envs.markets.gap import market_gap
 from recsim_envs.markets.play import digests, random_actions
 
 LANES, ROUNDS, WORLDS = 16, 40, 200
-
-
-def is_market(name: str) -> bool:
-    """Whether the name is that of a multi-agent environment."""
-    return name in registered_markets()
-
-
-def check_market(name: str, *, fast: bool = False) -> Iterator[Finding]:
-    """All checks of one market, as `recsim_envs.check.check_environment` does for Gymnasium environments."""
-    for title, check in CHECKS.items():
-        if not (fast and title in ("speed", "horizon gap")):
-            yield finding(title, lambda check=check: check(name))  # type: ignore[misc]
 
 
 def _module(name: str) -> ModuleType:

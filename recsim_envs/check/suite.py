@@ -1,11 +1,13 @@
-"""The conformance suite: which checks an id must pass, in the order of the report."""
+"""The conformance suite: which checks an id must pass, in the order of the report; of markets see `check.markets`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
-from recsim_envs.check import faces, gap, rules
+from recsim_envs.check import faces, gap, markets, rules
 from recsim_envs.check.finding import Finding, finding
+from recsim_envs.markets import registered_markets
 from recsim_envs.registration import make_simulator
 
 Check = Callable[[str], str]
@@ -25,6 +27,7 @@ CHECKS: dict[str, Check] = {
     "speed": gap.speed,
     "horizon gap": gap.horizon_gap,
 }
+SLOW: Final = ("speed", "horizon gap")
 
 
 def check_environment(env_id: str, *, fast: bool = False) -> Iterator[Finding]:
@@ -33,12 +36,9 @@ def check_environment(env_id: str, *, fast: bool = False) -> Iterator[Finding]:
     `env_id` is that of a Gymnasium environment, or the name of a PettingZoo one such as "creator_market_v0". `fast`
     leaves out speed and horizon gap. Raises `ConfigurationError` for an id that is not registered.
     """
-    from recsim_envs.check.markets import check_market, is_market
-
-    if is_market(env_id):
-        yield from check_market(env_id, fast=fast)
-        return
-    make_simulator(env_id, 1)  # unknown ids and broken worlds raise their own errors, with suggestions
-    for name, check in CHECKS.items():
-        if not (fast and name in ("speed", "horizon gap")):
+    market = env_id in registered_markets()
+    if not market:
+        make_simulator(env_id, 1)  # unknown ids and broken worlds raise their own errors, with suggestions
+    for name, check in (markets.CHECKS if market else CHECKS).items():
+        if not (fast and name in SLOW):
             yield finding(name, lambda check=check: check(env_id))  # type: ignore[misc]
