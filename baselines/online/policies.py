@@ -13,12 +13,16 @@ from baselines.online.encoder import ItemHead
 from baselines.online.slates import item_distribution
 
 
-class ItemActorCriticPolicy(ActorCriticPolicy):  # type: ignore[misc]
-    """Actor and critic on one `StateEncoder`."""
+class OverItems:
+    """Mixed into SB3's actor-critic policies, before them: the actor chooses among items of the `StateEncoder`."""
 
-    def _build(self, lr_schedule: Any) -> None:
+    def _build(self: Any, lr_schedule: Any) -> None:
         self.action_dist = item_distribution(self.action_space, self.features_extractor)
-        super()._build(lr_schedule)
+        super()._build(lr_schedule)  # type: ignore[misc]
+
+
+class ItemActorCriticPolicy(OverItems, ActorCriticPolicy):  # type: ignore[misc]
+    """Actor and critic on one `StateEncoder`."""
 
 
 class ItemQNetwork(QNetwork):  # type: ignore[misc]

@@ -12,9 +12,9 @@ from sb3_contrib import RecurrentPPO
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3.common.policies import BasePolicy
 
+from baselines.online.policies import OverItems
 from baselines.online.ppo import PPOAgent
 from baselines.online.sb3_vec import GymVecEnv
-from baselines.online.slates import item_distribution
 from baselines.selection import best_slates
 from recsim_envs.spec import Batch, Sessions, TaskSpec, TrainingEnvs
 
@@ -63,9 +63,5 @@ class RecurrentPPOAgent(PPOAgent):
         return best_slates(self.drawn(scores.float().numpy(), sessions), self._slate, None)
 
 
-class ItemRecurrentPolicy(RecurrentActorCriticPolicy):  # type: ignore[misc]
+class ItemRecurrentPolicy(OverItems, RecurrentActorCriticPolicy):  # type: ignore[misc]
     """Actor and critic with an LSTM each, on one `StateEncoder`."""
-
-    def _build(self, lr_schedule: Any) -> None:
-        self.action_dist = item_distribution(self.action_space, self.features_extractor)
-        super()._build(lr_schedule)
