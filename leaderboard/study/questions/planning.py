@@ -30,6 +30,8 @@ _TEXT: Final = """
 Each agent that plans or learns what follows from a choice (BiLLP, reinforcement learning) is held against the best of
 all agents on the same users and budget that look no further than the next reward, never repeat, or follow a fixed
 order. "Yes" means that it is above the best of them. Where fewer than three such agents were run nothing is said.
+`billp` is the paper's agent, [`billp-plus`](../agents/billp-plus.md) what this package makes of it; the verdict tells
+them apart.
 `act-only`, `react` and `reflexion` have no planner either, but how far ahead a language model looks nobody can say:
 they are not among these agents, and BiLLP is held against them [apart](rivals.md).
 
@@ -74,7 +76,7 @@ def _pays(table: Table) -> bool:
 def _kind(c: Contrast) -> str:
     """Who plans, and how much there was to learn from."""
     row = c.first.row
-    who = "BiLLP" if row.agent in BILLP else "reinforcement learning"
+    who = row.agent if row.agent in BILLP else "reinforcement learning"
     if row.log is not None:
         return f"{who} from logs"
     amounts = [(row.declared.episodes, "sessions"), (row.declared.steps, "steps")]

@@ -105,7 +105,7 @@ def test_the_verdict_of_a_page_is_that_of_its_lines(found: Mapping[str, Answer])
 
 def test_planning_counts_where_it_pays_apart_and_names_all_that_were_there(found: Mapping[str, Answer]) -> None:
     planning = found["planning"]
-    assert re.match("where planning pays: not run; where it does not: BiLLP, 3 sessions: [a-z ]+$", planning.verdict)
+    assert re.match("where planning pays: not run; where it does not: billp, 3 sessions: [a-z ]+$", planning.verdict)
     (held,) = next(sheet for sheet in planning.sheets if sheet.title == "Held against").lines
     assert held[2:] == ["3", "best-rated, greedy, greedy-no-repeat"]
     assert {source.split("/")[0] for source in planning.sources} == {
