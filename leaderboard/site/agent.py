@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.metrics import SCORE
 from leaderboard.schema import SeedRecord, Submission
 from leaderboard.site import text
+from leaderboard.site.cells import ranks
 from leaderboard.site.costs import COSTS
 from leaderboard.site.learning import learning_charts
-from leaderboard.site.page import Page, html_page, templates
+from leaderboard.site.page import Page, html_page
 from leaderboard.site.scale import Scale
 from leaderboard.site.tables import script_json
 
@@ -41,9 +42,8 @@ def agent_pages(board: Board) -> Iterator[Page]:
 
 def _places(section: Section) -> str:
     """Tier and rank of each entry, as they are written."""
-    rank: Any = templates().get_template("table.html.j2").module.rank  # type: ignore[attr-defined]
     found = {
-        entry.id: [text.ABSENT if entry.row.tier is None else str(entry.row.tier), str(rank(entry.row.rank))]
+        entry.id: [text.ABSENT if entry.row.tier is None else str(entry.row.tier), ranks(entry.row.rank)]
         for entry in section.entries
     }
     return f"places({script_json(found)});\n"

@@ -28,12 +28,12 @@ def environment_pages(board: Board) -> Iterator[Page]:
         inputs = [section.key, section.id, about(section.first.env_id).key]
         name = f"environments/{section.id}.html"
         yield html_page(name, inputs, "environment.html.j2", partial(_values, section))
-        yield from late_rows(section, Frame(section, full=True), section.id, "../", SHOWN)
+        yield from late_rows(Frame(section, full=True), section.id, "../", SHOWN)
 
 
 def _values(section: Section) -> dict[str, Any]:
     frame = Frame(section, full=True)
-    later = [f"../{page.name}" for page in late_rows(section, frame, section.id, "../", SHOWN)]
+    later = [f"../{page.name}" for page in late_rows(frame, section.id, "../", SHOWN)]
     drawn = chosen(section)
     left_out = len(section.entries) - len(drawn)
     note = f"The first {len(drawn)} by tier and the bounds; {left_out} more are not drawn." if left_out else ""

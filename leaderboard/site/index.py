@@ -21,7 +21,7 @@ def index_pages(board: Board) -> Iterator[Page]:
     inputs = [board.key, [section.id for section in board.sections]]
     yield html_page("index.html", inputs, "index.html.j2", lambda: _values(board))
     for section in board.sections:
-        yield from late_rows(section, Frame(section, full=False), f"index-{section.id}", "", SHOWN)
+        yield from late_rows(Frame(section, full=False), f"index-{section.id}", "", SHOWN)
 
 
 def _values(board: Board) -> dict[str, Any]:
@@ -47,5 +47,5 @@ def _values(board: Board) -> dict[str, Any]:
 
 def _table(section: Section) -> tuple[Any, ...]:
     frame = Frame(section, full=False)
-    later = [page.name for page in late_rows(section, frame, f"index-{section.id}", "", SHOWN)]
+    later = [page.name for page in late_rows(frame, f"index-{section.id}", "", SHOWN)]
     return section, frame, section.ranked[:SHOWN], later

@@ -63,7 +63,8 @@ def templates() -> Environment:
         environment.filters[function.__name__] = function
     environment.filters["command"] = _command
     texts = {"ABSENT": text.ABSENT, "figure": text.figure, "interval": text.interval, "meaning": text.meaning}
-    environment.globals |= {**texts, "cost": cells.cost, "measured": cells.measured}
+    drawn = (cells.agent_link, cells.badge, cells.bar, cells.measured, cells.rank, cells.tier)
+    environment.globals |= texts | {function.__name__: function for function in drawn}
     return environment
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from leaderboard.schema import Estimate
@@ -34,6 +35,11 @@ class Scale:
                 reach.setdefault(tier, []).extend(axis.at(x) for x in (e.value, e.low, e.high) if x is not None)
         bands = {t: (round(min(xs) - _EDGE, 1), round(max(xs) - min(xs) + 2 * _EDGE, 1)) for t, xs in reach.items()}
         return cls(axis, bands)
+
+    @cached_property
+    def grid(self) -> str:
+        """The path of its ticks."""
+        return "".join(f"M{self.axis.at(tick)} 0V32" for tick in self.axis.ticks)
 
     def mark(self, estimate: Estimate) -> Mark:
         """A figure in pixels."""

@@ -1,4 +1,4 @@
-"""What a section's table shows: its columns, its scale, its bands of tiers, and rows that are read later."""
+"""What a section's table shows: its columns, its scale, its bands of tiers, its rows, and those that are read later."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
+from markupsafe import Markup, escape
+
 from leaderboard.metrics import SCORE
 from leaderboard.schema import Row, canonical_json
-from leaderboard.site import geometry, text
+from leaderboard.site import cells, geometry, text
 from leaderboard.site.costs import COSTS
-from leaderboard.site.page import Page, templates
+from leaderboard.site.page import Page
 from leaderboard.site.scale import Scale
 
 if TYPE_CHECKING:
@@ -22,15 +24,8 @@ MAIN: Final = ("R_traj", "Len", "R_each")
 TONES: Final = 6  # --t0 to --t5 in site.css
 CHUNK: Final = 250
 """Rows of one data file."""
-
-
-@dataclass(frozen=True)
-class Ends:
-    """Causes of sessions' ends as a bar: (tone, start, width) each, the share that stayed, and all of it in words."""
-
-    bars: list[tuple[str, float, float]]
-    stayed: float
-    text: str
+_LAST: Final = 999_999
+"""What stands for no tier where rows are sorted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +60,37 @@ class Frame:
         stays = {cause: "stay" for cause in self.section.causes if cause in self.section.stays}
         return {cause: f"t{n % TONES}" for n, cause in enumerate(left)} | stays
 
-    def classes(self, entry: Entry) -> str:
+    @property
+    def costs(self) -> list[str]:
+        """Headings of the measures of cost."""
+        return [cost.title for cost in COSTS.values()]
+
+    @property
+    def columns(self) -> int:
+        """How many columns the table has."""
+        return 6 + len(self.main) + (1 + len(self.more) + len(COSTS) if self.full else 0)
+
+    def line(self, entry: Entry, root: str) -> Markup:
+        """One row. `root` leads to the site's first folder."""
+        row, lead = entry.row, self.section.lead
+        parts = [
+            self._name(entry, root),
+            cells.tier(row.tier),
+            cells.measured(lead, row),
+            cells.bar(row.metrics.get(lead), row.tier, self.scale),
+            *([cells.rank(row.rank, "g-main")] if self.full else []),
+            *(cells.measured(metric, row, "g-main") for metric in self.main),
+            self._ends(row),
+        ]
+        if self.full:
+            parts += [cells.measured(metric, row, "g-more") for metric in self.more]
+            parts += [cells.cost(cost.of(row), cost.write) for cost in COSTS.values()]
+        parts.append(Markup(f'<td data-v="{row.badge}">{cells.badge(row.badge)}</td>'))
+        tier = _LAST if row.tier is None else row.tier
+        start = f'<tr class="{self._place(entry)}" data-tier="{tier}" data-badge="{row.badge}">'
+        return Markup("\n".join([start, *parts, "</tr>"]))
+
+    def _place(self, entry: Entry) -> str:
         """Where a row stands in its tier: not the first (same), not the last (within)."""
         before, after = self._neighbours[entry.id]
         words = [w for w, tier in (("same", before), ("within", after)) if tier == entry.row.tier is not None]
@@ -78,47 +103,46 @@ class Frame:
         found = {entry.id: (tiers[n], tiers[n + 2]) for n, entry in enumerate(ranked)}
         return found | {entry.id: (None, None) for entry in self.section.apart}
 
-    def detail(self, entry: Entry) -> str:
-        """What tells an entry from others of the same name."""
-        if entry.row.parameters:
-            return text.settings(entry.row.parameters, 60)
-        return "" if entry.label == entry.row.agent else text.plain(entry.row.version, 60)
+    def _name(self, entry: Entry, root: str) -> Markup:
+        """The agent, with what tells the entry from others of the same name."""
+        row, detail = entry.row, ""
+        if row.parameters:
+            detail = text.settings(row.parameters, 60)
+        elif entry.label != row.agent:
+            detail = text.plain(row.version, 60)
+        small = f"<small><bdi>{escape(detail)}</bdi></small>" if detail else ""
+        label = escape(text.plain(entry.label.lower()))
+        return Markup(f'<th scope="row" data-v="{label}">{cells.agent_link(entry, root)}{small}</th>')
 
-    def ends(self, row: Row) -> Ends:
-        """How the sessions of a row ended."""
-        names = list(self.tones)
-        shares = [row.departures.get(name, 0.0) for name in names]
-        parts = geometry.stack(shares, 72)
-        bars = [(self.tones[name], x, width) for name, (x, width) in zip(names, parts, strict=True) if width > 0]
-        told = ", ".join(f"{text.plain(n, 40)} {text.percent(s)}" for n, s in zip(names, shares, strict=True) if s)
-        return Ends(bars, sum(row.departures.get(cause, 0.0) for cause in row.stays), told)
-
-    def costs(self, row: Row) -> list[tuple[str, float | None, str]]:
-        """What a row cost: heading, figure and its text."""
-        found = [(cost.title, cost.of(row), cost.write) for cost in COSTS.values()]
-        return [(title, value, "" if value is None else write(value)) for title, value, write in found]
-
-    def columns(self, full: bool) -> int:
-        """How many columns the table has."""
-        return 6 + len(self.main) + (1 + len(self.more) + len(COSTS) if full else 0)
+    def _ends(self, row: Row) -> Markup:
+        """How the sessions of a row ended: a bar, and all of it in words; sorts by the share that stayed."""
+        shares = {cause: row.departures.get(cause, 0.0) for cause in self.tones}
+        stack = zip(self.tones.values(), geometry.stack(list(shares.values()), 72), strict=True)
+        bars = "".join(f'<rect class="{tone}" x="{x}" width="{w}" height="12"/>' for tone, (x, w) in stack if w > 0)
+        told = ", ".join(f"{text.plain(cause, 40)} {text.percent(share)}" for cause, share in shares.items() if share)
+        stayed = sum(row.departures.get(cause, 0.0) for cause in row.stays)
+        return Markup(
+            f'<td class="ends g-main" data-v="{stayed}"><svg viewBox="0 0 72 12" width="72" height="12" role="img" '
+            f'aria-label="{escape(told)}">{bars}</svg></td>'
+        )
 
 
-def late_rows(section: Section, frame: Frame, name: str, root: str, shown: int) -> Iterator[Page]:
+def late_rows(frame: Frame, name: str, root: str, shown: int) -> Iterator[Page]:
     """Data files of the rows that the page itself does not hold, `CHUNK` in each.
 
     A file is a script, so that pages need no server to read it: it hands the rows, as HTML, to `longrec.rows`.
     """
+    section = frame.section
     entries = section.ranked[shown:]
     for n, start in enumerate(range(0, len(entries), CHUNK), 1):
         chosen = entries[start : start + CHUNK]
         inputs = [section.key, section.id, start, root]
-        yield Page(f"data/{name}-{n}.js", inputs, partial(_chunk, chosen, section, frame, root))
+        yield Page(f"data/{name}-{n}.js", inputs, partial(_chunk, chosen, frame, root))
 
 
-def _chunk(entries: Sequence[Entry], section: Section, frame: Frame, root: str) -> str:
-    macros: Any = templates().get_template("table.html.j2").module
-    html = "".join(str(macros.line(entry, section, frame, root, frame.full)) for entry in entries)
-    return f"longrec.rows({script_json(section.id)}, {script_json(html)});\n"
+def _chunk(entries: Sequence[Entry], frame: Frame, root: str) -> str:
+    html = "".join(frame.line(entry, root) for entry in entries)
+    return f"longrec.rows({script_json(frame.section.id)}, {script_json(html)});\n"
 
 
 def script_json(value: Any) -> str:
