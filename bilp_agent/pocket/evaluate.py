@@ -51,13 +51,17 @@ class Family(str, Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one agent reached in one world under one training seed: mean return and kept steps of its test sessions."""
+    """What one agent reached in one world under one training seed: mean return and kept steps of its test sessions.
+
+    unread: share of a language model's answers, in training and test, that had to be asked for again or replaced.
+    """
 
     world: int
     seed: int
     variant: str
     earned: float
     kept: float
+    unread: float = 0.0
 
 
 def variants(model: str) -> dict[str, Callable[[], Agent]]:
@@ -90,7 +94,15 @@ def outcome(
     if agent.trains:
         agent.train(playground, rng.derive_seed("pocket gate", world, seed) % 2**31)
     earned, kept = play(agent, place, test, rng.derive_seed("pocket gate test", world) % 2**31)
-    return Outcome(world, seed, variant, float(earned.mean()), float(kept.mean()))
+    return Outcome(world, seed, variant, float(earned.mean()), float(kept.mean()), unread(agent))
+
+
+def unread(agent: Agent) -> float:
+    """The share of all answers of its language model that could not be read at once; 0 for an agent without any."""
+    facts = agent.describe()
+    roles = [shares for part in (facts, facts.get("training", {})) for shares in part.get("answers", {}).values()]
+    missed = sum(shares["answers"] * (shares["repaired"] + shares["fallback"]) for shares in roles)
+    return float(missed / max(sum(shares["answers"] for shares in roles), 1))
 
 
 def place_of_family(family: str, split: str, number: int) -> Place:
@@ -222,7 +234,10 @@ def main(
             done.append(outcome(agents[variant], variant, world, seed, train, test, family=family.value))
             file.write(json.dumps(asdict(done[-1])) + "\n")
             file.flush()
-    Console().print(_table(model, summary(done)))
+    table = _table(model, summary(done))
+    missed = np.mean([o.unread for o in done if o.variant == "full"])
+    table.caption = f"{missed:.2%} of the answers of full had to be asked for again or replaced"
+    Console().print(table)
 
 
 def _table(model: str, rows: Iterable[Mapping[str, Any]]) -> Table:
