@@ -122,8 +122,13 @@ def measured_gap(
         lengths=lengths,
         cycle=cycle.tolist(),
         best_myopic=best,
-        gap=interval(users, lambda plan, now: (plan - now) / np.abs(plan), returns[PLANNER], returns[best]),
+        gap=interval(users, share_lost, returns[PLANNER], returns[best]),
     )
+
+
+def share_lost(planner: Any, myopic: Any) -> Any:
+    """The gap between two mean returns, numbers or arrays: the share of the planner's that not planning loses."""
+    return (planner - myopic) / np.abs(planner)
 
 
 def session_seeds(episodes: int, seed: int) -> NDArray[np.uint64]:

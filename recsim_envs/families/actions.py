@@ -1,4 +1,4 @@
-"""Checking what comes in as actions, the same way in every family."""
+"""What every family does alike with what comes in: actions are checked, seeds are told by split and by user."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def check_range(actions: NDArray[np.int64], running: NDArray[np.bool_], count: i
 def split_seeds(seeds: NDArray[np.uint64], split: str) -> NDArray[np.uint64]:
     """Session seeds of a family whose users are drawn: train and test users come from streams that never meet."""
     return rng.bits_array(seeds, SPLITS.index(checked_split(split)), rng.SPLIT)
+
+
+def drawn_users(seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The ids of users of whom each session draws its own: the episode seed shifted right by one, so that it fits."""
+    return (seeds >> np.uint64(1)).astype(np.int64)
 
 
 def checked_split(split: str) -> str:

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from recsim_envs.families import choice
-from recsim_envs.families.actions import check_range, checked_split, integers, split_seeds
+from recsim_envs.families.actions import check_range, checked_split, drawn_users, integers, split_seeds
 from recsim_envs.families.base import ALL, Shown, Simulator
 from recsim_envs.families.options import choice as one_of
 from recsim_envs.families.options import flag, integer
@@ -80,7 +80,7 @@ class DrawnSlateSimulator(Simulator):
 
     def _open(self, lanes: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
         """The part of `begin` that all share: who visits, and that a session runs."""
-        self._users[lanes] = (seeds >> np.uint64(1)).astype(np.int64)
+        self._users[lanes] = drawn_users(seeds)
         self._seeds[lanes] = split_seeds(seeds, self.split)
         self._state[STEPS, lanes], self._state[CAUSE, lanes] = 0, RUNNING
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recsim_envs import rng
-from recsim_envs.gap import PLANNER, Gap, Progress, interval
+from recsim_envs.gap import PLANNER, Gap, Progress, interval, session_seeds, share_lost
 from recsim_envs.markets import make_market
 from recsim_envs.markets.base import JointPolicy, Market
 from recsim_envs.markets.planning import play
@@ -25,7 +24,7 @@ def market_gap(
     The reference policies are the market's own, beside random actions. Deterministic in its arguments.
     """
     market = make_market(name, episodes, split="test", **options)
-    keys = rng.bits_array(rng.derive_seed("horizon-gap", seed), np.arange(episodes), rng.EPISODE) >> np.uint64(1)
+    keys = session_seeds(episodes, seed)
     numbers, worlds = count(), np.arange(episodes)
     makers: dict[str, Callable[[], JointPolicy]] = {
         "random": lambda: lambda: random_actions(market, keys, next(numbers)),
@@ -46,7 +45,7 @@ def market_gap(
         lengths=lengths,
         cycle=[],
         best_myopic=best,
-        gap=interval(worlds, lambda plan, now: (plan - now) / np.abs(plan), totals[PLANNER], totals[best]),
+        gap=interval(worlds, share_lost, totals[PLANNER], totals[best]),
     )
 
 

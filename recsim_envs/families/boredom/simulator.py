@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from recsim_envs.families.actions import check_range, checked_split, integers, split_seeds
+from recsim_envs.families.actions import check_range, checked_split, drawn_users, integers, split_seeds
 from recsim_envs.families.base import ALL, Reference, Simulator, Step
 from recsim_envs.families.boredom import kernel, presets
 from recsim_envs.families.boredom.items import catalogue, item_vectors
@@ -19,7 +19,6 @@ from recsim_envs.families.options import integer
 from recsim_envs.spec import TaskSpec
 
 _CAUSES: Final = np.array(["", "horizon", ""], object)
-_SEED_SHIFT: Final = np.uint64(1)
 
 
 class BoredomSimulator(Simulator):
@@ -146,7 +145,7 @@ class BoredomSimulator(Simulator):
 
     def user_ids(self) -> NDArray[np.int64]:
         """The user in each lane (B,): each session draws its own. -1 where none was begun."""
-        return np.where(self._begun, (self._episode_seeds >> _SEED_SHIFT).astype(np.int64), -1)
+        return np.where(self._begun, drawn_users(self._episode_seeds), -1)
 
     def constants(self) -> dict[str, int | float | str | bool]:
         """The constants as they are set here."""

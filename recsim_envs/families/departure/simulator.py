@@ -142,9 +142,8 @@ class DepartureSimulator(Simulator):
 
     def begin(self, lanes: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
         """Start a session with episode seed `seeds[i]` in lane `lanes[i]`."""
-        kernel.begin(
-            lanes, seeds, self._users, *self._log, self._state, self._items, self._earned, self._shown
-        )  # fmt: skip
+        arrays = self._state, self._items, self._earned, self._shown
+        kernel.begin(lanes, seeds, self._users, *self._log, *arrays)
         if self.world.rewards.sequential:
             self._memory[lanes] = self.world.rewards.fresh(self._state[kernel.USER, lanes])
 

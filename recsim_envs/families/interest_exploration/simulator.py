@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recsim_envs.families.base import Reference, Shown, Step
 from recsim_envs.families.choice import EXPONENTIAL_CASCADE, MODELS, Choice
-from recsim_envs.families.drawn_slates import DrawnSlateSimulator
+from recsim_envs.families.drawn_slates import STEPS, DrawnSlateSimulator
 from recsim_envs.families.interest_exploration import kernel
 from recsim_envs.families.options import number
 from recsim_envs.spec import TaskSpec
@@ -161,7 +161,7 @@ class InterestExplorationSimulator(DrawnSlateSimulator):
 
     def fatigue(self) -> NDArray[np.float64]:
         """The share of the session that is over (B,): users do not tire."""
-        return np.where(self.over, 1.0, self._state[0] / self.horizon)
+        return np.where(self.over, 1.0, self._state[STEPS] / self.horizon)
 
     def _portrait(self, lane: int, candidate: int) -> Shown:
         topic, quality = int(self._topics[lane, candidate]), float(self._qualities[lane, candidate])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsim_envs.errors import InvalidActionError
 from recsim_envs.families import options
-from recsim_envs.families.actions import checked_split, integers, split_seeds
+from recsim_envs.families.actions import checked_split, drawn_users, integers, split_seeds
 from recsim_envs.families.base import ALL, Reference, Simulator, Step
 from recsim_envs.families.retention import kernel
 from recsim_envs.families.retention.catalogue import TOPICS, generate
@@ -163,7 +163,7 @@ class RetentionSimulator(Simulator):
 
     def user_ids(self) -> NDArray[np.int64]:
         """The user in each lane: every life is that of a user of its own."""
-        return (self._episodes >> np.uint64(1)).astype(np.int64)
+        return drawn_users(self._episodes)
 
     def constants(self) -> dict[str, int | float | str | bool]:
         """Options and constants of the dynamics."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recsim_envs.families.base import Reference, Shown, Step
 from recsim_envs.families.choice import EXPONENTIAL_CASCADE, MODELS, Choice
-from recsim_envs.families.drawn_slates import DrawnSlateSimulator
+from recsim_envs.families.drawn_slates import STEPS, DrawnSlateSimulator
 from recsim_envs.families.options import flag, number
 from recsim_envs.families.satisfaction import kernel
 from recsim_envs.spec import TaskSpec
@@ -149,7 +149,7 @@ class SatisfactionSimulator(DrawnSlateSimulator):
 
     def fatigue(self) -> NDArray[np.float64]:
         """The share of the user's time that is spent (B,)."""
-        return np.where(self.over, 1.0, self._state[0] / TIME_BUDGET)
+        return np.where(self.over, 1.0, self._state[STEPS] / TIME_BUDGET)
 
     def _portrait(self, lane: int, candidate: int) -> Shown:
         clickbait = float(self._clickbait[lane, candidate])

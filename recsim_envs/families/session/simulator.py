@@ -10,7 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from recsim_envs.errors import ConfigurationError, InvalidActionError
-from recsim_envs.families.actions import checked_split, integers, split_seeds
+from recsim_envs.families.actions import checked_split, drawn_users, integers, split_seeds
 from recsim_envs.families.base import ALL, Reference, Simulator, Step
 from recsim_envs.families.options import choice, flag, integer, number
 from recsim_envs.families.session import kernel
@@ -103,7 +103,7 @@ class SessionSimulator(Simulator):
 
     def begin(self, lanes: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
         """Start a session with episode seed `seeds[i]` in lane `lanes[i]`."""
-        self._user_ids[lanes] = (seeds >> np.uint64(1)).astype(np.int64)
+        self._user_ids[lanes] = drawn_users(seeds)
         rows, net, constants = self.world
         kernel.begin(lanes, split_seeds(seeds, self.split), rows, self._fame_edges, net, constants, self.state)
 

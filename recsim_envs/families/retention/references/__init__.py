@@ -120,7 +120,7 @@ def logging(simulator: RetentionSimulator) -> Reference:
 
 def cycle_pool(simulator: RetentionSimulator) -> NDArray[np.int64]:
     """Slates for a fixed cycle: topics in turn, each with its items from the best downwards: (p, slate_size)."""
-    quality, topics = simulator.items.facets[:, 0], simulator.items.topics
+    quality, topics = simulator.items.facets[:, QUALITY], simulator.items.topics
     order = np.lexsort((-quality, topics))
     rank = np.empty(len(order), np.int64)
     start = np.searchsorted(topics[order], topics[order])
