@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from recsim_envs.worlds.logs.reading import read_log
-from recsim_envs.worlds.logs.tables import text_batches
+from recsim_envs.worlds.logs.tables import open_table
 
 ROWS = 1_000_000
 
@@ -38,4 +38,5 @@ def test_read_log(benchmark, files):
 def test_bare_parse(benchmark, files):
     """The same rows as text, in batches, unchecked."""
     benchmark.extra_info["steps"] = ROWS
-    assert benchmark(lambda: sum(map(len, text_batches(files[0])))) == ROWS
+    table = open_table(files[0])
+    assert benchmark(lambda: sum(map(len, table.batches(table.names)))) == ROWS

@@ -43,9 +43,9 @@ class Table(ABC):
     def batches(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """These columns as String, null where a frame has null, in the order of the rows."""
 
-    @abstractmethod
     def places(self, rows: Sequence[int]) -> dict[int, int]:
-        """Where these rows (from 0, odd ones counted) are, in units of `unit` from 1."""
+        """Where these rows (from 0, odd ones counted) are, in units of `unit` from 1; here each row is one."""
+        return {row: row + 1 for row in rows}
 
     def hint(self) -> str:
         """What may be wrong when an expected column is missing; empty where nothing is known."""
@@ -84,20 +84,6 @@ def open_table(
     raise LogError(f"{type(source).__name__} is no table; pass a path, or a polars or pandas frame")
 
 
-def text_batches(
-    source: TableSource,
-    columns: Sequence[str] | None = None,
-    *,
-    names: Sequence[str] | None = None,
-    delimiter: str | None = None,
-    encoding: str = "utf-8",
-    quotes: bool = True,
-) -> Iterator[pl.DataFrame]:
-    """The batches of `open_table`'s table: these columns, or all. Rows with another number of fields are left out."""
-    table = open_table(source, names=names, delimiter=delimiter, encoding=encoding, quotes=quotes)
-    return table.batches(table.names if columns is None else columns)
-
-
 class FrameTable(Table):
     """A lazy polars frame. Times become seconds, lists one text joined by "|", NaN null."""
 
@@ -122,10 +108,6 @@ class FrameTable(Table):
             raise _unreadable(self.label, error) from error
         if not self.done:
             raise LogError(f"{self.label} holds no rows; pass the one with the ratings or the items")
-
-    def places(self, rows: Sequence[int]) -> dict[int, int]:
-        """See `Table.places`."""
-        return {row: row + 1 for row in rows}
 
 
 def _parquet(path: Path) -> FrameTable:

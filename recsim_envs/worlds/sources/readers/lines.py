@@ -60,10 +60,6 @@ class LinesTable(Table):
         if not read:
             raise LogError(f"{self.label} is empty; fetch it anew")
 
-    def places(self, rows: Sequence[int]) -> dict[int, int]:
-        """See `Table.places`."""
-        return {row: row + 1 for row in rows}
-
     @abstractmethod
     def _frame(self, lines: list[bytes]) -> pl.DataFrame:
         """The columns `names` as text, one row a line."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from recsim_envs.errors import LogError
 from recsim_envs.worlds.logs import delimited, tables
-from recsim_envs.worlds.logs.tables import Table, open_table, text_batches
+from recsim_envs.worlds.logs.tables import Table, open_table
 
 
 def rows(table: Table) -> list[tuple[str | None, ...]]:
@@ -76,7 +76,7 @@ def test_delimiters_go_by_suffix_and_otherwise_by_the_first_line(tmp_path):
 
 def test_only_the_columns_that_are_wanted(tmp_path):
     (tmp_path / "a.csv").write_text("a,b,c\n1,2,3\n")
-    assert [batch.to_dict(as_series=False) for batch in text_batches(tmp_path / "a.csv", ["c", "a"])] == [
+    assert [batch.to_dict(as_series=False) for batch in open_table(tmp_path / "a.csv").batches(["c", "a"])] == [
         {"c": ["3"], "a": ["1"]}
     ]
 
@@ -176,6 +176,6 @@ def test_batches_are_small_whatever_the_table_holds(tmp_path, monkeypatch):
     frame.write_csv(tmp_path / "a.csv")
     frame.write_parquet(tmp_path / "a.parquet")
     for name in ("a.csv", "a.parquet"):
-        batches = list(text_batches(tmp_path / name))
+        batches = list(open_table(tmp_path / name).batches(["a"]))
         assert max(map(len, batches)) <= 50
         assert pl.concat(batches)["a"].to_list() == [str(k) for k in range(1000)]
