@@ -25,7 +25,7 @@ from recsim_envs.registration import make_simulator
 
 NEEDED: Final = ("session", "action", "reward")
 OPTIONAL: Final = ("propensity", "terminated")
-WIDTH: Final = 10**9  # rows that a file may have
+MAX_ROWS: Final = 10**9  # rows that a file may have
 
 
 def read_own(file: Path, env_id: str, options: Mapping[str, Any]) -> OfflineLog:
@@ -74,8 +74,8 @@ def _columns(file: Path) -> dict[str, NDArray[Any]]:
             names = parquet.schema_arrow.names
             if missing := [name for name in NEEDED if name not in names]:
                 raise LogError(f"{file}: column {missing[0]} is missing; a log needs {', '.join(NEEDED)}")
-            if parquet.metadata.num_rows > WIDTH:
-                raise LogError(f"{file}: {parquet.metadata.num_rows} rows are too many; give at most {WIDTH}")
+            if parquet.metadata.num_rows > MAX_ROWS:
+                raise LogError(f"{file}: {parquet.metadata.num_rows} rows are too many; give at most {MAX_ROWS}")
             table = parquet.read(columns=[name for name in (*NEEDED, *OPTIONAL) if name in names])
     except FileNotFoundError:
         raise LogError(f"{file} does not exist; give a log's folder, a Parquet file, or a log's name") from None
