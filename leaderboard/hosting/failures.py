@@ -7,7 +7,7 @@ from recsim_envs.errors import AgentError
 
 
 class AgentLostError(AgentError):
-    """An agent elsewhere failed; it can be started anew. `cause` is one of `leaderboard.traces.LOST`."""
+    """An agent elsewhere failed; it can be started anew. `cause` is one of `leaderboard.ends.LOST`."""
 
     def __init__(self, text: str, cause: str = CRASHED) -> None:
         super().__init__(text)
