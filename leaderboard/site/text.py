@@ -59,9 +59,11 @@ def interval(name: str, estimate: Estimate) -> str:
 
 
 def percent(share: float) -> str:
-    """A share, 0 to 1, in per cent: one decimal below ten per cent, two below a tenth."""
+    """A share, 0 to 1, in per cent: one decimal below ten per cent, two below a tenth; what is not all is not 100."""
     size = abs(share)
     decimals = 0 if size >= 0.0995 or size == 0 else 1 if size >= 0.00095 else 2
+    if 0.995 <= size < 1:
+        decimals = 1 if size < 0.9995 else 2
     return number(100 * share, decimals) + _PERCENT
 
 

@@ -113,9 +113,9 @@
     option.value = String(n);
     at("session").append(option);
   });
-  const keys = [...line.colours].map(([group, colour]) => [colour, data.groups[group]]);
-  if (data.items.some(([, group]) => !line.colours.has(group))) keys.push(["", "others"]);
-  at("groups").replaceChildren(...keys.map(([colour, name]) => {
+  const legend = [...line.colours].map(([group, colour]) => [colour, data.groups[group]]);
+  if (data.items.some(([, group]) => !line.colours.has(group))) legend.push(["", "others"]);
+  at("groups").replaceChildren(...legend.map(([colour, name]) => {
     const key = element("span");
     key.className = `key ${colour}`;
     return element("li", key, name);

@@ -178,6 +178,16 @@ def test_a_session_is_played_by_keyboard(tab: Tab) -> None:
     assert "too alike" in page.locator("#lessons").inner_text()
 
 
+def test_the_colours_of_a_session_have_names(tab: Tab) -> None:
+    page = tab.open("lives")
+    groups = page.evaluate(
+        "new Set(JSON.parse(document.getElementById('lives').textContent).items.map((i) => i[1])).size"
+    )
+    names = page.locator("#groups li").all_inner_texts()
+    assert len(names) == min(groups, 10)
+    assert ("others" in names) == (groups > 9)
+
+
 def test_the_same_user_is_met_with_another_agent(tab: Tab) -> None:
     page = tab.open("lives")
     page.get_by_role("button", name="Next session").click()

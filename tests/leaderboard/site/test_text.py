@@ -47,7 +47,17 @@ def test_number(value: float, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "expected"), [(0.0, "0 %"), (0.0003, "0.03 %"), (0.004, "0.4 %"), (0.0996, "10 %"), (1.0, "100 %")]
+    ("share", "expected"),
+    [
+        (0.0, "0 %"),
+        (0.0003, "0.03 %"),
+        (0.004, "0.4 %"),
+        (0.0996, "10 %"),
+        (0.994, "99 %"),
+        (0.996, "99.6 %"),
+        (0.9996, "99.96 %"),
+        (1.0, "100 %"),
+    ],
 )
 def test_percent(share: float, expected: str) -> None:
     assert text.percent(share).replace(text.NBSP, " ") == expected
