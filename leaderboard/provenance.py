@@ -16,7 +16,7 @@ from leaderboard.agents import kind_of, load_class, resolved
 from leaderboard.cores import usable_cores
 from leaderboard.hosting.remote import RemoteAgent
 from leaderboard.hosting.start import started
-from leaderboard.schema import AgentRecord, Cell, Isolation, Learned, Machine, SeedRecord
+from leaderboard.schema import AgentRecord, Cell, Isolation, Learned, Machine, SeedRecord, as_line
 from leaderboard.usage import as_mapping
 from recsim_envs.errors import AgentError
 
@@ -103,7 +103,7 @@ def seeds(agent: AgentRecord, learned: Learned | None, cells: Sequence[Cell]) ->
 
 
 def _seed(kind: Any, how: str, *, controlled: bool = True) -> SeedRecord:
-    return SeedRecord(kind=kind, controlled=controlled, how=how[:500])
+    return SeedRecord(kind=kind, controlled=controlled, how=as_line(how))
 
 
 def commit() -> tuple[str, bool]:
@@ -128,12 +128,12 @@ def _git(folder: Path, *arguments: str) -> str | None:
 def machine() -> Machine:
     """The system, the processor, memory, the number of cores this process may use, and graphics processors."""
     return Machine(
-        system=f"{platform.system()} {platform.release()}"[:500],
-        processor=_processor()[:500],
+        system=as_line(f"{platform.system()} {platform.release()}"),
+        processor=as_line(_processor()),
         cores=usable_cores(),
         python=platform.python_version(),
         memory_bytes=_memory(),
-        accelerator=_accelerator()[:500],
+        accelerator=as_line(_accelerator()),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from leaderboard.schema import Cell, Phase, Usage
+from leaderboard.schema import Cell, Phase, Usage, as_line
 
 _COUNTS: Final = {
     "calls": "calls",
@@ -92,7 +92,7 @@ def _usage(model: Any, counts: Mapping[str, Any], seconds: Any) -> Usage:
     kept = {name: value if type(value) is int and 0 <= value <= 10**12 else None for name, value in counts.items()}
     fine = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds <= 1e9
     try:
-        return Usage(model=model[:500] if isinstance(model, str) else "", seconds=seconds if fine else None, **kept)
+        return Usage(model=as_line(model) if isinstance(model, str) else "", seconds=seconds if fine else None, **kept)
     except ValidationError:  # parts that exceed the whole are no measurement
         return Usage()
 

@@ -18,7 +18,7 @@ from leaderboard.evaluate.executor import Event, Executor, make_executor, run_ce
 from leaderboard.evaluate.learned import take
 from leaderboard.files import file_sha256, read_model, write_json
 from leaderboard.prices import prices_sha256
-from leaderboard.schema import Disclosure, Isolation, Submission, Suite, json_hash
+from leaderboard.schema import Disclosure, Isolation, Submission, Suite, as_line, json_hash
 from leaderboard.traces import concatenate, write_trace
 from leaderboard.usage import waited
 from recsim_envs.errors import LongrecError
@@ -162,7 +162,7 @@ def finish(job: Job, folder: RunFolder) -> None:
         learned=plan.learned,
         cells=cells,
         traces_sha256=file_sha256(traces),
-        command=tuple(part[:500] for part in job.command[:64]),
+        command=tuple(map(as_line, job.command[:64])),
         packages=provenance.packages(plan.agent.entry_point),
         commit=commit,
         dirty=dirty,

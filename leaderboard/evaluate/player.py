@@ -13,7 +13,7 @@ from leaderboard.evaluate.logs import training_log
 from leaderboard.evaluate.simulate import guarded
 from leaderboard.hosting.failures import AgentLostError
 from leaderboard.hosting.start import end, start_agent
-from leaderboard.schema import Lost, Phase, SpentBudget, TrainingPoint, Usage
+from leaderboard.schema import Lost, Phase, SpentBudget, TrainingPoint, Usage, as_line
 from leaderboard.traces import Trace
 from leaderboard.usage import told
 from recsim_envs.errors import AgentError
@@ -91,7 +91,7 @@ class Player:
         """What was lost of a trace, by cause, and what was told of the first failure."""
         counts = {cause: int((trace.ends == cause).sum()) for cause in (CRASHED, TIMED_OUT, OUT_OF_MEMORY)}
         crashed, timed_out, out_of_memory = counts.values()
-        return Lost(crashed=crashed, timed_out=timed_out, out_of_memory=out_of_memory, told=self.failure[:500])
+        return Lost(crashed=crashed, timed_out=timed_out, out_of_memory=out_of_memory, told=as_line(self.failure))
 
     def usage(self, facts: Mapping[str, Any]) -> dict[Phase, Usage]:
         """Usage of language models, as told. What a lost process had counted is not known: no count is whole."""

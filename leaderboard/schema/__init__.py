@@ -22,6 +22,7 @@ from leaderboard.schema.basics import (
     Stored,
     Text,
     TrainingSeed,
+    as_line,
     canonical_json,
     json_hash,
 )
@@ -123,6 +124,7 @@ __all__ = [
     "TranscriptLine",
     "Usage",
     "World",
+    "as_line",
     "canonical_json",
     "check_limit",
     "json_hash",

@@ -17,6 +17,7 @@ from pydantic import (
 
 SCHEMA_VERSION: Final = 1
 MAX_JSON: Final = 65_536  # bytes of canonical JSON that one free-form field may hold
+MAX_LINE: Final = 500  # characters
 
 
 def canonical_json(value: Any) -> str:
@@ -60,7 +61,7 @@ EntryPoint = Annotated[str, Field(pattern=_ENTRY_POINT, max_length=500)]
 Sha256 = Annotated[str, Field(pattern=_HEX)]
 Salt = Annotated[str, Field(pattern=_HEX)]
 """256 random bits, in hexadecimal."""
-Line = Annotated[str, Field(max_length=500)]
+Line = Annotated[str, Field(max_length=MAX_LINE)]
 Text = Annotated[str, Field(max_length=4_000)]
 Json = Annotated[dict[str, Any], AfterValidator(_small_json)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
@@ -68,6 +69,11 @@ Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Seconds = Amount
 TrainingSeed = Annotated[int, Field(ge=0, lt=2**31)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def as_line(text: str) -> str:
+    """As much of a text as a `Line` holds."""
+    return text[:MAX_LINE]
 
 
 class Stored(BaseModel):

@@ -17,7 +17,7 @@ from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.checkpoint import RunFolder
 from leaderboard.evaluate.executor import Executor
 from leaderboard.files import write_json
-from leaderboard.schema import Disclosure, Line, Stored
+from leaderboard.schema import Disclosure, Line, Stored, as_line
 from leaderboard.sweep.cells import CellRow, noting, rows_of, worth_running, write_csv
 from leaderboard.sweep.expand import Expanded
 from leaderboard.sweep.schema import SweepFile
@@ -99,7 +99,7 @@ def record(expanded: Expanded, runs: list[Run], out: Path, command: tuple[str, .
     rows = rows_of(runs, out)
     told = SweepRecord(
         sweep=expanded.sweep,
-        command=tuple(part[:500] for part in command),
+        command=tuple(map(as_line, command)),
         cells=tuple(rows),
         left_out=expanded.left_out,
     )

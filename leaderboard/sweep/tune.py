@@ -21,7 +21,7 @@ from leaderboard.evaluate.batch import DEFAULT_LANES, Job, Watch, open_run, run_
 from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.executor import Executor
 from leaderboard.files import write_json
-from leaderboard.schema import Finite, Json, Line, Seconds, SpentBudget, Stored
+from leaderboard.schema import Finite, Json, Line, Seconds, SpentBudget, Stored, as_line
 from leaderboard.sweep.cells import CellRow, noting, rows_of, worth_running, write_csv
 from leaderboard.sweep.expand import digest
 from leaderboard.sweep.schema import TuneFile
@@ -123,7 +123,7 @@ def _record(search: Search, rows: Sequence[CellRow], out: Path, command: tuple[s
     best = max(known, key=lambda t: (t.score, -t.number), default=None)
     told = TuneRecord(
         tuning=search.tuning,
-        command=tuple(part[:500] for part in command),
+        command=tuple(map(as_line, command)),
         trials=trials,
         chosen=None if best is None else best.parameters,
         chosen_trial=None if best is None else best.number,
