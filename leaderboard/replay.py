@@ -18,14 +18,13 @@ from leaderboard.folder import check_folder
 from leaderboard.metrics import Outcomes
 from leaderboard.schema import Submission, Task
 from leaderboard.seasons import check_season
-from leaderboard.stepping import replay_episodes
+from leaderboard.stepping import LANES, replay_episodes
 from leaderboard.traces import Trace, read_trace
 from recsim_envs.errors import ConfigurationError, PlatformError, SubmissionError, UnreplayableError, WorldError
 from recsim_envs.families.base import Simulator
 from recsim_envs.fingerprint import platform_text
 from recsim_envs.registration import check_registered
 
-LANES: Final = 2048  # episodes replayed at once
 _NAMED: Final = 100_000  # episodes of a suite up to which the missing one is looked for by name
 _OBSERVED: Final = 2**26  # numbers that the lanes of a simulator may show at once: a stranger chooses their options
 

@@ -17,6 +17,9 @@ from recsim_envs.errors import InvalidActionError, ReplayMismatchError
 from recsim_envs.families.base import Simulator
 from recsim_envs.spec import TaskSpec
 
+LANES: Final = 2048
+"""Episodes that a replay steps at once, where there are as many."""
+
 _CELLS: Final = 2**22  # items of a padded (steps, lanes, k) array
 _SHOWN: Final = 20  # items of a slate that a message names
 

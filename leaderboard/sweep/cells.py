@@ -23,10 +23,8 @@ from leaderboard.files import atomic_path, read_model, write_json
 from leaderboard.metrics import METRICS, Outcomes
 from leaderboard.replay import verify
 from leaderboard.schema import Cell, EnvId, Finite, Json, Line, Name, Seconds, SpentBudget, Stored, Track, TrainingSeed
-from leaderboard.stepping import replay_episodes
+from leaderboard.stepping import LANES, replay_episodes
 from recsim_envs.errors import AgentError, ConfigurationError, WorkerLostError
-
-LANES: Final = 2048
 
 Figures = tuple[float, float, Cell]
 """R_traj and Len of one cell, see `leaderboard.metrics`, and its record."""
@@ -115,29 +113,25 @@ def note(spec: CellSpec, event: Event) -> None:
 
 def rows_of(runs: Sequence[Run], out: Path) -> list[CellRow]:
     """One row for each cell of `runs`, in order."""
-    made: list[CellRow] = []
-    times: list[float | None] = []
-    groups: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    keys = []
+    rows: list[tuple[tuple[str, ...], CellRow]] = []  # with what makes cells peers, who should take about as long
     for run in runs:
         figures = _figures(run)
         for spec in run.folder.specs(run.job.agent, 1):
-            row = _row(spec, figures.get((spec.task, spec.training_seed)), out)
-            made.append(row)
-            times.append(row.seconds)
-            keys.append(spec.peers)
-            if row.seconds is not None:
-                groups[keys[-1]].append(row.seconds)
-    for n, (key, seconds) in enumerate(zip(keys, times, strict=True)):
-        if seconds is not None and is_slow(seconds, _without(groups[key], seconds)):
-            made[n] = made[n].model_copy(update={"straggler": True})
-    return made
+            rows.append((spec.peers, _row(spec, figures.get((spec.task, spec.training_seed)), out)))
+    seconds: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for peers, row in rows:
+        if row.seconds is not None:
+            seconds[peers].append(row.seconds)
+    return [_judged(row, seconds[peers]) for peers, row in rows]
 
 
-def _without(values: Sequence[float], one: float) -> list[float]:
-    others = list(values)
-    others.remove(one)
-    return others
+def _judged(row: CellRow, seconds: Sequence[float]) -> CellRow:
+    """The row, with whether its cell took far longer than its peers; `seconds` are those of all, its own too."""
+    if row.seconds is None:
+        return row
+    others = list(seconds)
+    others.remove(row.seconds)
+    return row.model_copy(update={"straggler": is_slow(row.seconds, others)})
 
 
 def _figures(run: Run) -> dict[tuple[int, int], Figures]:

@@ -16,10 +16,8 @@ from leaderboard.metrics import METRICS as REGISTRY
 from leaderboard.metrics import Outcomes
 from leaderboard.schema import Cell, Estimate, canonical_json
 from leaderboard.stats import Sums, difference, mean
-from leaderboard.stepping import replay_episodes
+from leaderboard.stepping import LANES, replay_episodes
 from leaderboard.traces import Trace, concatenate
-
-LANES = 2048
 
 
 @dataclass(frozen=True, eq=False)
