@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from recsim_envs.errors import LogError
 from recsim_envs.rng import WORLD, below_array
 from recsim_envs.worlds.building.options import BuildOptions
-from recsim_envs.worlds.card.distances import sample_distances
+from recsim_envs.worlds.card.distances import random_pairs, sample_distances
 from recsim_envs.worlds.card.visitors import visitors
 from recsim_envs.worlds.logs.visits import Visits
 from recsim_envs.worlds.world import MAX_HORIZON, DepartureDefaults, World
@@ -42,12 +42,9 @@ class Sampled:
     @classmethod
     def of(cls, vectors: NDArray[np.float32], num_users: int, pay: Predict, seed: int) -> Sampled:
         """Draw the pairs. `pay` gives the rewards of users and items."""
-        draw, items = np.arange(_SAMPLED_PAIRS), len(vectors)
-        first = below_array(items, seed, draw, _PAIRS, 0)
-        other = (first + 1 + below_array(items - 1, seed, draw, _PAIRS, 1)) % items
-        distances = np.sqrt(((vectors[first].astype(np.float64) - vectors[other]) ** 2).sum(1))
-        users = below_array(num_users, seed, draw, _PAIRS, 2)
-        return cls(np.sort(distances), np.sort(pay(users, first)))
+        items, distances = random_pairs(vectors, _SAMPLED_PAIRS, seed, _PAIRS)
+        users = below_array(num_users, seed, np.arange(_SAMPLED_PAIRS), _PAIRS, 2)
+        return cls(np.sort(distances), np.sort(pay(users, items)))
 
     def threshold(self, share: float) -> float:
         """The distance below which this share of the pairs lies, rounded; 0 for none.

@@ -46,16 +46,14 @@ def fit_all(ready: Prepared, how: BuildOptions, folder: Path, progress: Progress
 
     `folder` keeps the state of the training; what an earlier call left in it is gone on with.
     """
-    from recsim_envs.worlds.models import ModelSizes, Training, fit_model
+    from recsim_envs.worlds.models import Training, fit_model
 
-    _, indptr, ids = ready.categories
-    sizes = ModelSizes(ready.num_users, ready.num_items, indptr, ids, int(ids.max()) + 1)
     train, valid = ready.rows[ready.train], ready.rows[ready.valid]
     plan = Training(rank=how.rank, epochs=how.epochs, device=how.device)
     span, found, shown = value_range(ready.rows), {}, _without_held_out(ready)
     others = how.compare if how.compare is not None else ALSO if len(ready.rows) <= LITTLE else ()
     for name in dict.fromkeys([how.model, *REFERENCES, *others]):
-        model = fit_model(name, train, valid, sizes, plan, how.seed, progress, folder / name)
+        model = fit_model(name, train, valid, ready.sizes, plan, how.seed, progress, folder / name)
         knots = fit_map(how.calibration, model.predict_rows(*shown), valid.values)
         found[name] = Fitted(model.after(ready.rows), knots, span)
     return found

@@ -15,6 +15,7 @@ from recsim_envs.rng import WORLD, below_array, bits_array
 from recsim_envs.worlds.building.options import BuildOptions
 from recsim_envs.worlds.logs.log import Interactions, Log
 from recsim_envs.worlds.logs.visits import Visits, visits
+from recsim_envs.worlds.models.base import ModelSizes
 from recsim_envs.worlds.storage import StringColumn
 
 _SPLIT: Final = WORLD + 64  # which rows are held out
@@ -55,6 +56,12 @@ class Prepared:
     def titles(self) -> StringColumn:
         """Titles of the items."""
         return StringColumn.of(self.log.items["title"].to_list())
+
+    @property
+    def sizes(self) -> ModelSizes:
+        """What user models are told of users, items and categories."""
+        _, indptr, ids = self.categories
+        return ModelSizes(self.num_users, self.num_items, indptr, ids, int(ids.max()) + 1)
 
     @property
     def num_users(self) -> int:

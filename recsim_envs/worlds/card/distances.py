@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsim_envs.rng import WORLD, bits_array
+from recsim_envs.rng import WORLD, below_array, bits_array
 
 MANY_LEVELS: Final = 10
 LENGTH_BINS: Final = 20
@@ -25,6 +25,14 @@ UNKNOWN: Final = "the log has no times, so neither visits nor the gaps between t
 def total_variation(first: Floats, other: Floats) -> float:
     """Half the L1 distance of two sets of shares (k,): 0 equal, 1 disjoint."""
     return float(np.abs(first - other).sum() / 2)
+
+
+def random_pairs(vectors: NDArray[np.float32], count: int, seed: int, purpose: int) -> tuple[NDArray[np.int64], Floats]:
+    """Random pairs of different items: the first of each, int64 (count,), and how far apart both lie, float64."""
+    draw, items = np.arange(count), len(vectors)
+    first = below_array(items, seed, draw, purpose, 0)
+    other = (first + 1 + below_array(max(items - 1, 1), seed, draw, purpose, 1)) % items
+    return first, np.sqrt(((vectors[first].astype(np.float64) - vectors[other]) ** 2).sum(1))
 
 
 def sample_distances(observed: NDArray[Any], simulated: NDArray[Any]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from recsim_envs.gap import PLANNER, reference_policies, session_seeds
 from recsim_envs.policies import fixed_cycle, play
 from recsim_envs.rng import WORLD, below_array
 from recsim_envs.worlds.card import resample
+from recsim_envs.worlds.card.distances import random_pairs
 from recsim_envs.worlds.world import MAX_WINDOW, World
 
 BEST_RATED: Final = "best-rated"
@@ -113,12 +114,7 @@ def _around(value: float, sample: Floats) -> list[float]:
 
 def _distances(world: World, seed: int) -> Floats:
     """Distances of random pairs of different items."""
-    draw, items = np.arange(_SAMPLED), world.num_items
-    first = below_array(items, seed, draw, _PAIRS, 0)
-    other = (first + 1 + below_array(max(items - 1, 1), seed, draw, _PAIRS, 1)) % items
-    vectors = world.arrays["vectors"]
-    found: Floats = np.sqrt(((vectors[first].astype(np.float64) - vectors[other]) ** 2).sum(1))
-    return found
+    return random_pairs(world.arrays["vectors"], _SAMPLED, seed, _PAIRS)[1]
 
 
 def random_rewards(world: World, seed: int) -> Floats:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from recsim_envs.errors import LongrecError
 from recsim_envs.worlds.building.options import BuildOptions
-from recsim_envs.worlds.building.prepare import Prepared, category_arrays, prepare
+from recsim_envs.worlds.building.prepare import Prepared, prepare
 from recsim_envs.worlds.logs.log import Log
 from recsim_envs.worlds.logs.reading import read_log
-from recsim_envs.worlds.models import MODELS, ModelSizes, Training, UserModel, fit_model
+from recsim_envs.worlds.models import MODELS, Training, fit_model
 
 _HEAD: Final = (
     "| holdout | model | RMSE | RMSE, reading what came before | validation RMSE | epochs | seconds |\n"
@@ -42,17 +42,12 @@ def rows_of(log: Log, holdout: str, seeds: Sequence[int]) -> list[str]:
 
 def _figures(name: str, ready: Prepared, seed: int) -> list[float]:
     """Held-out errors without and with reading, validation error, epochs and processor seconds of a fit."""
-    _, indptr, ids = category_arrays(ready.log.items)
-    sizes = ModelSizes(ready.num_users, ready.num_items, indptr, ids, int(ids.max()) + 1)
-    started = time.process_time()
+    sizes, started = ready.sizes, time.process_time()
     model = fit_model(name, ready.rows[ready.train], ready.rows[ready.valid], sizes, Training(), seed)
     seconds = time.process_time() - started
     static = _rmse(model.predict(ready.rows.users[ready.held_out], ready.rows.items[ready.held_out]), ready)
-    return [static, _rmse(_reading(model, ready), ready), model.validation_rmse, model.epochs, seconds]
-
-
-def _reading(model: UserModel, ready: Prepared) -> NDArray[np.float64]:
-    return model.predict_rows(ready.rows, ready.held_out)
+    reading = _rmse(model.predict_rows(ready.rows, ready.held_out), ready)
+    return [static, reading, model.validation_rmse, model.epochs, seconds]
 
 
 def _rmse(predicted: NDArray[np.float64], ready: Prepared) -> float:
