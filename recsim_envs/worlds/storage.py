@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim_envs.errors import WorldError
-from recsim_envs.worlds.home import home as home
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -10,7 +10,7 @@ from recsim_envs.worlds.storage import content_hash
 
 @dataclass(frozen=True)
 class VideoRecipe:
-    """What `video_world.generate` needs. Percentages and hundredths are integers, as in `Recipe`.
+    """What `video_world` needs. Percentages and hundredths are integers, as in `Recipe`.
 
     The reward of a pair is the share of the video that is watched, 0 to 5: the sum of four effects in hundredths of a
     standard deviation, carried through the straight lines between `knots` (hundredths of a standard deviation,

@@ -7,7 +7,7 @@ SIGIR 1998): a habit, and no plan. "planner" maximises reward per temper spent, 
 long run, counts in the satiety that its slate would bring if shown again and again, and takes what it can in the last
 request.
 Where temper falls by the clock it is the myopic policy: with so few requests to come, no foresight of 0.03 to 1 earned
-more. All three are deterministic.
+more. All of them are deterministic.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from recsim_envs.families.session.rules import REWARD_WEIGHTS
 from recsim_envs.families.session.simulator import SessionSimulator
 from recsim_envs.families.session.synthetic_log import BEHAVIOURS, CLICK, LONG_VIEW, RATES, Log, Videos
 from recsim_envs.families.session.torch_model import ResponseNet
+from recsim_envs.files import atomic_file
 
 BATCH = 128
 LEARNING_RATE = 5e-3
@@ -120,9 +121,8 @@ def main() -> None:
     print("rates of the log:", " ".join(f"{r:.6f}" for r in log.responses.mean((0, 1, 2))), flush=True)
     net = train(log, catalogue, options.epochs, options.seed)
     model = calibrate(assemble(net, log, catalogue))
-    scratch = options.out.with_suffix(".part")
-    scratch.write_bytes(model.to_bytes())
-    scratch.replace(options.out)  # whoever reads meanwhile finds the old file whole or the new one
+    with atomic_file(options.out) as scratch:  # whoever reads meanwhile finds the old file whole or the new one
+        scratch.write_bytes(model.to_bytes())
     print(f"wrote {options.out}: {options.out.stat().st_size} bytes")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -82,13 +83,11 @@ def _multinomial(replicates: NDArray[np.int64], users: int, seed: int) -> Floats
 
 def _poisson(replicates: NDArray[np.int64], users: int, seed: int) -> Floats:
     words = bits_array(seed, replicates[:, None], _BOOTSTRAP, np.arange(-(-users // _WORDS)))
-    return _POISSON[words.view(np.uint16)[:, :users]]
+    return _poisson_table()[words.view(np.uint16)[:, :users]]
 
 
+@cache
 def _poisson_table() -> Floats:
     """The Poisson(1) quantile of each of 2**16 equally likely words."""
     shares = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(9)])
     return np.searchsorted(shares, (np.arange(1 << 16) + 0.5) / (1 << 16)).astype(np.float64)
-
-
-_POISSON: Final = _poisson_table()

@@ -47,7 +47,7 @@ def test_resamples_of_few_users_have_as_many_users():
 
 
 def test_poisson_weights_are_poisson():
-    counts = np.bincount(resample._POISSON.astype(int)) / (1 << 16)
+    counts = np.bincount(resample._poisson_table().astype(int)) / (1 << 16)
     np.testing.assert_allclose(counts[:6], stats.poisson(1).pmf(np.arange(6)), atol=2 / (1 << 16))
 
 
