@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.schema import Estimate
-from leaderboard.stats import CLUSTERS, LEVEL, counts, interval
+from leaderboard.stats import CLUSTERS, LEVEL, constant, counts, interval
 
 REPLICATES: Final = 1000
 FEW: Final = 10
@@ -163,7 +163,7 @@ def evaluate(name: str, sessions: Sessions, *, replicates: int = REPLICATES, lev
         return OffPolicyEstimate(
             name, Estimate(value=found, note="undefined in many resamples: no interval"), ess, note
         )
-    if np.ptp(drawn) <= 1e-12 * max(1.0, abs(found)):
+    if constant(drawn, found):
         return OffPolicyEstimate(name, Estimate(value=found, note="no variation over sessions: no interval"), ess, note)
     low, high = interval(drawn, found, level)
     return OffPolicyEstimate(name, Estimate(value=found, low=low, high=high), ess, note)

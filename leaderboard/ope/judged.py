@@ -91,7 +91,8 @@ class _Features:
     """
 
     def __init__(self, task: TaskSpec) -> None:
-        self._task, self._constant = task, {}  # type: ignore[var-annotated]
+        self._task = task
+        self._constant: dict[int, Floats] = {}  # by component, where it is the same at every step
         catalogue = task.catalogue
         columns = [catalogue.mean_reward.astype(np.float64), np.log1p(catalogue.popularity.astype(np.float64))]
         self._items = np.stack([_standard(column) for column in columns[: 1 if task.candidates else 2]], axis=1)

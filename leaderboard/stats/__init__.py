@@ -10,7 +10,7 @@ from leaderboard.stats.pairs import Pairs, compare
 from leaderboard.stats.power import Detectable, detectable, detectable_of
 from leaderboard.stats.student import SeedLevel
 from leaderboard.stats.suite import Aggregate, Profile, Scores, aggregate, profile, suite_scores, suites_scores
-from leaderboard.stats.sums import CLUSTERS, REPLICATES, Sums, counts
+from leaderboard.stats.sums import CLUSTERS, REPLICATES, Sums, constant, counts
 from leaderboard.stats.tiers import Tiers, tiers
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "aggregate",
     "average",
     "compare",
+    "constant",
     "counts",
     "detectable",
     "detectable_of",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leaderboard.stats.student import SeedLevel
-from leaderboard.stats.sums import Floats, Sums, ratio
+from leaderboard.stats.sums import Floats, Sums, constant, ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def _influences(numerator: Floats, denominator: Floats) -> Floats:
 def _seeds(sums: Sums, scale: float) -> tuple[SeedLevel, ...]:
     """The jackknife's variance over training seeds and what users alone put into it, as `intervals` has them."""
     once = scale * sums.of_other_seeds()
-    if np.isnan(once).any() or np.ptp(once) <= 1e-12 * max(1.0, float(np.abs(once).max())):
+    if np.isnan(once).any() or constant(once, np.abs(once).max()):
         return ()
     freedom = len(once) - 1
     factor = freedom / len(once)

@@ -29,7 +29,7 @@ import numpy as np
 
 from leaderboard.schema import Estimate
 from leaderboard.stats.student import SeedLevel, t_quantile
-from leaderboard.stats.sums import AT_ONCE, REPLICATES, Floats, Sums, forget, resample
+from leaderboard.stats.sums import AT_ONCE, REPLICATES, Floats, Sums, constant, forget, resample
 
 LEVEL: Final = 0.95
 Method = Literal["percentile", "bca"]
@@ -59,7 +59,7 @@ def estimate(
     levels = _seed_levels(statistic, sums, replicates)
     if any(np.isnan(seed.noise) for seed in levels):
         return Estimate(value=value, note="undefined without one of the training seeds: no interval")
-    if np.ptp(defined) <= 1e-12 * max(1.0, abs(value)) and not levels:
+    if constant(defined, value) and not levels:
         return Estimate(value=value, note="no variation over users or training seeds: no interval")
     jackknife = _finite(statistic(*(s.without_each_user() for s in sums))) if method == "bca" else None
     low, high = interval(defined, value, level, jackknife)
@@ -101,7 +101,7 @@ def _seed_levels(statistic: Statistic, sums: Sequence[Sums], replicates: int) ->
     found = []
     for stream in sorted({s.stream for s in sums if len(s.numerator) > 1}):
         once = _without_each_seed(statistic, sums, stream, Sums.of_other_seeds, lambda s: s.value)
-        if np.ptp(once) <= 1e-12 * max(1.0, float(np.abs(once).max())):
+        if constant(once, np.abs(once).max()):
             continue
         again = _without_each_seed(
             statistic, sums, stream, lambda s: s.of_other_seeds(replicates), lambda s: s.replicates(replicates)[:, None]

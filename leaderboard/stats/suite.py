@@ -19,7 +19,7 @@ import numpy as np
 
 from leaderboard.schema import Estimate
 from leaderboard.stats.intervals import LEVEL
-from leaderboard.stats.sums import AT_ONCE, REPLICATES, Floats, Sums, counts, ratio, users_of
+from leaderboard.stats.sums import AT_ONCE, REPLICATES, Floats, Sums, constant, counts, ratio, users_of
 from recsim_envs import rng
 
 THRESHOLDS: Final = tuple(np.linspace(0, 1.2, 61).round(2).tolist())
@@ -160,7 +160,7 @@ def _estimate(scores: Scores, figure: Callable[[Floats], Floats], level: float) 
     drawn = figure(scores.replicates)
     if not np.isfinite(drawn).all():
         return Estimate(value=value, note="undefined in some resamples: no interval")
-    if np.ptp(drawn) <= 1e-12 * max(1.0, abs(value)):
+    if constant(drawn, value):
         return Estimate(value=value, note="no variation over users or training seeds: no interval")
     low, high = (float(x) for x in np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]))
     note = "one training seed: its share of the variation is not in the interval" if len(scores.values) < 2 else ""

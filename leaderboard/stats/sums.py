@@ -91,6 +91,11 @@ def apart(first: Any, second: Any) -> Any:
     return np.where(np.abs(difference) <= 1e-12 * np.maximum(np.abs(first), np.abs(second)), 0.0, difference)
 
 
+def constant(values: Floats, size: float) -> bool:
+    """Whether only rounding parts these values, which are of this size."""
+    return bool(np.ptp(values) <= 1e-12 * max(1.0, abs(size)))
+
+
 @lru_cache(maxsize=16)
 def counts(size: int, replicates: int, purpose: str) -> Floats:
     """How often each of `size` units is drawn, with replacement, in each replicate: float64 (replicates, size)."""
