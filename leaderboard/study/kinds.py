@@ -26,6 +26,9 @@ repeating and a fixed cycle are no planning."""
 LANGUAGE: Final = ("act-only", "react", "reflexion")
 """The paper's baselines on a language model."""
 
+RIVALS: Final = {"ActOnly, ReAct, Reflexion": LANGUAGE, "reinforcement learning": ONLINE_RL}
+"""What the paper holds BiLLP against, as verdicts call it."""
+
 
 def kind_of(agent: str, kinds: Mapping[str, Sequence[str]]) -> str:
     """The first of some kinds that an agent belongs to; empty where it belongs to none."""

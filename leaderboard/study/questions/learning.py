@@ -6,6 +6,7 @@ from collections.abc import Container
 from itertools import chain, count
 from typing import Final
 
+from leaderboard.board.groups import RETURN
 from leaderboard.evaluate.curve.picture import picture
 from leaderboard.evaluate.curve.plan import UNITS, LearningCurve
 from leaderboard.site.text import markdown, settings
@@ -14,7 +15,6 @@ from leaderboard.study.question import Answer, Question, Sheet
 from leaderboard.study.records import Records
 from leaderboard.study.verdict import Verdict, by_kind, verdict
 
-METRIC: Final = "R_traj"
 _COLUMNS: Final = (
     "environment",
     "agent",
@@ -61,15 +61,15 @@ def _agent(curve: LearningCurve) -> str:
 
 
 def _verdict(curve: LearningCurve) -> Verdict:
-    return verdict(curve.points[-1].less_first.get(METRIC))
+    return verdict(curve.points[-1].less_first.get(RETURN))
 
 
 def _line(curve: LearningCurve, said: Verdict) -> list[str]:
-    plan, change = curve.plan, curve.points[-1].less_first.get(METRIC)
+    plan, change = curve.plan, curve.points[-1].less_first.get(RETURN)
     return [
         markdown(plan.task.env_id.rpartition("/")[2]), markdown(_agent(curve)),
         f"{plan.at[0]} to {plan.at[-1]} {UNITS[plan.unit]}", str(len(plan.training_seeds)),
-        *(interval(point.metrics[METRIC], 1) for point in (curve.points[0], curve.points[-1])),
+        *(interval(point.metrics[RETURN], 1) for point in (curve.points[0], curve.points[-1])),
         "" if change is None else interval(change, 1), said,
     ]  # fmt: skip
 

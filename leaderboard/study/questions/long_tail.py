@@ -11,18 +11,14 @@ from leaderboard.site.text import ABSENT, markdown, percent
 from leaderboard.stats import difference
 from leaderboard.study.contrast import interval, shared_level, sources
 from leaderboard.study.forest import Bar, Panel, forest
-from leaderboard.study.kinds import LANGUAGE, ONLINE_RL, kind_of
+from leaderboard.study.kinds import RIVALS, kind_of
 from leaderboard.study.popularity import Shown, has_popularity, shown
 from leaderboard.study.question import Answer, Question, Sheet
 from leaderboard.study.records import Records, Table
 from leaderboard.study.verdict import Verdict, by_kind, verdict
 
 _PLANNER: Final = "billp"
-_KINDS: Final = {
-    "ActOnly, ReAct, Reflexion": LANGUAGE,
-    "reinforcement learning": ONLINE_RL,
-    "rules": ("greedy", "exact-no-repeat"),
-}
+_KINDS: Final = {**RIVALS, "rules": ("greedy", "exact-no-repeat")}
 _COLUMNS: Final = (
     "environment", "suite", "agent", "share of long tail", "reward: head", "reward: long tail",
     "billp less this, long tail", "verdict",

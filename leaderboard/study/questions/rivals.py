@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from leaderboard.study.contrast import Contrast, absent, answered, contrasts
-from leaderboard.study.kinds import LANGUAGE, ONLINE_RL, kind_of
+from leaderboard.study.kinds import LANGUAGE, ONLINE_RL, RIVALS, kind_of
 from leaderboard.study.question import Answer, Question
 from leaderboard.study.records import Records
 from leaderboard.study.verdict import by_kind
 
 _RL: Final = ("ppo", "dqn")
 """Reinforcement learning whose runs are asked for where they are missing."""
-
-_KINDS: Final = {"ActOnly, ReAct, Reflexion": LANGUAGE, "reinforcement learning": ONLINE_RL}
 
 _TEXT: Final = """
 `billp` with its defaults less each rival, where all were given the same training sessions, 100 at most, on the same
@@ -30,7 +28,7 @@ def _answer(records: Records) -> Answer:
             rivals = table.named([*LANGUAGE, *ONLINE_RL])
             found += contrasts(table, [(f"less {table.label(rival)}", billp, rival) for rival in rivals])
     missing = absent([t for t in tables if t.plain("billp") is not None], (*LANGUAGE, *_RL))
-    return answered(found, missing, by_kind([(kind_of(c.second.row.agent, _KINDS), c.verdict) for c in found], _KINDS))
+    return answered(found, missing, by_kind([(kind_of(c.second.row.agent, RIVALS), c.verdict) for c in found], RIVALS))
 
 
 QUESTION: Final = Question(
