@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,12 +26,10 @@ Options = Annotated[
 
 
 def print_json(value: Any) -> None:
-    """JSON on stdout."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=_plain))
+    """JSON on stdout, of models too."""
+    from pydantic_core import to_json  # the json module is slow where it indents, and a board has thousands of rows
 
-
-def _plain(value: Any) -> Any:
-    return value.model_dump(mode="json") if hasattr(value, "model_dump") else str(value)
+    typer.echo(to_json(value, indent=1, fallback=str).decode())
 
 
 def print_table(title: str, columns: Sequence[str], lines: Iterable[Sequence[str]], *, figures: int = 0) -> None:
