@@ -77,6 +77,11 @@ class Replay:
     def __len__(self) -> int:
         return len(self.rewards)
 
+    def last_steps(self) -> torch.Tensor:
+        """Rows of each session's last step, int64 (sessions,): what is seen after it is all that the session shows."""
+        ends = np.append(np.flatnonzero(self.sessions[1:] != self.sessions[:-1]), len(self) - 1)
+        return torch.from_numpy(ends).to(self.device)
+
     def draw(self, count: int) -> Steps:
         """`count` steps, each of the log's with the same chance, from torch's generator of the CPU."""
         return self.at(torch.randint(len(self), (count,)).to(self.device))

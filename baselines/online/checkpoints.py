@@ -47,10 +47,7 @@ class Checkpoint:
         for name in self.facts["variables"]:
             with torch.no_grad():
                 recursive_getattr(model, name).copy_(self.tensors[f"variable/{name}"])
-        env.returns, env.lengths = self.tensors["returns"].tolist(), self.tensors["lengths"].tolist()
-        env.running_return[:] = self.tensors["running_return"].numpy()
-        env.running_length[:] = self.tensors["running_length"].numpy()
-        env.tallies = self.tensors["tallies"].numpy()
+        env.take_up({name: self.tensors[name].numpy() for name in env.progress()})
         model._last_episode_starts = self.tensors["episode_starts"].numpy()
         if "memory/0" in self.tensors:
             _fill_memory(model, [self.tensors[f"memory/{n}"] for n in range(4)])
@@ -78,11 +75,7 @@ def write_checkpoint(
 ) -> None:
     """Write the state between two rollouts."""
     tensors: Tensors = {
-        "returns": torch.tensor(env.returns, dtype=torch.float64),
-        "lengths": torch.tensor(env.lengths, dtype=torch.int64),
-        "running_return": torch.from_numpy(env.running_return),
-        "running_length": torch.from_numpy(env.running_length),
-        "tallies": torch.from_numpy(env.tallies),
+        **{name: torch.from_numpy(array) for name, array in env.progress().items()},
         "episode_starts": torch.from_numpy(np.asarray(model._last_episode_starts, np.bool_)),
         "torch_rng": torch.get_rng_state(),
     }

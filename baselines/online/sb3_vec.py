@@ -173,6 +173,22 @@ class GymVecEnv(VecEnv):  # type: ignore[misc]
         elif cut.any():
             rewards[lanes[cut]] += self.discount * self.value_of_cut({key: value[cut] for key, value in last.items()})
 
+    def progress(self) -> dict[str, NDArray[Any]]:
+        """What is kept of sessions, ended and running, by name; the vector environment itself stands apart."""
+        return {
+            "returns": np.array(self.returns, np.float64),
+            "lengths": np.array(self.lengths, np.int64),
+            "running_return": self.running_return,
+            "running_length": self.running_length,
+            "tallies": self.tallies,
+        }
+
+    def take_up(self, kept: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `progress` gave."""
+        self.returns, self.lengths = kept["returns"].tolist(), kept["lengths"].tolist()
+        self.running_return[:], self.running_length[:] = kept["running_return"], kept["running_length"]
+        self.tallies = kept["tallies"]
+
     def close(self) -> None:
         """Close the vector environment."""
         self.envs.close()

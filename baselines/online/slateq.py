@@ -228,15 +228,10 @@ class _Training:
         """Write a checkpoint, if any are kept."""
         if self.envs.folder is None:
             return
-        play = self.play
         tensors: Tensors = {}
         trees = {name: flatten(name, part.state_dict(), tensors) for name, part in self._parts().items()}
         tensors |= {f"replay/{k}": torch.from_numpy(v[: len(self._replay)]) for k, v in self._replay.arrays.items()}
-        tensors["returns"] = torch.tensor(play.returns, dtype=torch.float64)
-        tensors["lengths"] = torch.tensor(play.lengths, dtype=torch.int64)
-        tensors["running_return"] = torch.from_numpy(play.running_return)
-        tensors["running_length"] = torch.from_numpy(play.running_length)
-        tensors["tallies"] = torch.from_numpy(play.tallies)
+        tensors |= {name: torch.from_numpy(array) for name, array in self.play.progress().items()}
         counters = {"rounds": self.rounds, "updates": self.updates, "several": self._several}
         facts = {"identity": self._identity, "mark": self.envs.mark(), "trees": trees, "added": self._replay.added}
         write_state(self.envs.folder / FILE, tensors, facts | {"counters": counters})
@@ -249,9 +244,6 @@ class _Training:
             part.load_state_dict(unflatten(facts["trees"][name], tensors))
         kept = {key.partition("/")[2]: t.numpy() for key, t in tensors.items() if key.startswith("replay/")}
         self._replay.refill(kept, facts["added"])
-        play, counters = self.play, facts["counters"]
-        play.returns, play.lengths = tensors["returns"].tolist(), tensors["lengths"].tolist()
-        play.running_return[:] = tensors["running_return"].numpy()
-        play.running_length[:] = tensors["running_length"].numpy()
-        play.tallies = tensors["tallies"].numpy()
+        self.play.take_up({name: tensors[name].numpy() for name in self.play.progress()})
+        counters = facts["counters"]
         self.rounds, self.updates, self._several = counters["rounds"], counters["updates"], counters["several"]

@@ -52,8 +52,7 @@ class MFAgent(LogAgent):
     def fitted(self, log: TrainingLog, replay: Replay, seed: int) -> tuple[nn.Module, Facts]:
         """Alternate between users and items. The seed decides where the factors start."""
         network = self.network(log.task).to(replay.device)
-        last = torch.from_numpy((replay.sessions[1:] != replay.sessions[:-1]).nonzero()[0])
-        last = torch.cat([last, torch.tensor([len(replay) - 1])]).to(replay.device)
+        last = replay.last_steps()
         users, items, ratings = network.ratings(replay.at(last).state)
         network.mean.copy_(ratings.mean() if len(ratings) else torch.tensor(0.0))
         network.items[:, 1:] = 0.1 * torch.randn(network.items[:, 1:].shape, dtype=torch.float64)

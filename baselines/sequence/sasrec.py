@@ -54,8 +54,7 @@ class SASRecAgent(GradientAgent):
 
     def prepare(self, log: Replay) -> None:
         """Find the last step of each session: what can be seen after it is what there is to learn from."""
-        ends = (log.sessions[1:] != log.sessions[:-1]).nonzero()[0].tolist()
-        self._log, self._last = log, torch.tensor([*ends, len(log) - 1]).to(log.device)
+        self._log, self._last = log, log.last_steps()
 
     def loss(self, network: nn.Module, target: nn.Module, steps: Steps) -> torch.Tensor:
         """Binary cross-entropy of the next item and of one drawn item, at every place of the sequences."""
