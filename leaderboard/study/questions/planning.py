@@ -80,13 +80,14 @@ def _kind(c: Contrast) -> str:
     if row.log is not None:
         return f"{who} from logs"
     amounts = [(row.declared.episodes, "sessions"), (row.declared.steps, "steps")]
-    return ", ".join([who, *(f"{amount:,} {unit}" for amount, unit in amounts if amount)])
+    told = [f"{amount:,} {unit}" for amount, unit in amounts if amount]
+    return ", ".join([who, *(told or ["untrained"])])
 
 
 def _rivals(used: Mapping[Table, Sequence[Member]]) -> list[Sheet]:
     """Who was there to be beaten."""
     lines = [
-        [*map(markdown, (t.place, t.first.suite)), str(len(some)), ", ".join(markdown(t.label(m)) for m in some)]
+        [*map(markdown, (t.place, t.suite)), str(len(some)), ", ".join(markdown(t.label(m)) for m in some)]
         for t, some in used.items()
     ]
     columns = ("environment", "suite", "", "agents that do not plan")
