@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leaderboard.cli.executors import Workers
 from leaderboard.cli.output import AsJson, Progress, Stages, print_json, print_table, say
 from leaderboard.cli.record import RECORD
 
@@ -29,7 +30,7 @@ def verify(
     allow_reported: Annotated[
         bool, typer.Option(help="Pass those that cannot be replayed here: another world, or another platform.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
+    workers: Workers = 0,
     seconds: Annotated[int, typer.Option(min=1, help="Processor time that one submission may take.")] = 600,
     memory_mb: Annotated[int, typer.Option(min=256, help="Memory that one submission may take.")] = 4096,
     json: AsJson = False,
@@ -110,7 +111,7 @@ def reproduce(
     run_command: Annotated[
         bool, typer.Option("--run-command", help="Use the command, address or path that the submission names.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
+    workers: Workers = 0,
     json: AsJson = False,
 ) -> None:
     """Run the agent of a submission again and compare every action.

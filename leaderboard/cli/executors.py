@@ -13,3 +13,5 @@ Address = Annotated[
     str | None,
     typer.Option(metavar="HOST:PORT", help="With --executor ray: a cluster that this machine is part of, or auto."),
 ]
+Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. No result depends on it.")]
+Lanes = Annotated[int, typer.Option(min=1, help="Concurrent sessions of one cell. No result depends on it.")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leaderboard.cli.executors import Address, ExecutorName
+from leaderboard.cli.executors import Address, ExecutorName, Lanes, Workers
 from leaderboard.cli.isolation import AGENT, Isolate, MemoryMb, StepSeconds
 from leaderboard.cli.output import AsJson, Options, Progress, print_json, print_rows, say, say_what_was_lost
 from leaderboard.cli.tracks import (
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 SuiteName = Annotated[str | None, typer.Option(help="A built-in suite, or a JSON file. Default: smoke-v1.")]
 Env = Annotated[str | None, typer.Option(help="One environment id; with --suite, the suite's tasks on it.")]
 Episodes = Annotated[int | None, typer.Option(min=1, help="With --env: episodes a training seed. Default: 100.")]
-Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core. No result depends on it.")]
 Tuning = Annotated[str, typer.Option(help="Disclose how the agent was tuned, in your words.")]
 TrainedOnTest = Annotated[bool, typer.Option("--trained-on-test", help="Disclose it.")]
 Trials = Annotated[
@@ -99,7 +98,7 @@ def evaluate(
     workers: Workers = 0,
     executor: ExecutorName = "local",
     address: Address = None,
-    lanes: Annotated[int, typer.Option(min=1, help="Concurrent sessions of one cell. No result depends on it.")] = 256,
+    lanes: Lanes = 256,
     isolate: Isolate = None,
     step_seconds: StepSeconds = None,
     memory_mb: MemoryMb = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leaderboard.cli.executors import Workers
 from leaderboard.cli.output import AsJson, Progress, print_facts, print_json, print_table, say
 from leaderboard.cli.record import RECORD
 
@@ -59,7 +60,7 @@ def run(
     run_command: Annotated[
         bool, typer.Option("--run-command", help="Use commands, addresses and paths that submissions name, too.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one a core.")] = 0,
+    workers: Workers = 0,
     json: AsJson = False,
 ) -> None:
     """After the close: run the submitted agents again on the season's seeds, and put what comes among the submissions.

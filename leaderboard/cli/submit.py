@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leaderboard.cli.executors import Workers
 from leaderboard.cli.isolation import AGENT, Isolate, MemoryMb, StepSeconds
 from leaderboard.cli.output import AsJson, Options, print_json, say, say_what_was_lost
 from leaderboard.cli.record import RECORD
@@ -20,7 +21,6 @@ from leaderboard.cli.runs import (
     TrainedOnTest,
     Trials,
     Tuning,
-    Workers,
     command,
     play,
 )

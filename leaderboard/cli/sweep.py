@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leaderboard.cli.executors import Address, ExecutorName
+from leaderboard.cli.executors import Address, ExecutorName, Lanes, Workers
 from leaderboard.cli.output import AsJson, Progress, print_json, print_table, say
-from leaderboard.cli.runs import Workers, command
+from leaderboard.cli.runs import command
 from leaderboard.cli.tracks import Device, on_device
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def sweep(
     address: Address = None,
     workers: Workers = 0,
     device: Device = None,
-    lanes: Annotated[int, typer.Option(min=1, help="Concurrent sessions of one cell. No result depends on it.")] = 256,
+    lanes: Lanes = 256,
     only: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Only cells of this agent, env, track, seed or suite; may repeat."),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from leaderboard.cli.executors import Workers
 from leaderboard.cli.output import AsJson, Options, Stages, print_json, say
-from leaderboard.cli.runs import Params, Workers
+from leaderboard.cli.runs import Params
 from leaderboard.cli.tracks import Choice, Device, Log, LogSeed, LogSessions, on_device
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leaderboard.cli.executors import Address, ExecutorName
+from leaderboard.cli.executors import Address, ExecutorName, Lanes, Workers
 from leaderboard.cli.output import AsJson, Progress, print_json, print_table, say
-from leaderboard.cli.runs import Workers, command
+from leaderboard.cli.runs import command
 from leaderboard.cli.tracks import Device, on_device
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def tune(
     address: Address = None,
     workers: Workers = 0,
     device: Device = None,
-    lanes: Annotated[int, typer.Option(min=1, help="Concurrent sessions of one cell. No result depends on it.")] = 256,
+    lanes: Lanes = 256,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Run trials again that failed by the agent's fault.")
     ] = False,
