@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+Name = Annotated[str, typer.Argument(help="The season's name.")]
 SecretFile = Annotated[
     Path | None, typer.Option("--secret", help="The file of the salt. Default: in the user's own folder of longrec.")
 ]
@@ -26,7 +27,7 @@ Submissions = Annotated[Path, typer.Option(help="Where submissions are kept.")]
 
 @app.command()
 def commit(
-    name: Annotated[str, typer.Argument(help="The season's name.")],
+    name: Name,
     suite: Annotated[str, typer.Option(help="Built-in suite or JSON file that agents are developed on.")],
     closes: Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="When it closes, in UTC.")],
     secret: SecretFile = None,
@@ -52,7 +53,7 @@ def commit(
 
 @app.command()
 def run(
-    name: Annotated[str, typer.Argument(help="The season's name.")],
+    name: Name,
     secret: SecretFile = None,
     published: Published = None,
     submissions: Submissions = RECORD,
@@ -91,7 +92,7 @@ def run(
 
 @app.command()
 def reveal(
-    name: Annotated[str, typer.Argument(help="The season's name.")],
+    name: Name,
     secret: SecretFile = None,
     published: Published = None,
     json: AsJson = False,
@@ -111,7 +112,7 @@ def reveal(
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="The season's name.")],
+    name: Name,
     published: Published = None,
     submissions: Submissions = RECORD,
     json: AsJson = False,
