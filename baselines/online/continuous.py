@@ -12,30 +12,23 @@ from numpy.typing import NDArray
 from stable_baselines3.common.policies import BasePolicy
 
 from baselines.online.embedding_actions import EmbeddingVecEnv, ItemVectors
-from baselines.online.sb3_agent import SB3Agent
+from baselines.online.off_policy import OffPolicyAgent
 from baselines.online.sb3_vec import GymVecEnv
-from baselines.online.sizes import batch_size_for, gradient_steps_for
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import Batch, Sessions, TaskSpec
 
 
 @dataclass(kw_only=True, eq=False)
-class ContinuousAgent(SB3Agent):
+class ContinuousAgent(OffPolicyAgent):
     """Base of SAC and TD3.
 
     action_dim: columns of the vectors that stand for the items of a catalogue, at least 3; candidates have as many as
-    are observed. buffer_size: transitions kept. learning_starts: random steps before the first update. batch_size:
-    transitions an update. gradient_steps: updates after every step of all sessions. None: both by the number of
-    sessions, see `baselines.online.sizes`. polyak: how far target networks follow in each update.
+    are observed. polyak: how far target networks follow in each update.
     """
 
     masks_in_states: ClassVar[bool] = False  # what is forbidden is passed over in finding the nearest
 
     action_dim: int = 16
-    buffer_size: int = 100_000
-    learning_starts: int = 64
-    batch_size: int | None = None
-    gradient_steps: int | None = None
     polyak: float = 0.005
 
     def __post_init__(self) -> None:
@@ -49,19 +42,7 @@ class ContinuousAgent(SB3Agent):
 
     def off_policy_kwargs(self, env: GymVecEnv, seed: int) -> dict[str, Any]:
         """Arguments that SB3's SAC and TD3 take."""
-        return {
-            "learning_rate": self.learning_rate,
-            "buffer_size": self.buffer_size,
-            "learning_starts": self.learning_starts,
-            "batch_size": self.batch_size or batch_size_for(env.num_envs),
-            "tau": self.polyak,
-            "gamma": self.gamma,
-            "train_freq": 1,
-            "gradient_steps": self.gradient_steps or gradient_steps_for(env.num_envs),
-            "policy_kwargs": self.policy_kwargs(env.task),
-            "seed": seed,
-            "device": self.device,
-        }
+        return super().off_policy_kwargs(env, seed) | {"tau": self.polyak}
 
     def policy_class(self) -> type[BasePolicy]:
         """SB3's policy of the algorithm."""

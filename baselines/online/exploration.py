@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,14 +19,10 @@ class _Epsilons(Protocol):
     exploration_share: float
 
 
-def epsilon_of_budget(agent: _Epsilons, envs: TrainingEnvs) -> Callable[[float], float]:
-    """SB3's exploration schedule: linear in the share of the budget that is spent, which may count sessions."""
-
-    def epsilon(_progress: float) -> float:
-        done = min(1.0, share_spent(envs) / agent.exploration_share)
-        return agent.initial_epsilon + done * (agent.final_epsilon - agent.initial_epsilon)
-
-    return epsilon
+def epsilon_of_budget(agent: _Epsilons, envs: TrainingEnvs) -> float:
+    """Epsilon now: linear in the share of the budget that is spent, which may count sessions."""
+    done = min(1.0, share_spent(envs) / agent.exploration_share)
+    return agent.initial_epsilon + done * (agent.final_epsilon - agent.initial_epsilon)
 
 
 class LaneWise:

@@ -37,7 +37,7 @@ class QRDQNAgent(DQNAgent):
     def algorithm(self, env: GymVecEnv, envs: TrainingEnvs, seed: int) -> Any:
         """sb3-contrib's QR-DQN; epsilon follows the share of the budget that is spent."""
         model = _LaneWiseQRDQN(ItemQuantilePolicy, env, **self.dqn_kwargs(env, seed))
-        model.exploration_schedule = epsilon_of_budget(self, envs)
+        model.exploration_schedule = lambda _: epsilon_of_budget(self, envs)
         return model
 
     def policy(self, task: TaskSpec) -> BasePolicy:

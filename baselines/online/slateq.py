@@ -23,10 +23,11 @@ from baselines.checkpoint import Tensors, flatten, unflatten, write_state
 from baselines.networks import own_torch
 from baselines.online.checkpoints import FILE, read_checkpoint
 from baselines.online.choice import check_optimiser, slate_worth, surprise
+from baselines.online.exploration import epsilon_of_budget
+from baselines.online.off_policy import OffPolicyAgent
 from baselines.online.replay import ReplayRing
 from baselines.online.responses import ResponseReader
-from baselines.online.sb3_agent import SB3Agent, learning_curve
-from baselines.online.sizes import batch_size_for, gradient_steps_for, share_spent
+from baselines.online.sb3_agent import learning_curve
 from baselines.online.slateq_net import SlateQNet
 from baselines.online.slateq_play import SlatePlay
 from baselines.online.watch import LOG_SECONDS, record_sessions, stop_at_nan
@@ -36,21 +37,14 @@ from recsim_envs.spec import Batch, Sessions, TaskSpec, TrainingEnvs
 
 
 @dataclass(kw_only=True, eq=False)
-class SlateQAgent(SB3Agent):
+class SlateQAgent(OffPolicyAgent):
     """Item-wise Q-learning for slates, in plain torch; parameters, files and acting are those of the SB3 agents.
 
-    buffer_size: transitions kept. learning_starts: random steps before the first update. batch_size: transitions an
-    update. gradient_steps: updates after every step of all sessions. None: both by the number of sessions, see
-    `baselines.online.sizes`. polyak: how far the target network follows in each update. final_epsilon: chance of each
-    slot to show a random item once `exploration_share` of the budget is spent; it falls linearly from
-    `initial_epsilon`.
+    polyak: how far the target network follows in each update. final_epsilon: chance of each slot to show a random item
+    once `exploration_share` of the budget is spent; it falls linearly from `initial_epsilon`.
     optimiser: how slates are found where users take one item or none, "exact", "greedy" or "top-k".
     """
 
-    buffer_size: int = 100_000
-    learning_starts: int = 64
-    batch_size: int | None = None
-    gradient_steps: int | None = None
     polyak: float = 0.05
     initial_epsilon: float = 1.0
     final_epsilon: float = 0.05
@@ -118,8 +112,7 @@ class _Training:
             self.play = SlatePlay(vector, envs.task)
             self._restore(saved.tensors, saved.facts)
             self.play.go_on_from(observations, infos)
-        self._batch = agent.batch_size or batch_size_for(self.play.num_envs)
-        self._repeats = agent.gradient_steps or gradient_steps_for(self.play.num_envs)
+        self._batch, self._repeats = agent.sizes(self.play.num_envs)
         self._log: Logger | None = None
         if envs.folder is not None:
             self._log = configure(str(envs.folder / "tensorboard"), ["tensorboard"])
@@ -164,9 +157,8 @@ class _Training:
             return drawn
         with torch.no_grad():
             best = self.net.best(self._tensors(self.play.states), self.form, agent.optimiser).cpu().numpy()
-        done = min(1.0, share_spent(self.envs) / agent.exploration_share)
-        epsilon = agent.initial_epsilon + done * (agent.final_epsilon - agent.initial_epsilon)
-        explores = rng.uniform_array(keys[:, None], 0, rng.POLICY, np.arange(drawn.shape[1])) < epsilon
+        tosses = rng.uniform_array(keys[:, None], 0, rng.POLICY, np.arange(drawn.shape[1]))
+        explores = tosses < epsilon_of_budget(agent, self.envs)
         there = (drawn[:, :, None] == best[:, None, :]).any(axis=2)
         return np.where(explores & ~there, drawn, best)
 
