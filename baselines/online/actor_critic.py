@@ -15,7 +15,7 @@ from baselines.online.policies import ItemActorCriticPolicy
 from baselines.online.sb3_agent import SB3Agent
 from baselines.online.sb3_vec import GymVecEnv, States
 from recsim_envs import rng
-from recsim_envs.spec import Sessions, TaskSpec
+from recsim_envs.spec import Sessions
 
 
 @dataclass(kw_only=True, eq=False)
@@ -33,10 +33,9 @@ class ActorCriticAgent(SB3Agent):
     value_weight: float = 0.5
     sample: bool | None = None
 
-    def policy(self, task: TaskSpec) -> BasePolicy:
-        """An untrained `ItemActorCriticPolicy`."""
-        space = self.policy_space(task)
-        return ItemActorCriticPolicy(space, task.action_space, lambda _: 0.0, **self.policy_kwargs(task))
+    def policy_class(self) -> type[BasePolicy]:
+        """As in `SB3Agent`."""
+        return ItemActorCriticPolicy
 
     def scores(self, policy: BasePolicy, states: dict[str, torch.Tensor]) -> torch.Tensor:
         """What the softmax is taken of."""

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
-from stable_baselines3.common.policies import BasePolicy
 
 from baselines.online.embedding_actions import EmbeddingVecEnv, ItemVectors
 from baselines.online.off_policy import OffPolicyAgent
@@ -44,14 +44,9 @@ class ContinuousAgent(OffPolicyAgent):
         """Arguments that SB3's SAC and TD3 take."""
         return super().off_policy_kwargs(env, seed) | {"tau": self.polyak}
 
-    def policy_class(self) -> type[BasePolicy]:
-        """SB3's policy of the algorithm."""
-        raise NotImplementedError
-
-    def policy(self, task: TaskSpec) -> BasePolicy:
-        """An untrained policy."""
-        space = ItemVectors(task, self.action_dim).space
-        return self.policy_class()(self.policy_space(task), space, lambda _: 0.0, **self.policy_kwargs(task))
+    def action_space(self, task: TaskSpec) -> spaces.Box:
+        """Vectors."""
+        return ItemVectors(task, self.action_dim).space
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
         """As in `SB3Agent`."""

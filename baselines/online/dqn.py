@@ -46,9 +46,9 @@ class DQNAgent(OffPolicyAgent):
         model.exploration_schedule = lambda _: epsilon_of_budget(self, envs)
         return model
 
-    def policy(self, task: TaskSpec) -> BasePolicy:
-        """An untrained `ItemQPolicy`."""
-        return ItemQPolicy(self.policy_space(task), task.action_space, lambda _: 0.0, **self.policy_kwargs(task))
+    def policy_class(self) -> type[BasePolicy]:
+        """As in `SB3Agent`."""
+        return ItemQPolicy
 
     def scores(self, policy: BasePolicy, states: dict[str, torch.Tensor]) -> torch.Tensor:
         """Q-values."""

@@ -43,10 +43,9 @@ class MaskablePPOAgent(PPOAgent):
         model = _MaskablePPO(ItemMaskablePolicy, env, **self.ppo_kwargs(env, envs, seed))
         return value_cuts_in_batches(env, model)
 
-    def policy(self, task: TaskSpec) -> BasePolicy:
-        """An untrained `ItemMaskablePolicy`."""
-        space = self.policy_space(task)
-        return ItemMaskablePolicy(space, task.action_space, lambda _: 0.0, **self.policy_kwargs(task))
+    def policy_class(self) -> type[BasePolicy]:
+        """As in `SB3Agent`."""
+        return ItemMaskablePolicy
 
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
         """The allowed item of the highest score, int64 (b,)."""

@@ -40,9 +40,9 @@ class QRDQNAgent(DQNAgent):
         model.exploration_schedule = lambda _: epsilon_of_budget(self, envs)
         return model
 
-    def policy(self, task: TaskSpec) -> BasePolicy:
-        """An untrained `ItemQuantilePolicy`."""
-        return ItemQuantilePolicy(self.policy_space(task), task.action_space, lambda _: 0.0, **self.policy_kwargs(task))
+    def policy_class(self) -> type[BasePolicy]:
+        """As in `SB3Agent`."""
+        return ItemQuantilePolicy
 
     def scores(self, policy: BasePolicy, states: dict[str, torch.Tensor]) -> torch.Tensor:
         """Means of the quantiles."""

@@ -38,10 +38,9 @@ class RecurrentPPOAgent(PPOAgent):
         model.policy.action_dist.wants_entropy = self.entropy != 0
         return model
 
-    def policy(self, task: TaskSpec) -> BasePolicy:
-        """An untrained `ItemRecurrentPolicy`."""
-        space = self.policy_space(task)
-        return ItemRecurrentPolicy(space, task.action_space, lambda _: 0.0, **self.policy_kwargs(task))
+    def policy_class(self) -> type[BasePolicy]:
+        """As in `SB3Agent`."""
+        return ItemRecurrentPolicy
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
         """As in `SB3Agent`, with an empty memory for each lane."""

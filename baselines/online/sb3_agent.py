@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -68,9 +69,18 @@ class SB3Agent(NetworkAgent):
         """The SB3 algorithm, ready to learn on `env`."""
         raise NotImplementedError
 
+    def policy_class(self) -> type[BasePolicy]:
+        """The policy that `algorithm` is given."""
+        raise NotImplementedError
+
+    def action_space(self, task: TaskSpec) -> spaces.Space[Any]:
+        """What it chooses from."""
+        return task.action_space
+
     def policy(self, task: TaskSpec) -> BasePolicy:
         """An untrained policy of the shape that `algorithm` trains."""
-        raise NotImplementedError
+        shape = self.policy_space(task), self.action_space(task)
+        return self.policy_class()(*shape, lambda _: 0.0, **self.policy_kwargs(task))
 
     def scores(self, policy: BasePolicy, states: dict[str, torch.Tensor]) -> torch.Tensor:
         """Score of every item or candidate, (b, n); the agent shows the best, or the best k."""
