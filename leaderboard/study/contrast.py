@@ -89,14 +89,17 @@ def sources(members: Iterable[Member]) -> frozenset[str]:
 def panels(found: Sequence[Contrast]) -> list[Panel]:
     """One panel a table, in the order of `found`."""
     grouped = [(table, list(some)) for table, some in groupby(found, lambda c: c.table)]
-    return [Panel(table.place, table.suite, [Bar(c.label, c.less, c.verdict) for c in some]) for table, some in grouped]
+    return [
+        Panel(table.place, table.first.suite, [Bar(c.label, c.less, c.verdict) for c in some])
+        for table, some in grouped
+    ]
 
 
 def line(c: Contrast) -> list[str]:
     """A comparison as cells."""
     values = [[c.table.sums(m, name).value for m in (c.first, c.second)] for name in (RETURN, "Len")]
     return [
-        *map(markdown, (c.table.place, c.table.suite, c.table.label(c.first), c.table.label(c.second))),
+        *map(markdown, (c.table.place, c.table.first.suite, c.table.label(c.first), c.table.label(c.second))),
         c.verdict, interval(c.less, 3), *(f"{first:.1f} / {second:.1f}" for first, second in values),
     ]  # fmt: skip
 

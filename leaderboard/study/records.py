@@ -50,11 +50,6 @@ class Table:
         return f"{title} ({settings(options, 60)})" if options else title
 
     @property
-    def suite(self) -> str:
-        """The suite, with the track where it is not the suite's own."""
-        return ", ".join([self.first.suite, *self._track])
-
-    @property
     def usual(self) -> bool:
         """Whether users leave as in the world: by its own window and threshold."""
         return not DEPARTURES & self.first.options.keys()
@@ -106,16 +101,9 @@ class Table:
         where = shlex.join(plain(word) for word in self._where())
         return f"longrec evaluate {agent} {where} {parameters}".strip()
 
-    @property
-    def _track(self) -> list[str]:
-        """The track where it is not the suite's own; empty where it is."""
-        suite = builtin_suites().get(self.first.suite)
-        return [] if suite is None or suite.track == self.first.track else [self.first.track]
-
     def _where(self) -> list[str]:
         if self.first.suite in builtin_suites():
-            track = [word for name in self._track for word in ("--track", name)]
-            return ["--suite", self.first.suite, "--env", self.first.env_id, *track]
+            return ["--suite", self.first.suite, "--env", self.first.env_id]
         for member in self.group.members:
             given = list(member.row.command)
             pairs = [(a, b) for a, b in pairwise(given) if a in _ASKED]

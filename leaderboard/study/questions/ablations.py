@@ -38,7 +38,7 @@ def _answer(records: Records) -> Answer:
 
 
 def _missing(table: Table, name: str) -> Missing:
-    what = f"without {PARTS[name]}, on {table.place} of {table.suite}"
+    what = f"without {PARTS[name]}, on {table.place} of {table.first.suite}"
     return Missing(what, table.command("billp", f"-p {name}=false"))
 
 

@@ -51,7 +51,7 @@ def _answer(records: Records) -> Answer:
     bars = [line.less for line in found if line.less is not None]
     tables = list(dict.fromkeys(line.table for line in found))
     panels = [
-        Panel(t.place, t.suite, [line.less for line in found if line.table is t and line.less is not None])
+        Panel(t.place, t.first.suite, [line.less for line in found if line.table is t and line.less is not None])
         for t in tables
     ]
     caption = "reward of a recommendation from the long tail, billp less the other"
@@ -83,7 +83,7 @@ def _cells(line: _Line) -> list[str]:
     if line.less is not None:
         said = interval(line.less.estimate), line.less.verdict
     return [
-        *map(markdown, (line.table.place, line.table.suite, line.table.label(line.member))),
+        *map(markdown, (line.table.place, line.table.first.suite, line.table.label(line.member))),
         percent(line.shown.share.value), *(_reward(part.value) for part in (line.shown.head, line.shown.tail)), *said,
     ]  # fmt: skip
 

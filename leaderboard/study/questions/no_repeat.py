@@ -58,7 +58,7 @@ def _share(table: Table, billp: Member, control: Member) -> list[str]:
         sums = table.sums(billp), table.sums(control), table.sums(bottom)
         found = estimate(lambda a, b, c: ratio(b - c, a - c), *sums)
         told = "undefined" if found is None else interval(found)
-    return [markdown(table.place), markdown(table.suite), control.row.agent, told]
+    return [markdown(table.place), markdown(table.first.suite), control.row.agent, told]
 
 
 QUESTION: Final = Question(

@@ -87,7 +87,7 @@ def _kind(c: Contrast) -> str:
 def _rivals(used: Mapping[Table, Sequence[Member]]) -> list[Sheet]:
     """Who was there to be beaten."""
     lines = [
-        [*map(markdown, (t.place, t.suite)), str(len(some)), ", ".join(markdown(t.label(m)) for m in some)]
+        [*map(markdown, (t.place, t.first.suite)), str(len(some)), ", ".join(markdown(t.label(m)) for m in some)]
         for t, some in used.items()
     ]
     columns = ("environment", "suite", "", "agents that do not plan")

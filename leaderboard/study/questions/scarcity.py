@@ -91,7 +91,7 @@ class _Spread:
         returns = " / ".join(f"{self.table.sums(m).value:.1f}" for m in (self.learner, self.planner))
         deviations = [f"{deviation(_by_seed(self.table, m)):.3f}" for m in (self.learner, self.planner)]
         return [
-            *map(markdown, (self.table.place, self.table.suite, self.table.label(self.learner))),
+            *map(markdown, (self.table.place, self.table.first.suite, self.table.label(self.learner))),
             returns, *deviations, "undefined" if self.ratio is None else interval(self.ratio), self.verdict,
         ]  # fmt: skip
 

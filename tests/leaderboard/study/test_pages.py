@@ -67,16 +67,6 @@ def test_commands_are_those_of_other_rows_with_their_words_quoted(table: Table) 
     assert other.command("react") == "longrec evaluate react --suite 'my suite.json' -o 'window=2; rm x'"
 
 
-@pytest.mark.parametrize(("track", "told"), [("scarce", ""), ("zero-shot", "zero-shot")])
-def test_a_suite_on_another_track_than_its_own_is_told_apart(table: Table, track: str, told: str) -> None:
-    changes = {"suite": "longrec-v1", "env_id": "longrec/Videos-v0", "track": track}
-    members = tuple(replace(m, row=m.row.model_copy(update=changes)) for m in table.group.members)
-    other = Table(replace(table.group, members=members))
-    assert other.suite == ", ".join(["longrec-v1", *filter(None, [told])])
-    asked = "longrec evaluate react --suite longrec-v1 --env longrec/Videos-v0"
-    assert other.command("react") == (f"{asked} --track {told}" if told else asked)
-
-
 def test_every_question_that_has_records_is_answered(found: Mapping[str, Answer]) -> None:
     run = {name for name, answer in found.items() if answer.sheets}
     assert run == {"planning", "rivals", "ablations", "robustness", "long-tail", "no-repeat"}
