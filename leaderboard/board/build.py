@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
 from leaderboard import site
 from leaderboard.board.arrange import arrange
 from leaderboard.board.cached import Watch, summaries
-from leaderboard.board.data import csv_text, json_text, parquet_bytes
+from leaderboard.board.data import csv_text, json_text, parquet_bytes, records
+from leaderboard.board.garbage import uncollected
 from leaderboard.board.groups import groups
 from leaderboard.board.hashes import Hashes
 from leaderboard.board.judge import table
@@ -63,7 +64,8 @@ def build(
     board, failed = make(
         submissions, cache=cache, workers=workers, strict=strict, reread=reread, limits=limits, watch=watch
     )
-    return Built(board, failed, publish(files(board), out))
+    with uncollected():
+        return Built(board, failed, publish(files(board), out))
 
 
 def make(
@@ -87,15 +89,16 @@ def make(
         raise next(iter(errors.values()))
     unable = {path: e for path, e in errors.items() if isinstance(e, UnreplayableError | PlatformError)}
     failed = {path: e for path, e in errors.items() if path not in unable}
-    kept, twins = without_twins([s for s in found.values() if isinstance(s, Summary)])
-    if strict and twins:
-        raise next(iter(twins.values()))
-    grouped = groups(kept, comparisons)
-    reported = [_reported(path, error) for path, error in unable.items()]
-    with ThreadPoolExecutor(workers or usable_cores()) as threads:  # products of matrices let other threads run
-        suites = threads.submit(overall, grouped, comparisons)
-        tables = list(threads.map(partial(table, store=comparisons), grouped))
-    board = arrange(tables, reported, suites.result())
+    with uncollected():
+        kept, twins = without_twins([s for s in found.values() if isinstance(s, Summary)])
+        if strict and twins:
+            raise next(iter(twins.values()))
+        grouped = groups(kept, comparisons)
+        reported = [_reported(path, error) for path, error in unable.items()]
+        with ThreadPoolExecutor(workers or usable_cores()) as threads:  # products of matrices let other threads run
+            suites = threads.submit(overall, grouped, comparisons)
+            tables = list(threads.map(partial(table, store=comparisons), grouped))
+        board = arrange(tables, reported, suites.result())
     replays.prune()
     comparisons.prune()
     return board, failed | twins
@@ -108,8 +111,9 @@ def files(board: Board) -> Iterator[Page]:
     yield Page("LEADERBOARD.md", board.key, lambda: site.markdown(board))
     yield Page("leaderboard.svg", board.key, lambda: site.picture(board))
     yield Page("leaderboard.json", board.key, lambda: json_text(board))
-    yield Page("leaderboard.csv", board.key, lambda: csv_text(rows))
-    yield Page("leaderboard.parquet", board.key, lambda: parquet_bytes(rows))
+    flat = cache(lambda: records(rows))
+    yield Page("leaderboard.csv", board.key, lambda: csv_text(flat()))
+    yield Page("leaderboard.parquet", board.key, lambda: parquet_bytes(flat()))
 
 
 def _reported(path: Path, error: LongrecError) -> Reported:

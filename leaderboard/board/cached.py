@@ -17,6 +17,7 @@ from typing import Final
 
 import leaderboard
 import recsim_envs
+from leaderboard.board.garbage import uncollected
 from leaderboard.board.hashes import Hashes
 from leaderboard.board.store import Store
 from leaderboard.board.summary import Figures, Summary, summarise
@@ -50,7 +51,7 @@ def summaries(
 
     `hashes` tell which files need not be read again; without them all are read, as whatever is replayed is.
     """
-    with ThreadPoolExecutor(workers or usable_cores()) as threads:  # hashing lets other threads run
+    with uncollected(), ThreadPoolExecutor(workers or usable_cores()) as threads:  # hashing lets other threads run
         known = threads.map(partial(_known, computing=_computing(), store=store, hashes=hashes), folders)
         found: dict[Path, Summary | LongrecError] = {s.path: s for s in known if s is not None}
     watch(len(found), len(folders))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import pyarrow as pa
@@ -35,11 +35,10 @@ def json_text(board: Board) -> str:
     return f'{{"schema_version":{SCHEMA_VERSION},"rows":[\n{rows}\n],"reported":[\n{reported}\n]}}\n'
 
 
-def csv_text(rows: Sequence[Row]) -> str:
-    """`leaderboard.csv`. Empty is not measured. A metric m has the columns m, m_low and m_high; a cause c of
-    sessions' ends the column end:c; parameters and options are JSON. Text is made safe by `text.cell`.
+def csv_text(table: Sequence[Mapping[str, Any]]) -> str:
+    """`leaderboard.csv` of `records`. Empty is not measured. A metric m has the columns m, m_low and m_high; a cause c
+    of sessions' ends the column end:c; parameters and options are JSON. Text is made safe by `text.cell`.
     """
-    table = records(rows)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([cell(name) for name in table[0]] if table else [])
@@ -47,9 +46,11 @@ def csv_text(rows: Sequence[Row]) -> str:
     return out.getvalue()
 
 
-def parquet_bytes(rows: Sequence[Row]) -> bytes:
-    """`leaderboard.parquet`: the columns of the CSV with their types; null is not measured, text is as it was sent."""
-    table, out = records(rows), io.BytesIO()
+def parquet_bytes(table: Sequence[Mapping[str, Any]]) -> bytes:
+    """`leaderboard.parquet` of `records`: the columns of the CSV with their types; null is not measured, text is as it
+    was sent.
+    """
+    out = io.BytesIO()
     columns = {name: [record[name] for record in table] for name in (table[0] if table else {})}
     pq.write_table(pa.table({name: _column(name, values) for name, values in columns.items()}), out, compression="zstd")
     return out.getvalue()

@@ -10,14 +10,14 @@ from typing import Any
 import polars as pl
 
 from leaderboard.board.arrange import board_of
-from leaderboard.board.data import BoardFile, csv_text, json_text, parquet_bytes
+from leaderboard.board.data import BoardFile, csv_text, json_text, parquet_bytes, records
 from leaderboard.board.model import Reported
 from leaderboard.schema import Latency, Lost, Rank, Row, SpentBudget, Usage, World
 from tests.leaderboard.fake_rows import fake_row, fake_rows
 
 
 def read_csv(rows: list[Row]) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(csv_text(rows))))
+    return list(csv.DictReader(io.StringIO(csv_text(records(rows)))))
 
 
 def test_json_holds_rows_whole_one_a_line_and_what_was_not_replayed() -> None:
@@ -72,7 +72,7 @@ def test_not_measured_is_empty_and_none_is_zero() -> None:
 
 def test_parquet_has_the_columns_of_the_csv_with_types() -> None:
     rows = [*board_of(fake_rows()).rows, fake_row("x", version="=1+1\n")]
-    frame = pl.read_parquet(io.BytesIO(parquet_bytes(rows)))
+    frame = pl.read_parquet(io.BytesIO(parquet_bytes(records(rows))))
     assert frame.columns == list(read_csv(rows)[0])
     assert frame["agent"].to_list() == [row.agent for row in rows]
     assert frame["R_traj"].to_list() == [row.metrics["R_traj"].value for row in rows]
@@ -80,7 +80,7 @@ def test_parquet_has_the_columns_of_the_csv_with_types() -> None:
     types: dict[str, Any] = {"steps": pl.Int64, "score_low": pl.Float64, "dirty": pl.Boolean, "log": pl.String}
     assert {name: frame.schema[name] for name in types} == types
     assert frame["log"].null_count() == frame["test_calls"].null_count() == len(rows)
-    assert pl.read_parquet(io.BytesIO(parquet_bytes([]))).is_empty()
+    assert pl.read_parquet(io.BytesIO(parquet_bytes(records([])))).is_empty()
 
 
 def test_csv_text_cannot_become_a_formula() -> None:
@@ -93,7 +93,7 @@ def test_csv_text_cannot_become_a_formula() -> None:
 def test_csv_text_hides_nothing_and_stays_on_its_line() -> None:
     nasty = "a\x00b\u202ec\r\nd\ne\u2028f"
     row = fake_row(version=nasty, parameters={"x": nasty}, world=World(name="\t=1+1", sha256="0" * 64))
-    text = csv_text([row])
+    text = csv_text(records([row]))
     assert len(text.splitlines()) == 2
     assert not any(hidden in text for hidden in "\x00\u202e\u2028\r\t")
     (record,) = read_csv([row])
