@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from leaderboard.cli.output import AsJson, Stages, print_facts, print_json, prin
 from leaderboard.cli.record import RECORD, Submissions
 
 if TYPE_CHECKING:
+    from leaderboard.power import Power
     from leaderboard.schema import SpentBudget, Suite
 
 app = typer.Typer()
@@ -162,7 +164,7 @@ def results(
     out: Annotated[Path, typer.Option(help="The page, in Markdown.")] = Path("docs/results.md"),
     json: AsJson = False,
 ) -> None:
-    """Write the results of a suite as one page: agents by environments, what it cost, what is not there.
+    """Write the results of a suite as one page: agents by environments, cost, what it tells apart, what is not there.
 
     Ends with 1 where a submission does not replay; the page is of the others.
 
@@ -181,7 +183,8 @@ def results(
     with Stages(quiet=json) as stages:
         board, failed = make(of_it, watch=lambda done, total: stages("replayed", done, total))
     with atomic_path(out) as scratch:
-        scratch.write_text(page(board, suite), "utf-8", newline="\n")
+        power = _power(suite, [folder for folder in of_it if folder not in failed])
+        scratch.write_text(page(board, suite, power), "utf-8", newline="\n")
     left_out = {str(folder): printable(str(error)) for folder, error in failed.items()}
     if json:
         print_json({"page": str(out), "rows": len(board.rows), "submissions": len(of_it), "failed": left_out})
@@ -191,3 +194,14 @@ def results(
         say(f"{out}: {len(board.rows)} rows of {len(of_it)} submissions")
     if failed:
         raise typer.Exit(1)
+
+
+def _power(suite: Suite, folders: Sequence[Path]) -> list[Power]:
+    """What these submissions say that a suite can tell apart; nothing where an end of a scale is not among them."""
+    from leaderboard.power import recorded, suite_power
+    from recsim_envs.errors import ConfigurationError
+
+    try:
+        return suite_power(suite, recorded(suite, folders))
+    except ConfigurationError:
+        return []

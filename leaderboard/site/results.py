@@ -8,6 +8,7 @@ from functools import cached_property
 
 from leaderboard.board.model import Board, Entry, Section, SuiteBoard
 from leaderboard.metrics import SCORE
+from leaderboard.power import WHOLE, Power
 from leaderboard.schema import Suite
 from leaderboard.site.page import templates
 
@@ -50,8 +51,11 @@ class AgentResults:
         return sum(calls or 0 for calls in told) if told else None
 
 
-def results(board: Board, suite: Suite) -> str:
-    """The page of a suite, from a board that holds it. The same board gives the same text."""
+def results(board: Board, suite: Suite, power: Sequence[Power] = ()) -> str:
+    """The page of a suite, from a board that holds it, with what its submissions say that the suite can tell apart.
+
+    The same board gives the same text.
+    """
     found = next((part for part in board.suites if part.hash == suite.hash), None)
     return (
         templates()
@@ -63,6 +67,8 @@ def results(board: Board, suite: Suite) -> str:
             agents=[] if found is None else by_agent(found.sections, range(len(suite.tasks))),
             titles=[task.env_id.rpartition("/")[2].rpartition("-")[0] for task in suite.tasks],
             score=SCORE.name,
+            power=power,
+            whole=next((line for line in power if line.label == WHOLE), None),
         )
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leaderboard.board.arrange import board_of
+from leaderboard.power import WHOLE, Power
 from leaderboard.schema import Suite, Task
 from leaderboard.site.results import results
 from tests.leaderboard.fake_rows import fake_row
@@ -39,6 +40,15 @@ def test_it_says_what_is_not_there(page):
     assert missing.strip().splitlines()[-1].endswith(": Games")
     assert "random" not in missing
     assert "calls" in page
+
+
+def test_it_says_what_the_suite_can_tell_apart(page):
+    assert "tell apart" not in page
+    lines = [Power("Games-v0", 200, 190, 0.053, 0.203, 0.474, 1223), Power(WHOLE, 2800, 10, 0.022, 0.033, 1.0, None)]
+    part = results(board_of(rows()), SUITE, lines).split("## What it can tell apart")[1].split("## ")[0]
+    assert "| Games-v0 | 200 | 190 | 0.053 | 0.203 | 47\N{NO-BREAK SPACE}% | 1,223 |" in part
+    assert f"| {WHOLE} | 2,800 | 10 | 0.022 | 0.033 | 100\N{NO-BREAK SPACE}% | more seeds |" in part
+    assert "the worst of 10\N{NO-BREAK SPACE}pairs needs 0.033" in part
 
 
 def test_a_board_without_the_suite_has_no_results():
