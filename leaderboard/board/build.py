@@ -9,7 +9,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
-from leaderboard import site
 from leaderboard.board.arrange import arrange
 from leaderboard.board.cached import Watch, summaries
 from leaderboard.board.data import csv_text, json_text, parquet_bytes, records
@@ -27,6 +26,8 @@ from leaderboard.cores import usable_cores
 from leaderboard.files import read_model
 from leaderboard.schema import Submission
 from leaderboard.site.page import Page
+from leaderboard.site.pages import pages
+from leaderboard.site.readme import markdown, picture
 from leaderboard.verification import printable
 from recsim_envs.errors import LongrecError, PlatformError, UnreplayableError
 
@@ -106,10 +107,10 @@ def make(
 
 def files(board: Board) -> Iterator[Page]:
     """Every file of a board: the site, and the data for programs, spreadsheets, data frames and GitHub."""
-    yield from site.pages(board)
+    yield from pages(board)
     rows = board.rows
-    yield Page("LEADERBOARD.md", board.key, lambda: site.markdown(board))
-    yield Page("leaderboard.svg", board.key, lambda: site.picture(board))
+    yield Page("LEADERBOARD.md", board.key, lambda: markdown(board))
+    yield Page("leaderboard.svg", board.key, lambda: picture(board))
     yield Page("leaderboard.json", board.key, lambda: json_text(board))
     flat = cache(lambda: records(rows))
     yield Page("leaderboard.csv", board.key, lambda: csv_text(flat()))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from leaderboard.board.model import Board
-from leaderboard.site import pages
+from leaderboard.site.pages import pages
 from tests.leaderboard.site.fake_board import fake_board, many
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""

@@ -12,7 +12,7 @@ import pytest
 from leaderboard.board.arrange import board_of
 from leaderboard.board.model import Board, Reported
 from leaderboard.schema import Disclosure, Estimate, Rank, Row, World
-from leaderboard.site import pages
+from leaderboard.site.pages import pages
 from tests.leaderboard.fake_rows import fake_row, fake_rows
 from tests.leaderboard.site.fake_board import fake_board, judged, many, told
 

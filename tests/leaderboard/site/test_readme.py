@@ -7,8 +7,7 @@ import xml.etree.ElementTree as ET
 
 from leaderboard.board.arrange import board_of
 from leaderboard.schema import TRACKS, LogRecord, Row, SpentBudget, World, json_hash
-from leaderboard.site import markdown, picture
-from leaderboard.site.readme import MOST
+from leaderboard.site.readme import MOST, markdown, picture
 from tests.leaderboard.fake_rows import fake_row, fake_rows
 from tests.leaderboard.site.fake_board import fake_board, judged, many
 from tests.leaderboard.site.test_pages import ATTACK, hostile_row, rendered
