@@ -197,3 +197,26 @@ class Knobs(Learner):
 
 class NotAnAgent:
     """Has nothing to do with agents."""
+
+
+class Talker(Learner):
+    """Asks a model of its own once a decision, and notes which sessions it begins, in a file that `notes` names."""
+
+    calls = 0
+
+    def __init__(self, *, notes: str = "") -> None:
+        super().__init__()
+        self.notes = notes
+
+    def act(self, observations, infos, sessions):
+        self.calls += len(sessions.keys)
+        with Path(self.notes).open("a") as file:
+            file.writelines(f"{key}\n" for key in sessions.keys[sessions.steps == 0].tolist())
+        return super().act(observations, infos, sessions)
+
+    def explain(self, sessions):
+        return [{"thought": f"step {step}"} for step in sessions.steps.tolist()]
+
+    def describe(self):
+        usage = {"calls": self.calls, "roles": {"actor": {"calls": self.calls}}}
+        return {"language_model": "parrot", "usage": usage, "waited_seconds": {"test": self.calls / 8}}

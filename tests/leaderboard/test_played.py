@@ -14,33 +14,9 @@ from leaderboard.evaluate.batch import Job, evaluate
 from leaderboard.schema import Isolation
 from leaderboard.traces import read_trace, write_trace
 from leaderboard.usage import joined, told
-from tests.leaderboard.agents import Learner
 from tests.leaderboard.conftest import ENV
 
-TALKER = "tests.leaderboard.test_played:Talker"
-
-
-class Talker(Learner):
-    """Asks a model of its own once a decision, and notes which sessions it begins, in a file that `notes` names."""
-
-    calls = 0
-
-    def __init__(self, *, notes: str = "") -> None:
-        super().__init__()
-        self.notes = notes
-
-    def act(self, observations, infos, sessions):
-        self.calls += len(sessions.keys)
-        with Path(self.notes).open("a") as file:
-            file.writelines(f"{key}\n" for key in sessions.keys[sessions.steps == 0].tolist())
-        return super().act(observations, infos, sessions)
-
-    def explain(self, sessions):
-        return [{"thought": f"step {step}"} for step in sessions.steps.tolist()]
-
-    def describe(self):
-        usage = {"calls": self.calls, "roles": {"actor": {"calls": self.calls}}}
-        return {"language_model": "parrot", "usage": usage, "waited_seconds": {"test": self.calls / 8}}
+TALKER = "tests.leaderboard.agents:Talker"  # not in this file, whose imports a process of its own would wait for
 
 
 @pytest.fixture
