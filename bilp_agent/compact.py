@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -65,22 +66,28 @@ def _worth(context: Context, session: Session, item: int) -> float:
 
 
 def candidate_lines(context: Context, turn: Turn, encouraged: Iterable[int], discouraged: Iterable[int]) -> list[str]:
-    """`Comedy | reward 5, 12 steps ago | did well` or `Drama | new, 2.9`, or with a note in place of the guess.
+    """`did well, reward 5, 12 steps ago | Comedy` or `new, 2.9 | Drama`, or with a note in place of the guess.
 
-    Where slates are shown, `Comedy | score 0.62 | did well` or `Drama | new, 0.41`: what is to be expected of each.
+    Where slates are shown, `did well, score 0.62 | Comedy` or `new, 0.41, 2nd of its category | Comedy`: what is to be
+    expected of each, and how many of a category come before. What an item is chosen by stands next to its number:
+    a name of many tokens between the two would hide from a small model whose it is.
     """
-    good, bad = set(encouraged), set(discouraged)
+    good, bad, met = set(encouraged), set(discouraged), Counter[int]()
     notes = turn.notes or ("",) * len(turn.candidates)
     lines = []
     for item, note in zip(turn.candidates, notes, strict=True):
-        experience = "did well" if item in good else "did badly" if item in bad else ""
-        parts = (_category(context, item), _known(context, turn.session, item, note), note, experience)
-        lines.append(" | ".join(part for part in parts if part))
+        main = context.tools.main_category(item)
+        met[main] += 1
+        experience = "did well, " if item in good else "did badly, " if item in bad else ""
+        place = f", {_nth(met[main])} of its category" if context.view.slots > 1 and met[main] > 1 else ""
+        told = f"{experience}{_known(context, turn.session, item, note)}{place}"
+        lines.append(" | ".join(part for part in (told, note, context.text.category_names[main]) if part))
     return lines
 
 
-def _category(context: Context, item: int) -> str:
-    return context.text.category_names[context.tools.main_category(item)]
+def _nth(number: int) -> str:
+    """2nd, 3rd, 4th, ... of a short list."""
+    return f"{number}{'nd' if number == 2 else 'rd' if number == 3 else 'th'}"
 
 
 def _known(context: Context, session: Session, item: int, note: str) -> str:

@@ -12,15 +12,16 @@ from bilp_agent.llm.scripted_rules import DID_BADLY, DID_WELL, FOCUS, demanded, 
 
 _CATEGORY: Final = re.compile(r"(\d+) (.+) (-?\d+\.\d+) \((\d+)\)(?:, \d+% full)?$")
 _CANDIDATE: Final = re.compile(
-    r"(?P<number>\d+) .* \| "
-    r"(?:reward (?P<reward>[^ ,]+)(?P<ago>, \d+ steps ago)?|new(?:, (?P<worst>-?[\d.]+))?)(?: \| |$)"
+    r"(?P<number>\d+) (?P<experience>did well, |did badly, |)"
+    r"(?:reward (?P<reward>[^ ,]+)(?P<ago>, \d+ steps ago)?|new(?:, (?P<worst>-?[\d.]+))?) \| "
 )
+EXPERIENCE: Final = {"did well, ": DID_WELL, "did badly, ": DID_BADLY, "": 0.0}
 _NOTE: Final = re.compile(r"expect (-?[\d.]+)(?:, leaves (\d+)%)?")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A line `3 Comedy | reward 5, 12 steps ago | did well` or `4 Drama | new | expect 3.1, leaves 12%`.
+    """A line `3 did well, reward 5, 12 steps ago | Comedy` or `4 new | expect 3.1, leaves 12% | Drama`.
 
     worth: what it is expected to earn, of a new one at worst. leaves: how often users left in such a case.
     """
@@ -87,7 +88,7 @@ def _read_candidate(text: str) -> Candidate | None:
         match["ago"] is not None,
         float(told),
         float(note[2] or 0) / 100.0 if note else 0.0,
-        DID_WELL if text.endswith("did well") else DID_BADLY if text.endswith("did badly") else 0.0,
+        EXPERIENCE[match["experience"]],
     )
 
 

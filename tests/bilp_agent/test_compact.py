@@ -57,10 +57,9 @@ def test_candidates_stand_with_what_is_known_and_what_experience_says():
     model = Says("Item: 2")
     (answer,) = Actor(SHARED, Asker(model)).name([TURN], [0])
     lines = prompts_of(model, "user").split("## Candidates\n")[1].split("\n## Next")[0].split("\n")
-    assert lines[0] == "1 Action | reward 5, 1 steps ago | did well"
-    assert lines[1].startswith("2 Puzzle | new, ")
-    assert lines[1].endswith(" | did badly")
-    assert lines[2] == "3 Puzzle | reward 4, 2 steps ago"
+    assert lines[0] == "1 did well, reward 5, 1 steps ago | Action"
+    assert re.fullmatch(r"2 did badly, new, -?[\d.]+ \| Puzzle", lines[1])
+    assert lines[2] == "3 reward 4, 2 steps ago | Puzzle"
     assert answer.value == ("Theta",)
 
 
@@ -198,7 +197,7 @@ def test_what_may_have_been_clicked_in_vain_is_not_said_to_be_passed_over(env_id
     visit = Session(context.task.catalogue, (), context.view.slots)
     visit.catch_up([[Answered(0, 0.0, "clicked in vain", True), Answered(1, 1.0, "watched")]], 1)
     lines = candidate_lines(context, Turn(visit, Plan(), Allowed(), (), (0, 1, 2)), (), ())
-    words = [re.sub(r"-?[\d.]+$", "", line.split(" | ")[1]) for line in lines]
+    words = [re.sub(r"-?[\d.]+$", "", line.split(" | ")[0].split(", 2nd")[0]) for line in lines]
     assert words == [f"{missed}, ", "score ", "new, "]
     user = "## Plan\nPrefer: any\n## Candidates\n" + "\n".join(f"{n} {line}" for n, line in enumerate(lines, 1))
     system = 'You are the Actor of a recommender. The score of items is from 0 to 1. Answer:\nWrite 3 lines "Item"'
@@ -212,7 +211,7 @@ def test_slates_are_chosen_by_score_within_what_a_category_may_take():
     )
     user = (
         "## Plan\nAt most of a category: 1\nPrefer: any\n## Candidates\n"
-        "1 A | score 0.62 | did badly\n2 B | score 0.60\n3 B | new, 0.55\n4 C | passed over, 0.20"
+        "1 did badly, score 0.62 | A\n2 score 0.60 | B\n3 new, 0.55, 2nd of its category | B\n4 passed over, 0.20 | C"
     )
     (answer,) = ScriptedModel().generate([Request((Message("system", system), Message("user", user)))])
     assert answer.text == "Item: 2\nItem: 1\nItem: 4"
