@@ -261,9 +261,12 @@ def end_ids(model: Any, tokenizer: Any) -> set[int]:
 
 
 def _fingerprint(folder: Path) -> str:
-    """Digest of a folder's files: names, sizes and eight MiB spread over each, so that new weights get a new name."""
+    """Digest of a folder's files: names, sizes and eight MiB spread over each, so that new weights get a new name.
+
+    Model cards do not count: they change no answer.
+    """
     digest = hashlib.sha256()
-    for file in sorted(p for p in folder.iterdir() if p.is_file()):
+    for file in sorted(p for p in folder.iterdir() if p.is_file() and p.suffix != ".md"):
         size = file.stat().st_size
         digest.update(f"{file.name}|{size}|".encode())
         with file.open("rb") as stream:

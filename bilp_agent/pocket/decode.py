@@ -9,8 +9,9 @@ not computed further, and each processor decodes rows of its own. What comes out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -213,7 +214,8 @@ class PocketModel(HuggingFaceModel):
     """A transformers model from a folder, whose tokens come from `Decoder`, greedily, where it is float32 on a CPU."""
 
     def __init__(self, path: str, **options: Any) -> None:
-        super().__init__(path, **options)
+        with _quietly():
+            super().__init__(path, **options)
         fits = self.device == "cpu" and self._model.dtype == self._torch.float32
         self._decoder = Decoder(self._model) if fits else None
 
@@ -229,6 +231,23 @@ class PocketModel(HuggingFaceModel):
                 return decoder.generate(ids[rows], mask[rows], most, ends, processors(rows))
 
         return _side_by_side(decoded, len(ids))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the bars of transformers, which outlast the reading of a few megabytes."""
+    try:
+        from transformers.utils import logging
+    except ImportError:  # which is told where it is loaded
+        yield
+        return
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _side_by_side(decoded: Callable[[slice], torch.Tensor], rows: int) -> torch.Tensor:

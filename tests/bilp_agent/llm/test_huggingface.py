@@ -113,6 +113,8 @@ def test_the_name_is_the_content(folder: Path, model: HuggingFaceModel) -> None:
     assert model.name.startswith(f"hf:{folder.name}-")
     assert str(folder) not in model.name
     assert load_model(f"hf:{folder}", device="cpu", dtype="bfloat16").name == f"{model.name}:bfloat16"
+    (folder / "README.md").write_text("# A model card, which changes no answer")
+    assert HuggingFaceModel(str(folder), device="cpu", dtype="float32").name == model.name
     (folder / "note.txt").write_text("changed")
     assert HuggingFaceModel(str(folder), device="cpu").name != model.name
 
