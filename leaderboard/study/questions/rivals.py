@@ -10,8 +10,8 @@ from leaderboard.study.question import Answer, Question
 from leaderboard.study.records import Records
 from leaderboard.study.verdict import by_kind
 
-_RL: Final = ("ppo", "dqn")
-"""Reinforcement learning whose runs are asked for where they are missing."""
+_RL: Final = "ppo"
+"""Reinforcement learning whose run is asked for where it is missing: it plays every family."""
 
 _TEXT: Final = """
 `billp` with its defaults less each rival, where all were given the same training sessions, 100 at most, on the same
@@ -27,7 +27,7 @@ def _answer(records: Records) -> Answer:
         if (billp := table.plain("billp")) is not None:
             rivals = table.named([*LANGUAGE, *ONLINE_RL])
             found += contrasts(table, [(f"less {table.label(rival)}", billp, rival) for rival in rivals])
-    missing = absent([t for t in tables if t.plain("billp") is not None], (*LANGUAGE, *_RL))
+    missing = absent([t for t in tables if t.plain("billp") is not None], (*LANGUAGE, _RL))
     return answered(found, missing, by_kind([(kind_of(c.second.row.agent, RIVALS), c.verdict) for c in found], RIVALS))
 
 

@@ -72,7 +72,7 @@ def test_every_question_that_has_records_is_answered(found: Mapping[str, Answer]
     assert run == {"planning", "rivals", "ablations", "robustness", "long-tail", "no-repeat"}
     assert found["learning"].verdict == "not run"
     assert {line[3] for line in found["robustness"].sheets[0].lines} == {"act-only"}
-    assert {m.what.split()[0] for m in found["rivals"].missing} == {"react", "reflexion", "ppo", "dqn"}
+    assert {m.what.split()[0] for m in found["rivals"].missing} == {"react", "reflexion", "ppo"}
     assert len(found["ablations"].missing) == 5
     assert "base model: not run" in found["robustness"].verdict
 
