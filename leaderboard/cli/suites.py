@@ -182,9 +182,10 @@ def results(
     of_it = [f for f in found if read_model(f / "submission.json", Submission).suite.table.hash == suite.hash]
     with Stages(quiet=json) as stages:
         board, failed = make(of_it, watch=lambda done, total: stages("replayed", done, total))
+    replayed = {entry.summary.path for part in board.sections for entry in part.entries if entry.summary}
+    text = page(board, suite, _power(suite, [folder for folder in of_it if folder in replayed]))
     with atomic_path(out) as scratch:
-        power = _power(suite, [folder for folder in of_it if folder not in failed])
-        scratch.write_text(page(board, suite, power), "utf-8", newline="\n")
+        scratch.write_text(text, "utf-8", newline="\n")
     left_out = {str(folder): printable(str(error)) for folder, error in failed.items()}
     if json:
         print_json({"page": str(out), "rows": len(board.rows), "submissions": len(of_it), "failed": left_out})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from shutil import copytree
 
 import pytest
 from typer.testing import CliRunner
@@ -15,6 +16,7 @@ from leaderboard.schema import Suite
 from leaderboard.suites import builtin_suites
 from recsim_envs.errors import ConfigurationError, PlatformError, WorldError
 from recsim_envs.measured import measured
+from tests.leaderboard.edits import edit
 
 WRONG = "0" * 64
 
@@ -82,6 +84,21 @@ def test_the_results_become_a_page(suite, pilot, tmp_path):
     assert done.exit_code == 0
     scores = page.read_text("utf-8").split("## Scores by environment")[1].split("##")[0]
     assert [path.name for path in pilot if f"| {path.name} |" not in scores] == []
+
+
+def test_the_page_is_of_the_others_where_some_cannot_be_replayed(suite, pilot, tmp_path):
+    """One was played on another world, which is nobody's fault; one is false, which is told and ends with 1."""
+    file, page = tmp_path / "tiny.json", tmp_path / "results.md"
+    file.write_text(suite.model_dump_json())
+    elsewhere, false, *_ = (copytree(path, tmp_path / path.name) for path in pilot[-2:])
+    worlds = json.loads((elsewhere / "submission.json").read_text())["worlds"]
+    edit(elsewhere, worlds=[world | {"sha256": "0" * 64} for world in worlds])
+    command = ["suites", "results", str(file), *map(str, pilot[:-2]), str(elsewhere), "--out", str(page)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert f"| {elsewhere.name} |" not in page.read_text("utf-8")
+    edit(false, traces_sha256="0" * 64)
+    assert CliRunner().invoke(app, [*command, str(false)]).exit_code == 1
+    assert f"| {false.name} |" not in page.read_text("utf-8")
 
 
 def test_a_suite_is_fixed_and_held_to_it(suite, tmp_path):
