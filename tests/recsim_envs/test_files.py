@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -16,8 +17,18 @@ def test_the_file_takes_the_place_of_the_old_one_and_leaves_nothing_beside_it(tm
         with atomic_file(target) as scratch:
             scratch.write_text(text)
     assert target.read_text() == "new"
-    assert stat.S_IMODE(target.stat().st_mode) == 0o644
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_who_may_read_it_is_up_to_the_user(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        with atomic_file(tmp_path / "file.json") as scratch:
+            scratch.write_text("new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file.json").stat().st_mode) == mode
 
 
 def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
