@@ -11,7 +11,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 import string
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import Any, BinaryIO
 from bilp_agent.llm.base import Completion, LanguageModel, Request
 from bilp_agent.llm.cache import AnswerFile, CachedModel, answer_of, asked_of, record_of, request_key
 from recsim_envs.errors import ConfigurationError, LanguageModelError
+from recsim_envs.files import atomic_file
 
 FORMAT, VERSION = "longrec-cassette", 1
 LONGEST_LINE = 4 << 20  # bytes; no answer comes near it
@@ -215,23 +215,22 @@ def cassette_of_cache(cache: str | Path, path: str | Path, model: str | None = N
 
 
 def pack(path: str | Path, out: str | Path) -> int:
-    """Write a cassette packed (gzip) to the new file `out`; its size in bytes. The same answers give the same bytes.
+    """Write a cassette packed (gzip) to the new file `out`, whose folder is made; its size in bytes.
 
-    Raises `LanguageModelError` for what is no whole cassette, `ConfigurationError` if `out` exists.
+    The same answers give the same bytes. Raises `LanguageModelError` for what is no whole cassette,
+    `ConfigurationError` if `out` exists.
     """
     if Path(out).exists():
         raise ConfigurationError(f"{out} exists; choose a new file")
     content = Cassette(path).path.read_bytes()
     if content.startswith(PACKED):
         raise ConfigurationError(f"{path} is packed already")
-    packed, scratch = gzip.compress(content, 9, mtime=0), Path(out).with_name(f".{Path(out).name}.{os.getpid()}.tmp")
+    packed = gzip.compress(content, 9, mtime=0)
     try:
-        scratch.write_bytes(packed)
-        scratch.replace(out)
+        with atomic_file(Path(out)) as scratch:
+            scratch.write_bytes(packed)
     except OSError as error:
         raise LanguageModelError(f"cannot write {out} ({error.strerror}); choose another folder") from error
-    finally:
-        scratch.unlink(missing_ok=True)
     return len(packed)
 
 

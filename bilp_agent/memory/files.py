@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Generic, get_type_hints
 
 from bilp_agent.memory.records import R
 from recsim_envs.errors import AgentError
+from recsim_envs.files import atomic_file
 
 FORMAT, VERSION = "longrec-billp-memory", 2
 READABLE = (1, 2)
@@ -118,13 +118,8 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a text file so that a reader finds the old one or the new one, never a part."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with atomic_file(path) as scratch:
             scratch.write_text(text, "utf-8")
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
     except OSError as error:
         raise AgentError(f"cannot write {path} ({error.strerror}); choose another folder") from error

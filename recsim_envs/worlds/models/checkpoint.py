@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from recsim_envs.errors import LogError
+from recsim_envs.files import atomic_file
 from recsim_envs.worlds.models.base import Task, UserModel
 from recsim_envs.worlds.models.learner import Learner
 from recsim_envs.worlds.storage import array_digest, content_hash
@@ -71,11 +72,9 @@ class Checkpoint:
         best = {"epochs": now.best.epochs, "validation_rmse": now.best.validation_rmse}
         counts = {"mark": now.mark, "epoch": now.epoch, "step": now.step, "since": now.since}
         header = {"digest": self._digest, "standing": counts, "best": best}
-        scratch = self._path.with_name(f".{self._path.name}.part")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(self._tensors(now.best), scratch, {"training": json.dumps(header)})
-            scratch.replace(self._path)
+            with atomic_file(self._path) as scratch:
+                save_file(self._tensors(now.best), scratch, {"training": json.dumps(header)})
         except (OSError, SafetensorError) as error:
             raise LogError(f"cannot write {self._path} ({error}); choose another folder for checkpoints") from error
         self._written = time.monotonic()
