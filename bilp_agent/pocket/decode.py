@@ -45,7 +45,7 @@ class _Layer:
 class Decoder:
     """Greedy decoding with a Llama model in float32 on the CPU, without biases and with as many key as query heads.
 
-    Raises `LanguageModelError` for any other.
+    Raises `LanguageModelError` for another architecture.
     """
 
     def __init__(self, model: LlamaForCausalLM) -> None:
