@@ -7,6 +7,7 @@ the templates, Markdown by `markdown`, spreadsheets by `cell`; characters that h
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -62,8 +63,9 @@ def percent(share: float) -> str:
     """A share, 0 to 1, in per cent: one decimal below ten per cent, two below a tenth; what is not all is not 100."""
     size = abs(share)
     decimals = 0 if size >= 0.0995 or size == 0 else 1 if size >= 0.00095 else 2
-    if 0.995 <= size < 1:
+    if 0.995 <= size < 1 - 1e-9:  # what only rounding parts from all is all
         decimals = 1 if size < 0.9995 else 2
+        share = math.copysign(min(size, 0.9999), share)
     return number(100 * share, decimals) + _PERCENT
 
 
