@@ -205,6 +205,17 @@ def test_what_may_have_been_clicked_in_vain_is_not_said_to_be_passed_over(env_id
     assert sorted(answer.text.split("\n")) == ["Item: 1", "Item: 2", "Item: 3"]
 
 
+def test_an_order_is_told_only_where_slates_are_listed_in_it():
+    """`billp-plus`, whose prompts are brief, lists candidates by what they are worth later, too."""
+    task = recsim_envs.make_simulator("longrec/SlateTopKBored-v0", 1).task
+    for brief in (False, True):
+        model = Says("Item: 1")
+        context = Context.of(task, 10, brief=brief, compact=True)
+        visit = Session(task.catalogue, (), context.view.slots)
+        Actor(context, Asker(model)).name([Turn(visit, Plan(), Allowed(), (), tuple(range(12)))], [0])
+        assert ("listed best first" in prompts_of(model, "system")) != brief
+
+
 def test_slates_are_chosen_by_score_within_what_a_category_may_take():
     system = (
         'You are the Actor of a recommender of items. The score of items is from 0 to 1. Answer:\nWrite 3 lines "Item"'
