@@ -40,6 +40,7 @@ from bilp_agent.pocket.rollouts import Example, examples_of
 from bilp_agent.pocket.tokenizer import train_tokenizer
 from bilp_agent.pocket.worlds import place_of
 from recsim_envs import rng
+from recsim_envs.processes import end_with_parent
 
 if TYPE_CHECKING:
     import torch
@@ -141,7 +142,8 @@ def _players(workers: int) -> Iterator[Players]:
     if not workers:
         yield map
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, initializer=end_with_parent) as pool:
         try:
             yield pool.map
         finally:

@@ -6,9 +6,7 @@ A process that dies takes its own cell with it and no other; the next cell gets 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from leaderboard.cores import one_thread, usable_cores
 from leaderboard.evaluate.cell import Work, run_cell
 from leaderboard.evaluate.executor import INTERVAL, Event, Queue, Send, throttled
 from recsim_envs.errors import LongrecError, WorkerLostError
+from recsim_envs.processes import end_with_parent
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class _Worker:
 def _serve(connection: Connection) -> None:
     """What a worker process does: one cell after the other, until it is stopped."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     one_thread()
     while True:
         cell, spec = connection.recv()
@@ -126,11 +125,3 @@ def _serve(connection: Connection) -> None:
             connection.send(Event(cell, "failed", error=error))
         except BaseException:
             connection.send(traceback.format_exc())
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent has gone, killed perhaps: nobody else would, and it would wait for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
