@@ -15,6 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bilp_agent.llm.huggingface import HuggingFaceModel, end_ids
 from bilp_agent.pocket import attention
 from recsim_envs.errors import LanguageModelError
@@ -34,10 +37,10 @@ Product = Callable[[Any], Any]
 class _Layer:
     """The weights of one layer: `qkv` (3 d, d), `out` (d, d), `up` (2 m, d): gate above up, `down` (d, m)."""
 
-    before: torch.Tensor
+    before: NDArray[np.float32]
     qkv: Product
     out: Product
-    between: torch.Tensor
+    between: NDArray[np.float32]
     up: Product
     down: Product
 
@@ -61,7 +64,8 @@ class Decoder:
         self._torch, config = torch, model.config
         self._heads, self._eps = config.num_attention_heads, config.rms_norm_eps
         self._width = config.head_dim
-        self._embeddings, self._last = model.model.embed_tokens.weight.detach(), model.model.norm.weight.detach()
+        self._embeddings = model.model.embed_tokens.weight.detach()
+        self._last = model.model.norm.weight.detach().numpy()
         self._scores = _product(model.lm_head.weight)
         self._layers = [self._taken(layer) for layer in model.model.layers]
         base = config.rope_parameters["rope_theta"]
@@ -71,10 +75,10 @@ class Decoder:
     def _taken(self, layer: Any) -> _Layer:
         a, m, cat = layer.self_attn, layer.mlp, self._torch.cat
         return _Layer(
-            layer.input_layernorm.weight.detach(),
+            layer.input_layernorm.weight.detach().numpy(),
             _product(cat([a.q_proj.weight, a.k_proj.weight, a.v_proj.weight])),
             _product(a.o_proj.weight),
-            layer.post_attention_layernorm.weight.detach(),
+            layer.post_attention_layernorm.weight.detach().numpy(),
             _product(cat([m.gate_proj.weight, m.up_proj.weight])),
             _product(m.down_proj.weight),
         )
@@ -167,18 +171,21 @@ class Decoder:
 
         attend: from the number of a layer and queries, keys and values (b, t, 3, h, w) to what is seen, (b, t, d).
         """
-        functional = self._torch.nn.functional
-        x = functional.embedding(ids, self._embeddings)
+        x = self._torch.nn.functional.embedding(ids, self._embeddings)
         for n, layer in enumerate(self._layers):
             joined = layer.qkv(self._normed(x, layer.before))
             seen = attend(n, joined.view(*joined.shape[:2], 3, self._heads, self._width))
             x = x[:, -seen.shape[1] :] + layer.out(seen)
-            gate, up = layer.up(self._normed(x, layer.between)).chunk(2, dim=2)
-            x = x + layer.down(functional.silu(gate) * up)
+            x = x + layer.down(self._each(attention.gated, layer.up(self._normed(x, layer.between))))
         return self._scores(self._normed(x[:, -1], self._last))
 
-    def _normed(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return self._torch.nn.functional.rms_norm(x, (x.shape[-1],), weight, self._eps)
+    def _normed(self, x: torch.Tensor, weight: NDArray[np.float32]) -> torch.Tensor:
+        return self._each(attention.normed, x, weight, self._eps)
+
+    def _each(self, kernel: Callable[..., Any], x: torch.Tensor, *more: Any) -> torch.Tensor:
+        """A kernel of rows, of all vectors (..., d)."""
+        found = kernel(x.reshape(-1, x.shape[-1]).numpy(), *more)
+        return self._torch.from_numpy(found).view(*x.shape[:-1], -1)
 
 
 def _is_decodable(config: Any) -> bool:
@@ -230,7 +237,7 @@ class PocketModel(HuggingFaceModel):
             with self._torch.inference_mode():
                 return decoder.generate(ids[rows], mask[rows], most, ends, processors(rows))
 
-        return _side_by_side(decoded, len(ids))
+        return side_by_side(decoded, len(ids))
 
 
 @contextmanager
@@ -250,7 +257,7 @@ def _quietly() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _side_by_side(decoded: Callable[[slice], torch.Tensor], rows: int) -> torch.Tensor:
+def side_by_side(decoded: Callable[[slice], torch.Tensor], rows: int) -> torch.Tensor:
     """Decode a batch in as many parts as torch has threads, each by one: steps are too small to be shared."""
     import torch
 

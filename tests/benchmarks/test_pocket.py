@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from bilp_agent.pocket.decode import Decoder  # noqa: E402
+from bilp_agent.pocket.decode import Decoder, side_by_side  # noqa: E402
 from bilp_agent.pocket.model import make_config, make_model  # noqa: E402
 
 ROWS, PROMPT, WRITTEN = 64, 40, 64  # tokens; the prompt is short, so that what is timed is decoding
@@ -31,9 +31,12 @@ def test_decoding(benchmark, model, ids, way):
     mask, decoder = torch.ones_like(ids), Decoder(model)
     options = {"max_new_tokens": WRITTEN, "min_new_tokens": WRITTEN, "do_sample": False, "pad_token_id": 1}
 
+    @torch.inference_mode()
+    def decoded(rows):
+        return decoder.generate(ids[rows], mask[rows], WRITTEN, set())
+
     def ours():
-        with torch.inference_mode():
-            return decoder.generate(ids, mask, WRITTEN, set())
+        return side_by_side(decoded, ROWS)
 
     def generate():
         with torch.inference_mode():
