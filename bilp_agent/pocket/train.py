@@ -35,6 +35,7 @@ from bilp_agent.pocket.checkpoint import (
     write_model,
 )
 from bilp_agent.pocket.data import IGNORED, Encoded, batches, encode, padded, thinned
+from bilp_agent.pocket.learning import answer_loss, compute_attention_in_float32, make_optimizer
 from bilp_agent.pocket.model import make_config, make_model
 from bilp_agent.pocket.rollouts import Example, examples_of
 from bilp_agent.pocket.tokenizer import train_tokenizer
@@ -164,31 +165,8 @@ def _begun(schedule: Schedule, room: Room) -> State:
     ends = {key: getattr(tokenizer, key) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
     config = make_config(len(tokenizer), hidden=schedule.hidden, layers=schedule.layers, **ends)
     model = make_model(config, rng.derive_seed("pocket", schedule.seed) % 2**31).to(room.device)  # type: ignore[arg-type]
-    _compute_attention_in_float32(model)
-    return State(0, model, _optimizer(model, schedule), tokenizer, [], [])
-
-
-def _compute_attention_in_float32(model: LlamaForCausalLM) -> None:
-    """Processors without bfloat16 attention kernels take three times as long for its gradient as in float32."""
-    import torch
-    from transformers import AttentionInterface
-
-    def attention(_: Any, q: Any, k: Any, v: Any, mask: Any, **options: Any) -> tuple[Any, None]:
-        with torch.autocast(q.device.type, enabled=False):
-            seen = torch.nn.functional.scaled_dot_product_attention(q.float(), k.float(), v.float(), is_causal=True)
-        return seen.transpose(1, 2), None
-
-    AttentionInterface.register("longrec_float32", attention)
-    model.set_attn_implementation("longrec_float32")
-
-
-def _optimizer(model: LlamaForCausalLM, schedule: Schedule) -> torch.optim.Optimizer:
-    import torch
-
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    others = [p for p in model.parameters() if p.dim() <= 1]
-    groups = [{"params": decayed, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=(0.9, 0.98), fused=True)
+    compute_attention_in_float32(model)
+    return State(0, model, make_optimizer(model, schedule.learning_rate, schedule.weight_decay), tokenizer, [], [])
 
 
 def _draws(*counters: int) -> np.random.Generator:
@@ -311,22 +289,6 @@ def _learned(schedule: Schedule, number: int, state: State, room: Room) -> float
     return float(np.mean(losses))
 
 
-def answer_loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of the answers' tokens; scores are computed at these alone, which halves the work.
-
-    An answer of n tokens weighs as much as sqrt(n) of one: by tokens alone, choices of the Actor, which are one token
-    long but for the form, would count next to nothing against reflections, and by answers alone the reverse.
-    """
-    import torch
-
-    hidden = model.model(ids).last_hidden_state[:, :-1]
-    wanted = labels[:, 1:]
-    learned = wanted != IGNORED
-    losses = torch.nn.functional.cross_entropy(model.lm_head(hidden[learned]), wanted[learned], reduction="none")
-    weights = (learned.sum(dim=1, keepdim=True).clamp(min=1) ** -0.5).expand_as(learned)[learned]
-    return (weights * losses).sum() / weights.sum()
-
-
 def _keep(folder: Path, schedule: Schedule, state: State) -> None:
     record = {"schedule": asdict(schedule), "round": state.round, "history": state.history}
     write_checkpoint(folder, record, state.model, state.tokenizer, state.optimizer, state.pool)
@@ -334,8 +296,8 @@ def _keep(folder: Path, schedule: Schedule, state: State) -> None:
 
 def _resumed(folder: Path, schedule: Schedule, device: str) -> State:
     kept = read_checkpoint(folder, asdict(schedule), device)
-    _compute_attention_in_float32(kept.model)
-    optimizer = _optimizer(kept.model, schedule)
+    compute_attention_in_float32(kept.model)
+    optimizer = make_optimizer(kept.model, schedule.learning_rate, schedule.weight_decay)
     optimizer.load_state_dict(optimizer.state_dict() | {"state": kept.moments})
     return State(kept.record["round"], kept.model, optimizer, kept.tokenizer, kept.pool, kept.record["history"])
 

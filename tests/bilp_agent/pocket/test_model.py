@@ -19,10 +19,11 @@ from bilp_agent.pocket import train as training  # noqa: E402
 from bilp_agent.pocket.checkpoint import write_model  # noqa: E402
 from bilp_agent.pocket.data import IGNORED, Encoded, batches, encode, padded  # noqa: E402
 from bilp_agent.pocket.decode import Decoder  # noqa: E402
+from bilp_agent.pocket.learning import answer_loss  # noqa: E402
 from bilp_agent.pocket.model import copies, make_config, make_model  # noqa: E402
 from bilp_agent.pocket.rollouts import Example  # noqa: E402
 from bilp_agent.pocket.tokenizer import train_tokenizer  # noqa: E402
-from bilp_agent.pocket.train import Schedule, answer_loss, train  # noqa: E402
+from bilp_agent.pocket.train import Schedule, train  # noqa: E402
 from recsim_envs.errors import AgentError, LanguageModelError  # noqa: E402
 
 NAMES = ["Comedy", "Drama & Crime", "Драма"]
