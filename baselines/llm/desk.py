@@ -148,12 +148,15 @@ class Desk:
         return self._best_of[category]
 
     def liked(self, visit: Visit, allowed: Allowed, count: int) -> list[int]:
-        """Up to `count` allowed items that this user gave at least the own mean, best first, longest ago first."""
+        """Up to `count` allowed items that this user gave at least the own mean, best first, longest ago first.
+
+        What earned the smallest score there is was not liked, even where the user gave nothing more to any.
+        """
         known, last = visit.known, visit.last_step
         if not known:
             return []
-        mean = sum(known.values()) / len(known)
-        fit = [item for item, reward in known.items() if reward >= mean and allowed(item)]
+        mean, least = sum(known.values()) / len(known), self.view.scores[0]
+        fit = [item for item, reward in known.items() if reward >= mean and reward > least and allowed(item)]
         return sorted(fit, key=lambda i: (-known[i], last.get(i, 0), i))[:count]
 
     def shortlist(self, visit: Visit, allowed: Allowed, count: int) -> list[int]:
