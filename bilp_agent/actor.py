@@ -30,7 +30,8 @@ SOUGHT_SHOWN = 4  # of what the plan looks for
 class Turn:
     """What the Actor needs for one session: the plan, what may be shown, examples from like states, candidates.
 
-    notes: what else is known of each candidate, in words; none for no notes.
+    notes: what else is known of each candidate, in words; none for no notes. worths: what each is worth, from the
+    highest, where candidates were weighed.
     """
 
     session: Session
@@ -39,6 +40,7 @@ class Turn:
     examples: tuple[Match[ActorExample], ...]
     candidates: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    worths: tuple[float, ...] = ()
 
 
 class Actor:
@@ -54,7 +56,7 @@ class Actor:
         slots = context.view.slots
         self._shown = max(COMPACT_SHOWN, 3 * slots // 2) if context.compact else max(CANDIDATES_SHOWN, 2 * slots)
         self._liked = COMPACT_LIKED if context.compact else LIKED_SHOWN
-        self._system = context.system("actor", choices=self._choices, noted=context.brief)
+        self._system = context.system("actor", choices=self._choices)
 
     def name(self, turns: Sequence[Turn], seeds: Sequence[int]) -> list[Answer[tuple[str, ...]]]:
         """Titles a session, still to be grounded. Falls back to the first candidates."""

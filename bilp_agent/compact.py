@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 CATEGORIES_SHOWN = 6
 NOT_TAKEN_UP = "not taken up"
 MUCH_LESS = 0.8  # share of what others earned
+DID_WELL, DID_BADLY = "did well, ", "did badly, "
+WELL, BADLY = 0.05, 0.2  # of the range of scores: how much experience with an item counts
 
 
 def listed_categories(context: Context, session: Session) -> list[int]:
@@ -50,11 +52,17 @@ def best_first(context: Context, session: Session, items: Sequence[int], prefer:
 
     What was shown stays as it is where the plan prefers that: coming back in turn is what makes it safe.
     """
-    slates = bool(context.view.name)
-    if prefer == "shown" and not slates:
+    if prefer == "shown" and not context.view.name:
         return tuple(items)
-    preferred = {i for i, reward in session.known.items() if reward or not slates} if prefer != "any" else ()
-    return tuple(sorted(items, key=lambda item: (item not in preferred, -_worth(context, session, item))))
+    return tuple(sorted(items, key=lambda item: -_standing(context, session, item, prefer)))
+
+
+def _standing(context: Context, session: Session, item: int, prefer: str) -> float:
+    """What an item is worth, raised above all others where the plan prefers it: known ones, in slates clicked ones."""
+    low, high = context.view.scores
+    known = session.known.get(item)
+    preferred = prefer != "any" and known is not None and bool(known or not context.view.name)
+    return _worth(context, session, item) + (2 * (high - low) if preferred else 0.0)
 
 
 def _worth(context: Context, session: Session, item: int) -> float:
@@ -72,17 +80,40 @@ def candidate_lines(context: Context, turn: Turn, encouraged: Iterable[int], dis
     expected of each, and how many of a category come before. What an item is chosen by stands next to its number:
     a name of many tokens between the two would hide from a small model whose it is.
     """
-    good, bad, met = set(encouraged), set(discouraged), Counter[int]()
+    marks, met = _deciding(context, turn, set(encouraged), set(discouraged)), Counter[int]()
     notes = turn.notes or ("",) * len(turn.candidates)
     lines = []
     for item, note in zip(turn.candidates, notes, strict=True):
         main = context.tools.main_category(item)
         met[main] += 1
-        experience = "did well, " if item in good else "did badly, " if item in bad else ""
         place = f", {_nth(met[main])} of its category" if context.view.slots > 1 and met[main] > 1 else ""
-        told = f"{experience}{_known(context, turn.session, item, note)}{place}"
+        told = f"{marks.get(item, '')}{_known(context, turn.session, item, note)}{place}"
         lines.append(" | ".join(part for part in (told, note, context.text.category_names[main]) if part))
     return lines
+
+
+def _deciding(context: Context, turn: Turn, good: set[int], bad: set[int]) -> dict[int, str]:
+    """What experience in like states says of candidates, where it should change which are taken.
+
+    It decides between those that are about as good: one that did well outweighs `WELL` of the range of scores, one that
+    did badly is worth `BADLY` less than it seems, which matters where enough others are left. So a model need not
+    compare figures. Nothing is told where coming back in turn is what makes an item safe.
+    """
+    if turn.plan.prefer == "shown" and not context.view.name:
+        return {}
+    low, high = context.view.scores
+    worths = turn.worths or [_standing(context, turn.session, item, turn.plan.prefer) for item in turn.candidates]
+    worth = dict(zip(turn.candidates, worths, strict=True))
+    slots = min(context.view.slots, len(worth))
+    least = sorted(worth.values(), reverse=True)[slots - 1] if worth else 0.0  # of those that are best without it
+    others = [value for item, value in worth.items() if item not in bad]
+    marks = {}
+    for item, value in worth.items():
+        if item in good and value >= least - WELL * (high - low):
+            marks[item] = DID_WELL
+        elif item in bad and sum(other >= value - BADLY * (high - low) for other in others) >= slots:
+            marks[item] = DID_BADLY
+    return marks
 
 
 def _nth(number: int) -> str:

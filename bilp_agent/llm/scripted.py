@@ -17,7 +17,7 @@ from bilp_agent.llm.scripted_compact import (
     write_compact_reflection,
     write_compact_value,
 )
-from bilp_agent.llm.scripted_compact_slates import write_compact_slate, write_compact_slate_plan
+from bilp_agent.llm.scripted_compact_slates import write_compact_slate_plan
 from bilp_agent.llm.scripted_reading import Page
 from bilp_agent.llm.scripted_rules import write_choice, write_plan, write_reflection, write_value
 from bilp_agent.llm.scripted_slates import write_slate, write_slate_plan, write_slate_reflection
@@ -44,7 +44,7 @@ _COMPACT_WRITERS = _WRITERS | {
 
 _COMPACT_SLATE_WRITERS = _SLATE_WRITERS | {
     "You are the Planner": write_compact_slate_plan,
-    "You are the Actor": write_compact_slate,
+    "You are the Actor": write_compact_choice,
     "You are the Critic": write_compact_value,
 }
 

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from bilp_agent.llm.scripted_blame import Ending, read_plan_in_force, reflection_on
 from bilp_agent.llm.scripted_reading import Page, read_principles
-from bilp_agent.llm.scripted_rules import DID_BADLY, DID_WELL, FOCUS, demanded, reward_range, steps_left, wanted
+from bilp_agent.llm.scripted_rules import FOCUS, demanded, wanted
+from bilp_agent.llm.scripted_slates import lines_wanted
 
 _CATEGORY: Final = re.compile(r"(\d+) (.+) (-?\d+\.\d+) \((\d+)\)(?:, \d+% full)?$")
 _CANDIDATE: Final = re.compile(
-    r"(?P<number>\d+) (?P<experience>did well, |did badly, |)"
-    r"(?:reward (?P<reward>[^ ,]+)(?P<ago>, \d+ steps ago)?|new(?:, (?P<worst>-?[\d.]+))?) \| "
+    r"(?P<number>\d+) (?P<experience>did well, |did badly, |)[^|]*?(?:, (?P<place>\d+).. of its category)? \| "
 )
-EXPERIENCE: Final = {"did well, ": DID_WELL, "did badly, ": DID_BADLY, "": 0.0}
-_NOTE: Final = re.compile(r"expect (-?[\d.]+)(?:, leaves (\d+)%)?")
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A line `3 did well, reward 5, 12 steps ago | Comedy` or `4 new | expect 3.1, leaves 12% | Drama`.
-
-    worth: what it is expected to earn, of a new one at worst. leaves: how often users left in such a case.
-    """
-
-    number: int
-    known: bool
-    ago: bool
-    worth: float
-    leaves: float
-    experience: float
+_TURN: Final = {"did well, ": 0, "": 1, "did badly, ": 2}
 
 
 def write_compact_plan(page: Page) -> str:
@@ -61,35 +44,15 @@ def numbers(found: list[int], otherwise: str) -> str:
 
 
 def write_compact_choice(page: Page) -> str:
-    """The number of the candidate with the largest expected reward, with what experience says about it."""
-    found = [c for text in page.section("Candidates") if (c := _read_candidate(text)) is not None]
-    highest, prefer = reward_range(page)[1], page.value("Plan", "Prefer")
-    known = [c.worth for c in found if c.known]
-    usual = sum(known) / len(known) if known else 0.0
+    """The candidates as they are listed: first what did well, last what did badly, then what is too much of a kind."""
+    found = [match for text in page.section("Candidates") if (match := _CANDIDATE.match(text))]
+    most = int(page.number("Plan", "At most of a category") or len(found))
 
-    def score(c: Candidate) -> float:
-        if prefer == "shown" and c.ago and not c.leaves:
-            return 3.0 * highest  # whatever its reward: keeping the order is what keeps it safe
-        lost = c.leaves * usual * steps_left(page)
-        return (highest if prefer != "any" and c.known else 0.0) + c.worth + c.experience - lost
+    def turn(match: re.Match[str]) -> tuple[bool, int]:
+        return int(match["place"] or 1) > most, _TURN[match["experience"]]
 
-    ranked = sorted(found, key=lambda c: -score(c))[: wanted(page)]  # equals stay in order
-    return "\n".join(f"Item: {c.number}" for c in ranked)
-
-
-def _read_candidate(text: str) -> Candidate | None:
-    match, note = _CANDIDATE.match(text), _NOTE.search(text)
-    if match is None:
-        return None
-    told = match["reward"] or match["worst"] or (note[1] if note else "0")
-    return Candidate(
-        int(match["number"]),
-        match["reward"] is not None,
-        match["ago"] is not None,
-        float(told),
-        float(note[2] or 0) / 100.0 if note else 0.0,
-        EXPERIENCE[match["experience"]],
-    )
+    count = lines_wanted(page) if page.slates else wanted(page)
+    return "\n".join(f"Item: {match['number']}" for match in sorted(found, key=turn)[:count])
 
 
 def write_compact_value(page: Page) -> str:

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
-from bilp_agent.llm.scripted_compact import EXPERIENCE, category_of, numbers
+from bilp_agent.llm.scripted_compact import category_of, numbers
 from bilp_agent.llm.scripted_reading import Page
-from bilp_agent.llm.scripted_slates import FOCUS, lines_wanted, read_lessons
-
-_CANDIDATE: Final = re.compile(
-    r"(?P<number>\d+) (?P<experience>did well, |did badly, |)(?P<known>score|new,|passed over,|not taken up,) "
-    r"(?P<told>-?[\d.]+)(?:, (?P<place>\d+).. of its category)? \| "
-)
-_NOTE: Final = re.compile(r"expect (-?[\d.]+)(?:, leaves (\d+)%)?")
+from bilp_agent.llm.scripted_slates import FOCUS, read_lessons
 
 
 def write_compact_slate_plan(page: Page) -> str:
@@ -34,24 +25,3 @@ def write_compact_slate_plan(page: Page) -> str:
         f"Prefer: {'known' if learned.known else 'any'}",
     ]
     return "\n".join(line for line in lines if f"\n{line.split(':')[0]}:" in page.system)  # what the form asks for
-
-
-def write_compact_slate(page: Page) -> str:
-    """The candidates of the largest scores with what experience adds, those first that the plan lets stand."""
-    first, most = page.value("Plan", "Prefer") == "known", int(page.number("Plan", "At most of a category") or 0)
-
-    def rank(found: re.Match[str]) -> tuple[bool, float]:
-        return not (first and found["known"] == "score"), -_worth(found)
-
-    chosen, others = list[str](), list[str]()
-    matches = (_CANDIDATE.match(text) for text in page.section("Candidates"))
-    for found in sorted((match for match in matches if match), key=rank):  # equals stay in order
-        (chosen if not most or int(found["place"] or 1) <= most else others).append(found["number"])
-    return "\n".join(f"Item: {number}" for number in (chosen + others)[: lines_wanted(page)])
-
-
-def _worth(found: re.Match[str]) -> float:
-    """What a candidate is expected to score. Experience counts a tenth of what it does where rewards go to 5."""
-    note = _NOTE.search(found.string)
-    told = float(note[1]) - float(note[2] or 0) / 100.0 if note else float(found["told"])
-    return told + 0.1 * EXPERIENCE[found["experience"]]

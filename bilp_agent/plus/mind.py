@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -164,7 +164,7 @@ class PlusMind(Mind):
             return turn
         here = Imagined(turn.session)
         free = tuple(i for i in turn.candidates if not forbids(beliefs, sight.outlook(here, i).what))
-        return _with(turn, free or turn.candidates)
+        return replace(turn, candidates=free or turn.candidates)
 
     def _foresight(self, turn: Turn) -> Foresight:
         going_on = turn.session.mean_reward / (1.0 - self.returns.gamma)
@@ -286,9 +286,25 @@ def _weigh(turn: Turn, sight: Foresight) -> list[Weighed]:
 def _ranked(turn: Turn, weighed: Sequence[Weighed], sight: Foresight) -> Turn:
     best = weighed[: _shown(turn)]
     leaving = sight.context.view.leaving
+    if sight.context.compact and not sight.context.view.name:
+        best = sorted((replace(w, value=_at_stake(turn, w, sight)) for w in best), key=lambda w: -w.value)
     leaves = [f", leaves {100 * w.leaves:.0f}%" if leaving else "" for w in best]
     notes = tuple(f"{sight.expects(w.reward)}{said}" for w, said in zip(best, leaves, strict=True))
-    return _with(turn, tuple(w.item for w in best), notes)
+    return replace(turn, candidates=tuple(w.item for w in best), notes=notes, worths=tuple(w.value for w in best))
+
+
+def _at_stake(turn: Turn, weighed: Weighed, sight: Foresight) -> float:
+    """What a small model, which cannot weigh it itself, is told the order by: rewards, now and to the session's end.
+
+    What the plan prefers comes first: what is known, or what comes back in turn and was never left at, whatever it
+    earns.
+    """
+    session, (low, high) = turn.session, sight.context.view.scores
+    if turn.plan.prefer == "shown" and session.steps_since(weighed.item) is not None and round(weighed.leaves, 2) == 0:
+        return 3 * high
+    preferred = turn.plan.prefer != "any" and weighed.item in session.known
+    left = sight.context.task.horizon - session.step - 1
+    return weighed.reward - weighed.leaves * session.mean_reward * left + (high - low if preferred else 0.0)
 
 
 def _shown(turn: Turn) -> int:
@@ -298,8 +314,5 @@ def _shown(turn: Turn) -> int:
 def _noted(turn: Turn, sight: Foresight) -> Turn:
     """The first candidates, without a Critic to put them in order."""
     first, here = turn.candidates[: _shown(turn)], Imagined(turn.session)
-    return _with(turn, first, tuple(sight.expects(sight.outlook(here, i).what.reward) for i in first))
-
-
-def _with(turn: Turn, candidates: tuple[int, ...], notes: tuple[str, ...] = ()) -> Turn:
-    return Turn(turn.session, turn.plan, turn.allowed, turn.examples, candidates, notes)
+    notes = tuple(sight.expects(sight.outlook(here, item).what.reward) for item in first)
+    return replace(turn, candidates=first, notes=notes)

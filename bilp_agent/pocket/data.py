@@ -15,7 +15,7 @@ from bilp_agent.pocket.rollouts import Example
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-SHARES: Final = {"Planner": 0.22, "Actor": 0.5, "Critic": 0.1, "Reflector": 0.18}
+SHARES: Final = {"Planner": 0.28, "Actor": 0.4, "Critic": 0.1, "Reflector": 0.22}
 """Of the examples that are kept, by role; a role that has fewer leaves its place to the others."""
 STEP: Final = 16  # tokens that lengths of batches differ by
 IGNORED: Final = -100  # label of tokens that are not learned, as in transformers

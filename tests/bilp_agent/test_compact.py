@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -205,15 +206,44 @@ def test_what_may_have_been_clicked_in_vain_is_not_said_to_be_passed_over(env_id
     assert sorted(answer.text.split("\n")) == ["Item: 1", "Item: 2", "Item: 3"]
 
 
-def test_an_order_is_told_only_where_slates_are_listed_in_it():
-    """`billp-plus`, whose prompts are brief, lists candidates by what they are worth later, too."""
-    task = recsim_envs.make_simulator("longrec/SlateTopKBored-v0", 1).task
-    for brief in (False, True):
-        model = Says("Item: 1")
-        context = Context.of(task, 10, brief=brief, compact=True)
-        visit = Session(task.catalogue, (), context.view.slots)
-        Actor(context, Asker(model)).name([Turn(visit, Plan(), Allowed(), (), tuple(range(12)))], [0])
-        assert ("listed best first" in prompts_of(model, "system")) != brief
+@pytest.mark.parametrize(
+    ("good", "bad", "told"),
+    [
+        # Worths are 5, 4.9 and 4.3 of 1 to 5: doing well makes up for 0.2, doing badly costs 0.8.
+        ((2,), (), ["", "did well", ""]),
+        ((3,), (), ["", "", ""]),
+        ((), (1,), ["did badly", "", ""]),
+        ((), (1, 2), ["did badly", "did badly", ""]),
+        ((), (1, 2, 3), ["", "", ""]),  # nothing else is left
+        ((2,), (3,), ["", "did well", "did badly"]),
+    ],
+)
+def test_experience_is_told_where_it_should_decide(good: tuple[int, ...], bad: tuple[int, ...], told: list[str]):
+    turn = replace(TURN, candidates=(1, 2, 3), worths=(5.0, 4.9, 4.3))
+    lines = candidate_lines(SHARED, turn, good, bad)
+    assert [line.split(", ")[0] if line.startswith("did") else "" for line in lines] == told
+
+
+def test_nothing_is_told_of_experience_where_coming_back_in_turn_is_safe():
+    turn = replace(TURN, plan=Plan(prefer="shown"))
+    assert candidate_lines(SHARED, turn, (1,), (7,)) == candidate_lines(SHARED, turn, (), ())
+    assert candidate_lines(SHARED, TURN, (1,), (7,)) != candidate_lines(SHARED, TURN, (), ())
+
+
+@given(st.lists(st.floats(0, 5), min_size=1, max_size=8, unique=True), st.data())
+def test_what_is_taken_by_marks_is_worth_most_with_experience(worths: list[float], data: st.DataObject):
+    """Single items: of marks alone the same follows as of sums that no small model can compute."""
+    things = range(len(worths))
+    sign = data.draw(st.lists(st.sampled_from(("", "good", "bad")), min_size=len(worths), max_size=len(worths)))
+    turn = replace(TURN, candidates=tuple(things), worths=tuple(sorted(worths, reverse=True)))
+    low, high = SHARED.view.scores
+    counts = {"": 0.0, "good": 0.05 * (high - low), "bad": -0.2 * (high - low)}
+    marks = [line.split(", ")[0] for line in candidate_lines(
+        SHARED, turn, [i for i in things if sign[i] == "good"], [i for i in things if sign[i] == "bad"]
+    )]  # fmt: skip
+    taken = min(things, key=lambda i: {"did well": 0, "did badly": 2}.get(marks[i], 1))
+    best = max(turn.worths[i] + counts[sign[i]] for i in things)
+    assert turn.worths[taken] + counts[sign[taken]] >= best - counts["good"] - 1e-9
 
 
 def test_slates_are_chosen_by_score_within_what_a_category_may_take():
@@ -225,7 +255,7 @@ def test_slates_are_chosen_by_score_within_what_a_category_may_take():
         "1 did badly, score 0.62 | A\n2 score 0.60 | B\n3 new, 0.55, 2nd of its category | B\n4 passed over, 0.20 | C"
     )
     (answer,) = ScriptedModel().generate([Request((Message("system", system), Message("user", user)))])
-    assert answer.text == "Item: 2\nItem: 1\nItem: 4"
+    assert answer.text == "Item: 2\nItem: 4\nItem: 1"
 
 
 @given(st.integers(0, 99), st.floats(0, 10), st.integers(0, 99), st.floats(0, 10))
