@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -181,10 +182,9 @@ class AnswerFile:
         connection = self._connect()
         try:
             connection.execute("BEGIN IMMEDIATE")
-            late = [
-                r[0] for r in rows if not connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", r).rowcount
-            ]
-            connection.execute("COMMIT")
+            with connection:  # rolls back what fails: left open it would lock all others out
+                insert = partial(connection.execute, "INSERT OR IGNORE INTO answers VALUES (?, ?)")
+                late = [row[0] for row in rows if not insert(row).rowcount]
         except sqlite3.Error as error:
             raise self._damaged(error) from error
         return self.read(late)

@@ -11,7 +11,7 @@ from typing import Any
 
 from bilp_agent.llm.base import Completion, Finish, Message, Request, Usage, cut_at_stop
 from bilp_agent.llm.choices import ChoiceProcessor, Chooser, Spelling
-from recsim_envs.errors import LanguageModelError
+from recsim_envs.errors import ConfigurationError, LanguageModelError
 
 SAMPLES, SAMPLE_BYTES = 8, 1 << 20  # of each file, for the fingerprint of a local folder
 SPELLINGS = 256  # sets of choices whose tokens are kept
@@ -39,6 +39,8 @@ class HuggingFaceModel:
     constrains = True
 
     def __init__(self, path: str, device: str | None = None, dtype: str | None = None, batch_size: int = 32) -> None:
+        if batch_size < 1:
+            raise ConfigurationError(f"batch_size must be at least 1, got {batch_size}")
         torch, transformers = _import_libraries()
         self._torch, self._batch_size = torch, batch_size
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")

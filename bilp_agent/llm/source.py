@@ -8,17 +8,21 @@ from typing import Any
 
 from bilp_agent.llm.base import LanguageModel
 from bilp_agent.llm.registry import check_spec, load_model
+from recsim_envs.errors import ConfigurationError
 
 
 class ModelSource:
     """A model by name, with its keyword arguments and the file of its answer cache; see `load_model`.
 
-    model: the loaded one, None until it is asked for. Raises `ConfigurationError` for a name of no known form.
+    model: the loaded one, None until it is asked for. Raises `ConfigurationError` for a name of no known form, and for
+    options that have a place of their own.
     """
 
     def __init__(self, spec: str, cache: str | None = None, options: Mapping[str, Any] | None = None) -> None:
         check_spec(spec)
         self._spec, self._cache, self._options = spec, cache, dict(options or {})
+        if "cache" in self._options:
+            raise ConfigurationError("model_options holds cache, which is a parameter beside it: give cache=FILE")
         self._cassette: Path | None = None
         self.model: LanguageModel | None = None
 

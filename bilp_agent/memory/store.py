@@ -113,6 +113,8 @@ class Memory(Generic[R]):
         if k <= 0 or not self._texts:
             return [[] for _ in states]
         count = min(k if weight is None else WIDER * k, len(self._texts))
+        if len(self._found) > REMEMBERED:  # before it is looked what is missing: the others would be missed, too
+            self._found = {}
         self._search([state for state in dict.fromkeys(states) if (state, count) not in self._found], count)
         found = [self._found[state, count] for state in states]
         scale = scale_of(self.encoder)
@@ -122,8 +124,6 @@ class Memory(Generic[R]):
         """Put what is nearest to each state among the answers kept."""
         if not states:
             return
-        if len(self._found) > REMEMBERED:
-            self._found = {}
         index = self._grown_index()
         for state, vector in zip(states, self.encoder.encode(states), strict=True):
             self._found[state, count] = [

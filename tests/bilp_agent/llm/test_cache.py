@@ -83,6 +83,18 @@ def test_a_damaged_or_unwritable_store_is_named(tmp_path: Path) -> None:
         cached.generate([REQUEST])
 
 
+def test_what_could_not_be_written_locks_nobody_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    cached = CachedModel(Counts(), path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TRIGGER full BEFORE INSERT ON answers BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    with pytest.raises(LanguageModelError, match="disk full"):
+        cached.generate([REQUEST])
+    with sqlite3.connect(path, timeout=0) as connection:
+        connection.execute("DROP TRIGGER full")
+    assert [cached.generate([REQUEST])[0].from_cache for _ in range(2)] == [False, True]
+
+
 def test_many_processes_share_a_store(tmp_path: Path) -> None:
     path = str(tmp_path / "a.sqlite")
     assert side_by_side(fill_cache, path, 4) == [0] * 4

@@ -11,7 +11,7 @@ import pytest
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.llm import Message, Request, load_model
 from bilp_agent.llm.huggingface import HuggingFaceModel, _fingerprint
-from recsim_envs.errors import LanguageModelError
+from recsim_envs.errors import ConfigurationError, LanguageModelError
 from tests.bilp_agent.fakes import Door, kind_world, play
 from tests.bilp_agent.llm.tiny import save_tiny_llama
 
@@ -50,6 +50,11 @@ def test_batches_are_answered_in_order_and_measured(model: HuggingFaceModel) -> 
         assert completion.usage.output is not None
         assert 0 < completion.usage.output <= 12
         assert completion.finish in ("stop", "length")
+
+
+def test_a_batch_has_to_hold_something(folder: Path) -> None:
+    with pytest.raises(ConfigurationError, match="batch_size must be at least 1, got 0"):
+        HuggingFaceModel(str(folder), batch_size=0)
 
 
 def test_greedy_is_repeatable_and_sampling_follows_the_seed(model: HuggingFaceModel) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bilp_agent.llm import load_model
 from leaderboard.agents import build_agent
-from recsim_envs.errors import AgentError
+from recsim_envs.errors import AgentError, ConfigurationError
 
 
 @pytest.mark.parametrize("agent", ["billp", "billp-plus", "act-only", "reflexion"])
@@ -33,6 +34,14 @@ def test_an_agent_refuses_them_when_it_is_made(agent: str, model: str, told: str
         build_agent(agent, {"model": model})
     assert "word@" not in str(raised.value)
     assert "=word" not in str(raised.value)
+
+
+@pytest.mark.parametrize("agent", ["billp", "act-only"])
+def test_the_cache_is_no_option_of_the_model(agent: str) -> None:
+    with pytest.raises(AgentError, match="give cache=FILE"):
+        build_agent(agent, {"model_options": {"cache": "answers.sqlite"}})
+    with pytest.raises(ConfigurationError, match="takes no arguments"):
+        load_model("scripted", **{"spec": "scripted"})
 
 
 def test_a_model_that_is_not_there_is_no_fault_of_its_name() -> None:

@@ -242,3 +242,11 @@ def test_embedding_in_pieces_makes_the_same_index(monkeypatch: pytest.MonkeyPatc
     whole = critic_memory(*states).nearest("a; z", 9)
     monkeypatch.setattr("bilp_agent.memory.store.EMBEDDED", 5)
     assert critic_memory(*states).nearest("a; z", 9) == whole
+
+
+def test_a_full_store_of_answers_is_emptied_before_a_batch_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = critic_memory("a", "b")
+    alone = [memory.nearest(state, 1) for state in ("a", "b", "c")]
+    monkeypatch.setattr("bilp_agent.memory.store.REMEMBERED", 2)
+    assert memory.nearest_batch(("a", "d"), 1)[0] == alone[0]  # "a" is remembered, "d" is not
+    assert memory.nearest_batch(("a", "b", "c"), 1) == alone
