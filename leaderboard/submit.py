@@ -11,14 +11,17 @@ from leaderboard.evaluate.attach import add_curves
 from leaderboard.files import write_json
 from leaderboard.folder import FILES
 from leaderboard.replay import verify
+from leaderboard.schema import Submission
+from leaderboard.transcripts import NAME
 from recsim_envs.errors import SubmissionError
 from recsim_envs.worlds.storage import atomic_folder
 
 
-def submit(run: Path, to: Path, curves: Sequence[Path] = ()) -> Path:
+def submit(run: Path, to: Path, curves: Sequence[Path] = (), *, transcript: bool = True) -> Path:
     """Verify a finished run and copy it to <to>/<agent>/<suite>-<hash8 of its traces>, which is returned.
 
-    curves: folders of learning curves that go with it. Atomic; a submission that is there already is left as it is.
+    curves: folders of learning curves that go with it. transcript: whether that of the run goes along; a submission
+    without it says so. Atomic; a submission that is there already is left as it is.
     Raises what `verify` raises, `SubmissionError` for a run that is not finished, and `ConfigurationError` for a curve
     that is not of its agent and suite.
     """
@@ -27,12 +30,23 @@ def submit(run: Path, to: Path, curves: Sequence[Path] = ()) -> Path:
     submission = verify(run).submission
     target = to / submission.agent.name / f"{submission.suite.name}-{submission.traces_sha256[:8]}"
     if not target.exists():
+        kept = submission if transcript else _without_transcript(submission)
         with atomic_folder(target) as scratch:
-            for name in (*FILES, *submission.files):
+            for name in (*FILES, *kept.files):
                 shutil.copyfile(run / name, scratch / name)
             if curves:
-                write_json(scratch / FILES[0], add_curves(scratch, submission, curves))
+                kept = add_curves(scratch, kept, curves)
+            if kept is not submission:
+                write_json(scratch / FILES[0], kept)
     return target
+
+
+def _without_transcript(submission: Submission) -> Submission:
+    """Its record without the transcript; itself where there is none."""
+    if NAME not in submission.files:
+        return submission
+    files = {name: record for name, record in submission.files.items() if name != NAME}
+    return submission.model_copy(update={"files": files, "left_out": (*submission.left_out, NAME)})
 
 
 def find(paths: Sequence[Path]) -> list[Path]:

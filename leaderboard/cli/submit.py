@@ -69,6 +69,13 @@ def submit(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Learning curve of `longrec train --curve` to go with it; may repeat."),
     ] = None,
+    transcript: Annotated[
+        bool,
+        typer.Option(
+            "--transcript/--no-transcript",
+            help="What the agent told of its first sessions goes along, or is left out, and the board says so.",
+        ),
+    ] = True,
     out: Annotated[Path, typer.Option(help="Folder for the runs of agents and traces.")] = Path("runs"),
     to: Annotated[Path, typer.Option(help="Where submissions are kept.")] = RECORD,
     workers: Workers = 0,
@@ -113,7 +120,7 @@ def submit(
                 contact=contact,
                 record=cassette,
             )
-    target = prepare(run, to, curve or ())
+    target = prepare(run, to, curve or (), transcript=transcript)
     if json:
         print_json({"path": target})
     else:

@@ -117,6 +117,9 @@ class Submission(Stored):
     seeds: tuple[SeedRecord, ...] = Field(default=(), max_length=4, description="kinds of randomness, each once")
     prices_sha256: Sha256 | None = Field(default=None, description="of the package's price table when it was made")
     files: dict[FileName, FileRecord] = Field(default_factory=dict, description="other files of the folder")
+    left_out: tuple[FileName, ...] = Field(
+        default=(), max_length=3, description="files of the run that the submitter left out"
+    )
     contact: Line = ""
 
     @model_validator(mode="after")
@@ -157,6 +160,9 @@ class Submission(Stored):
         for name, file in self.files.items():
             if file.bytes > OPTIONAL_FILES[name]:
                 raise ValueError(f"files: {name} has {file.bytes} bytes; at most {OPTIONAL_FILES[name]} are allowed")
+        for name in self.left_out:
+            if name in self.files:
+                raise ValueError(f"left_out names {name}, which files lists as there")
 
     def _check_learned(self) -> None:
         if self.learned is not None and [cell.spent for cell in self.cells] != [self.learned.spent]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from leaderboard import provenance
 from leaderboard.agents import agent_record
 from leaderboard.attached import check_attached
+from leaderboard.cli import main
 from leaderboard.evaluate.attach import add_curves
 from leaderboard.evaluate.batch import Job, evaluate
 from leaderboard.evaluate.curve.kept import CurveFile
@@ -29,7 +32,7 @@ from leaderboard.schema import (
     TrainingCurve,
     TrainingPoint,
 )
-from leaderboard.submit import submit
+from leaderboard.submit import find, submit
 from leaderboard.transcripts import read_transcript, to_text
 from recsim_envs.errors import AgentError, ConfigurationError, LanguageModelError, SubmissionError
 from recsim_envs.spec import Agent
@@ -67,6 +70,26 @@ def test_every_file_is_listed_and_goes_along(told, tmp_path):
         assert record.sha256 == file_sha256(target / name)
         assert record.bytes == (target / name).stat().st_size
     assert verify(target).submission == submission
+
+
+def test_a_transcript_can_stay_behind_and_the_submission_says_so(told, tmp_path, monkeypatch):
+    path, submission = told
+    command = ["longrec", "submit", str(path), "--no-transcript", "--to", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    (target,) = find([tmp_path])
+    without = verify(target).submission
+    assert without.left_out == ("transcript.jsonl",)
+    assert submission == without.model_copy(update={"files": submission.files, "left_out": ()})
+    assert {file.name for file in target.iterdir()} == {"submission.json", "traces.parquet", "cassette.jsonl.gz"}
+    with pytest.raises(ValidationError, match=r"left_out names transcript\.jsonl, which files lists"):
+        Submission.model_validate(without.model_dump() | {"files": submission.files})
+
+
+def test_nothing_is_left_out_of_a_run_that_tells_nothing(small, tmp_path):
+    evaluate(Job("random", tmp_path / "run"), small, workers=1)
+    assert verify(submit(tmp_path / "run", tmp_path / "to", transcript=False)).submission.left_out == ()
 
 
 def test_the_first_sessions_of_the_first_training_seed_are_told_of(told, small):

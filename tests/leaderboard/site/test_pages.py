@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -259,3 +260,19 @@ def test_an_agent_page_names_the_suite_where_an_environment_comes_twice() -> Non
     costs = text.split("one column an environment</caption>")[-1].split("</thead>")[0].replace("<wbr>", "")
     named = [name.replace("\N{NON-BREAKING HYPHEN}", "-") for name in re.findall(r'wraps">(.*?)<', costs)]
     assert sorted(named) == ["Books-v0", "Games-v0, other", "Games-v0, smoke-v1"]
+
+
+def test_pages_say_that_a_transcript_was_left_out() -> None:
+    board = fake_board(told([fake_row("greedy", 0)]))
+    (suite,), (section,) = board.suites, board.sections
+    (entry,) = section.ranked
+    submission = entry.summary.submission.model_copy(update={"left_out": ("transcript.jsonl",)})  # type: ignore[union-attr]
+    entry = replace(entry, summary=replace(entry.summary, submission=submission))  # type: ignore[type-var]
+    without = replace(board, suites=(replace(suite, sections=(replace(section, ranked=(entry,)),)),))
+    for page, words in (
+        ("lives/", "the submitter left its transcript out"),
+        ("agents/", "the player shows no thoughts"),
+    ):
+        (said,) = [text for name, text in rendered(without).items() if name.startswith(page)]
+        assert words in said
+        assert not [name for name, text in rendered(board).items() if words in text]
