@@ -26,6 +26,8 @@ CAUSES: dict[str, tuple[Kind, ...]] = {  # of the Reflector -> what it proposes 
     "too alike": ("alike", "crowded"),
     "low reward": ("low reward",),
 }
+BACK: frozenset[Kind] = frozenset({"repeat", "alike"})  # count steps back, from 1; None where nothing came before
+NOTHING_BEFORE = -1  # what None is on disk
 EXPOSED_BELOW: frozenset[Kind] = frozenset({"repeat", "alike", "low reward"})  # the others are exposed from n upwards
 SIGNIFICANT = 6.63  # chi-squared, 1 degree of freedom, 99 %: the best of several cuts is tested
 RISKY = 0.25  # share of exposed steps that ended in leaving, from which on a belief forbids
@@ -148,7 +150,7 @@ class Hypotheses:
 
     def save(self, path: Path) -> None:
         """Write all counts as JSON."""
-        rows = sorted(((k, -1 if n is None else n, left, c) for (k, n, left), c in self.counts.items()))
+        rows = sorted(((k, NOTHING_BEFORE if n is None else n, left, c) for (k, n, left), c in self.counts.items()))
         record = {"version": VERSION, "proposed": dict(sorted(self.proposed.items())), "counts": rows}
         write_atomically(path, json.dumps(record) + "\n")
 
@@ -163,7 +165,8 @@ class Hypotheses:
             for kind, level, left, steps in record["counts"]:
                 if steps < 0:
                     raise ValueError(f"a count is {steps!r}")
-                made.counts[_kind(kind), None if level == -1 else int(level), bool(left)] = int(steps)
+                none = kind in BACK and level == NOTHING_BEFORE  # a reward may be as low as that
+                made.counts[_kind(kind), None if none else int(level), bool(left)] = int(steps)
         except (OSError, AttributeError, *UNREADABLE) as error:
             raise AgentError(f"{path}: cannot be read ({error}); train the agent again") from error
         return made

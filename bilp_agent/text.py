@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+_DECORATION = r"(?:[^\S\n]|[*_#>-])*"  # within a line: a thousand blank ones would be gone through from each of them
+
 
 def field(answer: str, name: str) -> str | None:
     """The rest of the first line that begins with `name:`, whatever its case and decoration; None if there is none."""
-    match = re.search(rf"^[\s*_#>-]*{re.escape(name)}[*_]*\s*:[*_]*[ \t]*(.*)$", answer, re.IGNORECASE | re.MULTILINE)
+    line = rf"^{_DECORATION}{re.escape(name)}[*_]*\s*:[*_]*[ \t]*(.*)$"
+    match = re.search(line, answer, re.IGNORECASE | re.MULTILINE)
     return match.group(1).strip() if match else None
 
 

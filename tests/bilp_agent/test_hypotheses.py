@@ -19,7 +19,7 @@ STEPS = st.lists(
             st.none() | st.integers(1, 9),
             st.none() | st.integers(1, 9),
             st.integers(0, 4),
-            st.floats(0, 5),
+            st.floats(-5, 5),
         ),
         st.booleans(),
     ),
