@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from bilp_agent.asking import Asker
 from bilp_agent.learn import Learner, request_seeds
 from bilp_agent.llm.source import ModelSource
-from bilp_agent.memory.files import UNREADABLE, write_atomically
+from bilp_agent.memory.files import TRAINING, read_json, write_json
 from bilp_agent.mind import Memories, Mind
 from bilp_agent.quality import critic_quality, risk_quality
 from bilp_agent.session import Session, follow, open_session
@@ -26,36 +25,49 @@ from recsim_envs.text.encoder import Encoder
 from recsim_envs.text.encoders import load_encoder
 
 
+@dataclass(kw_only=True, eq=False, repr=False)  # no repr: model_options may hold a secret
 class PlanningAgent(Agent):
-    """What both configurations share: sessions, memories, books and files. Subclasses name the mind."""
+    """What both configurations share: parameters, sessions, memories, books and files. Subclasses make the mind.
+
+    model, model_options, cache: the language model, its keyword arguments and the file of its answer cache, see
+        `bilp_agent.llm.load_model`. max_tokens, temperature: of every answer.
+    gamma, reflections, neighbours, window, use_*, prompts: see `bilp_agent.settings.Settings`.
+    train_lanes: sessions side by side in training; part of the result, since they share what they learn.
+    encoder: what profiles and states are compared by, see `recsim_envs.text.encoders.load_encoder`.
+    max_memories: records of each memory beyond which training compacts it, see `bilp_agent.memory.bound`.
+    """
 
     trains = True
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        model: str,
-        model_options: Mapping[str, Any] | None,
-        cache: str | None,
-        max_tokens: int,
-        temperature: float,
-        train_lanes: int,
-        encoder: str,
-        max_memories: int,
-        valued: Encoder | None = None,
-    ) -> None:
-        if min(train_lanes, max_tokens, max_memories) < 1 or temperature < 0:
+    model: str = "scripted"
+    model_options: Mapping[str, Any] | None = None
+    cache: str | None = None
+    max_tokens: int = 256
+    temperature: float = 0.0
+    gamma: float = Settings.gamma
+    reflections: int = Settings.reflections
+    neighbours: int = Settings.neighbours
+    window: int = Settings.window
+    use_planner: bool = Settings.use_planner
+    use_reflector: bool = Settings.use_reflector
+    use_actor_memory: bool = Settings.use_actor_memory
+    use_critic: bool = Settings.use_critic
+    use_tools: bool = Settings.use_tools
+    use_filter: bool = Settings.use_filter
+    prompts: str = Settings.prompts
+    train_lanes: int = 10
+    encoder: str = "hashing"
+    max_memories: int = 100_000
+
+    def __post_init__(self) -> None:
+        if min(self.train_lanes, self.max_tokens, self.max_memories) < 1 or self.temperature < 0:
             raise ConfigurationError(
                 "train_lanes, max_tokens and max_memories must be at least 1, temperature at least 0"
             )
-        self._settings = settings
-        self._source = ModelSource(model, cache, model_options)
-        self._max_tokens, self._temperature, self._train_lanes = max_tokens, temperature, train_lanes
-        self._max_memories = max_memories
-        self._encoder = load_encoder(encoder)
-        self._valued = valued or self._encoder
-        self._memories = Memories.empty(self._encoder, self._valued)
+        self._source = ModelSource(self.model, self.cache, self.model_options)
+        self._encoder = load_encoder(self.encoder)
+        self._valued = self._encoder_of_values()
+        self._forget()
         self._training: dict[str, Any] = {}
         self._waited: dict[str, float] = {}
         self._mind: Mind | None = None
@@ -68,8 +80,8 @@ class PlanningAgent(Agent):
         """Fill empty memories within the budget."""
         self._forget()
         mind = self._make_mind(envs.task)
-        learner = Learner(mind, seed, self._max_memories)
-        learner.run(envs, self._train_lanes)
+        learner = Learner(mind, seed, self.max_memories)
+        learner.run(envs, self.train_lanes)
         curve = [asdict(point) for point in learner.curve]
         self._training = {**mind.report(), "memories": self._memories.sizes(), "curve": curve}
         self._waited = {"train": round(mind.asker.usage.seconds, 3)}
@@ -84,7 +96,7 @@ class PlanningAgent(Agent):
         """One item a row, int64 (b,), or a slate, (b, k)."""
         mind = self._ready()
         rows = [self._session(mind, observations, sessions, row) for row in range(len(sessions.lanes))]
-        seeds = request_seeds(sessions.keys, sessions.steps) if self._temperature > 0 else [0] * len(rows)
+        seeds = request_seeds(sessions.keys, sessions.steps) if self.temperature > 0 else [0] * len(rows)
         masks = infos.get("action_mask")
         items = mind.decide(rows, [None if masks is None else masks[row] for row in range(len(rows))], seeds)
         for session, chosen in zip(rows, items, strict=True):
@@ -119,7 +131,7 @@ class PlanningAgent(Agent):
         if self._mind is not None:
             facts |= self._mind.report()
             facts["waited_seconds"] = self._waited | {"test": round(self._mind.asker.usage.seconds, 3)}
-        if self._settings.use_critic and self._values:
+        if self.use_critic and self._values:
             facts["critic"] = critic_quality(self._values, self._left)
         if self._risks:
             facts["risk"] = risk_quality(self._risks, self._left)
@@ -128,26 +140,26 @@ class PlanningAgent(Agent):
     def save(self, path: Path) -> None:
         """Write the memories as JSON lines and the record of the training as `training.json`."""
         self._memories.save(path)
-        write_atomically(path / "training.json", json.dumps(self._training, indent=1) + "\n")
+        write_json(path / TRAINING, self._training, indent=1)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote. Raises `AgentError` naming the file if it is damaged or of another version."""
-        memories, file = Memories.load(path, self._encoder, self._valued), path / "training.json"
-        try:
-            training = json.loads(file.read_text("utf-8"))
-        except (OSError, *UNREADABLE) as error:
-            raise AgentError(f"{file}: cannot be read ({error}); train the agent again") from error
+        memories, training = Memories.load(path, self._encoder, self._valued), read_json(path / TRAINING)
         self._memories, self._training = memories, training
+
+    def _encoder_of_values(self) -> Encoder:
+        """What the states that the Critic values are compared by."""
+        return self._encoder
 
     def _forget(self) -> None:
         """Empty what earlier training left."""
         self._memories = Memories.empty(self._encoder, self._valued)
 
     def _asker(self) -> Asker:
-        return Asker(self._source.load(), self._max_tokens, self._temperature)
+        return Asker(self._source.load(), self.max_tokens, self.temperature)
 
     def _make_mind(self, task: TaskSpec) -> Mind:
-        return Mind(task, self._settings, self._memories, self._asker())
+        raise NotImplementedError
 
     def _ready(self) -> Mind:
         if self._mind is None:
@@ -164,52 +176,19 @@ class PlanningAgent(Agent):
         return self._lanes[lane]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class BiLLPAgent(PlanningAgent):
     """Bi-level LLM planner: learns from few sessions, by writing memories instead of changing weights.
 
     A Planner reads reflections and writes a plan, an Actor carries it out with tools and judged examples, its
     answer is grounded in the catalogue, a Critic values the state; when a training session ends a Reflector
     writes why. After Shi et al., "Large Language Models are Learnable Planners for Long-Term Recommendation",
-    SIGIR 2024, with the published code's errors corrected (docs/agents/billp.md).
-
-    model, model_options, cache: the language model, its keyword arguments and the file of its answer cache, see
-        `bilp_agent.llm.load_model`. max_tokens, temperature: of every answer.
-    gamma, reflections, neighbours, window, use_*, prompts: see `bilp_agent.settings.Settings`.
-    train_lanes: sessions side by side in training; part of the result, since they share what they learn.
-    encoder: what profiles and states are compared by, see `recsim_envs.text.encoders.load_encoder`.
-    max_memories: records of each memory beyond which training compacts it, see `bilp_agent.memory.bound`.
+    SIGIR 2024, with the published code's errors corrected (docs/agents/billp.md). Parameters: see `PlanningAgent`.
     """
 
-    def __init__(
-        self,
-        *,
-        model: str = "scripted",
-        model_options: Mapping[str, Any] | None = None,
-        cache: str | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        gamma: float = 0.5,
-        reflections: int = 2,
-        neighbours: int = 3,
-        window: int = 10,
-        use_planner: bool = True,
-        use_reflector: bool = True,
-        use_actor_memory: bool = True,
-        use_critic: bool = True,
-        use_tools: bool = True,
-        use_filter: bool = True,
-        prompts: str = "full",
-        train_lanes: int = 10,
-        encoder: str = "hashing",
-        max_memories: int = 100_000,
-    ) -> None:
-        super().__init__(
-            Settings(
-                gamma, reflections, neighbours, window,
-                use_planner, use_reflector, use_actor_memory, use_critic, use_tools, use_filter,
-                prompts,
-            ),
-            model=model, model_options=model_options, cache=cache,
-            max_tokens=max_tokens, temperature=temperature, train_lanes=train_lanes, encoder=encoder,
-            max_memories=max_memories,
-        )  # fmt: skip
+    def __post_init__(self) -> None:
+        self._settings = Settings.of(self)
+        super().__post_init__()
+
+    def _make_mind(self, task: TaskSpec) -> Mind:
+        return Mind(task, self._settings, self._memories, self._asker())

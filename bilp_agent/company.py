@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bilp_agent.memory.files import UNREADABLE, write_atomically
-from recsim_envs.errors import AgentError
+from bilp_agent.memory.files import read_json, reading, write_json
 
 REACH = 10  # steps back that are looked at
 VERSION = 1
@@ -69,22 +67,18 @@ class Company:
         """Write all pairs as JSON."""
         closest = [[*pair, back] for pair, back in sorted(self.closest.items())]
         suspected = [[*pair, share] for pair, share in sorted(self.suspected.items())]
-        write_atomically(path, json.dumps({"version": VERSION, "closest": closest, "suspected": suspected}) + "\n")
+        write_json(path, {"version": VERSION, "closest": closest, "suspected": suspected})
 
     @classmethod
     def load(cls, path: Path) -> Company:
         """Read what `save` wrote. Raises `AgentError` naming the file if it is unusable."""
-        try:
-            record = json.loads(path.read_text("utf-8"))
-            if record["version"] != VERSION:
-                raise AgentError(f"{path}: version {record['version']}, this longrec reads {VERSION}; train again")
+        record = read_json(path, VERSION)
+        with reading(path):
             closest = {_pair(int(a), int(b)): int(back) for a, b, back in record["closest"]}
             suspected = {_pair(int(a), int(b)): float(share) for a, b, share in record["suspected"]}
             if not all(0 <= share < math.inf for share in suspected.values()):
                 raise ValueError("a share is negative or not finite")
-        except (OSError, *UNREADABLE) as error:
-            raise AgentError(f"{path}: cannot be read ({error}); train the agent again") from error
-        return cls(closest, suspected)
+            return cls(closest, suspected)
 
 
 def _pair(one: int, other: int) -> Pair:

@@ -8,7 +8,6 @@ was known of it before, and whether the user left.
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -16,8 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from bilp_agent.memory.files import UNREADABLE, write_atomically
-from recsim_envs.errors import AgentError
+from bilp_agent.memory.files import read_json, reading, write_json
 
 Kind = Literal["repeat", "alike", "crowded", "low reward"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -151,25 +149,20 @@ class Hypotheses:
     def save(self, path: Path) -> None:
         """Write all counts as JSON."""
         rows = sorted(((k, NOTHING_BEFORE if n is None else n, left, c) for (k, n, left), c in self.counts.items()))
-        record = {"version": VERSION, "proposed": dict(sorted(self.proposed.items())), "counts": rows}
-        write_atomically(path, json.dumps(record) + "\n")
+        write_json(path, {"version": VERSION, "proposed": dict(sorted(self.proposed.items())), "counts": rows})
 
     @classmethod
     def load(cls, path: Path) -> Hypotheses:
         """Read what `save` wrote. Raises `AgentError` naming the file if it is unusable."""
-        try:
-            record = json.loads(path.read_text("utf-8"))
-            if record["version"] != VERSION:
-                raise AgentError(f"{path}: version {record['version']}, this longrec reads {VERSION}; train again")
+        record = read_json(path, VERSION)
+        with reading(path):
             made = cls(proposed=Counter({_kind(k): int(n) for k, n in record["proposed"].items()}))
             for kind, level, left, steps in record["counts"]:
                 if steps < 0:
                     raise ValueError(f"a count is {steps!r}")
                 none = kind in BACK and level == NOTHING_BEFORE  # a reward may be as low as that
                 made.counts[_kind(kind), None if none else int(level), bool(left)] = int(steps)
-        except (OSError, AttributeError, *UNREADABLE) as error:
-            raise AgentError(f"{path}: cannot be read ({error}); train the agent again") from error
-        return made
+            return made
 
 
 def forbids(beliefs: Iterable[Belief], what: Circumstances) -> bool:

@@ -13,6 +13,7 @@ from bilp_agent.asking import Answer, Asker
 from bilp_agent.context import Context
 from bilp_agent.critic import Critic, Returns
 from bilp_agent.memory import ActorExample, CriticExample, Match, Memory, Reflection, bound, records_of
+from bilp_agent.memory.files import FILES
 from bilp_agent.planner import Plan, Planner
 from bilp_agent.reflector import Ended, Reflector
 from bilp_agent.session import Session
@@ -39,33 +40,33 @@ class Memories:
 
     def save(self, folder: Path) -> None:
         """Write `planner.jsonl`, `actor.jsonl` and `critic.jsonl`."""
-        for name, memory in self._named().items():
-            memory.save(folder / f"{name}.jsonl")
+        for role, memory in self._by_role().items():
+            memory.save(folder / FILES[role])
 
     @classmethod
     def load(cls, folder: Path, encoder: Encoder, valued: Encoder) -> Memories:
         """Read them. Raises `AgentError` naming the file and line if one is unusable."""
         return cls(
-            Memory.load(folder / "planner.jsonl", Reflection, encoder),
-            Memory.load(folder / "actor.jsonl", ActorExample, encoder),
-            Memory.load(folder / "critic.jsonl", CriticExample, valued),
+            Memory.load(folder / FILES["planner"], Reflection, encoder),
+            Memory.load(folder / FILES["actor"], ActorExample, encoder),
+            Memory.load(folder / FILES["critic"], CriticExample, valued),
         )
 
     def sizes(self) -> dict[str, dict[str, int]]:
         """Records and different states of each memory, and how many records were forgotten in how many compactions."""
         return {
-            name: {
+            role: {
                 "records": len(m), "states": m.num_states, "forgotten": m.forgotten, "compactions": m.compactions,
             }
-            for name, m in self._named().items()
+            for role, m in self._by_role().items()
         }  # fmt: skip
 
     def bound(self, most: int) -> bool:
         """Compact each memory that holds more than `most` records; whether one did."""
-        compacted = [bound(memory, most) for memory in self._named().values()]
+        compacted = [bound(memory, most) for memory in self._by_role().values()]
         return any(compacted)
 
-    def _named(self) -> dict[str, Memory[Any]]:
+    def _by_role(self) -> dict[str, Memory[Any]]:
         return {"planner": self.planner, "actor": self.actor, "critic": self.critic}
 
 

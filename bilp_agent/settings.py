@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, fields
+from typing import Final, TypeVar
 
 from recsim_envs.errors import ConfigurationError
 
 PROMPTS: Final = ("full", "compact")
+S = TypeVar("S", bound="Settings")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Settings:
             raise ConfigurationError(f"prompts must be one of {', '.join(PROMPTS)}, got {self.prompts!r}")
         if self.compact and not self.use_tools:  # answers name candidates by number, and there would be none
             raise ConfigurationError('use_tools=False leaves compact prompts without candidates; use prompts="full"')
+
+    @classmethod
+    def of(cls: type[S], agent: object) -> S:
+        """Those that an agent's parameters of these names say. Raises `ConfigurationError` if they have no meaning."""
+        return cls(**{setting.name: getattr(agent, setting.name) for setting in fields(cls)})
 
     @property
     def compact(self) -> bool:

@@ -4,8 +4,7 @@ Three memories of one kind: reflections (read by the Planner), judged recommenda
 valued states (read by the Critic). Records of the same state share one vector. They are stored as JSON lines.
 """
 
-from bilp_agent.memory.compact import Caps, bound, compact, merge
-from bilp_agent.memory.files import write_atomically
+from bilp_agent.memory.compaction import Caps, bound, compact, merge
 from bilp_agent.memory.records import ActorExample, CriticExample, Match, Reflection, records_of
 from bilp_agent.memory.scoring import Outcomes, Score, credit, credited, merge_similar, score, weight_by_score
 from bilp_agent.memory.store import Memory
@@ -28,5 +27,4 @@ __all__ = [
     "records_of",
     "score",
     "weight_by_score",
-    "write_atomically",
 ]

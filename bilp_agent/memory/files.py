@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Generic, get_type_hints
@@ -17,6 +18,9 @@ from bilp_agent.memory.records import R
 from recsim_envs.errors import AgentError
 from recsim_envs.files import atomic_file
 
+FILES = {"planner": "planner.jsonl", "actor": "actor.jsonl", "critic": "critic.jsonl"}
+"""Where a saved agent's folder keeps each role's memory."""
+TRAINING = "training.json"
 FORMAT, VERSION = "longrec-billp-memory", 2
 READABLE = (1, 2)
 UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)  # what JSON of another shape raises
@@ -116,8 +120,36 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     raise ValueError(f"field {name} is {value!r}")
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """What goes wrong in the block, for the file holds something else than was saved, is an `AgentError` naming it."""
+    try:
+        yield
+    except (OSError, AttributeError, *UNREADABLE) as error:
+        raise AgentError(f"{path}: cannot be read ({error}); copy the folder again or train the agent again") from error
+
+
+def read_json(path: Path, version: int | None = None) -> dict[str, Any]:
+    """A JSON object. Raises `AgentError` naming the file if it holds none, or one of another version than asked for."""
+    with reading(path):
+        found = json.loads(path.read_text("utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("it holds no JSON object")
+        if version is not None and found["version"] != version:
+            raise AgentError(f"{path}: version {found['version']}, this longrec reads {version}; train again")
+        return found
+
+
+def write_json(path: Path, value: Any, indent: int | None = None) -> None:
+    """Write a JSON file; see `write_atomically`."""
+    write_atomically(path, json.dumps(value, indent=indent) + "\n")
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader finds the old one or the new one, never a part."""
+    """Write a text file so that a reader finds the old one or the new one, never a part.
+
+    Raises `AgentError` where the folder cannot be written to.
+    """
     try:
         with atomic_file(path) as scratch:
             scratch.write_text(text, "utf-8")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bilp_agent.memory.compact import Caps, kept_records
-from bilp_agent.memory.files import UNREADABLE, Stored, read_records, write_atomically, write_records
+from bilp_agent.memory.compaction import Caps, kept_records
+from bilp_agent.memory.files import FILES, TRAINING, Stored, read_json, read_records, write_json, write_records
 from bilp_agent.memory.records import ActorExample, CriticExample, R, Reflection
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.encoders import load_encoder
 from recsim_envs.worlds.storage import atomic_folder
 
-FILES = {"planner": "planner.jsonl", "actor": "actor.jsonl", "critic": "critic.jsonl"}
-TRAINING = "training.json"
 TOLD = ("agent", "env_id", "options", "world", "training_seed", "budget", "spent")  # kept of a training's record
 
 
@@ -59,8 +56,8 @@ def read_folder(folder: Path, lost: list[str] | None = None) -> Kept:
     missing = [name for name in FILES.values() if not (path / name).is_file()]
     if missing:
         raise AgentError(f"{path}: {', '.join(missing)} is missing; copy the folder again or train the agent again")
-    training, about = _json(path / TRAINING), path.parent / TRAINING
-    told = _json(about) if path.name == "agent" and about.is_file() else training.get("record")
+    training, about = read_json(path / TRAINING), path.parent / TRAINING
+    told = read_json(about) if path.name == "agent" and about.is_file() else training.get("record")
     return Kept(
         path,
         read_records(path / FILES["planner"], Reflection, lost),
@@ -77,22 +74,12 @@ def _nothing_in(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder} is no folder; {advice}"
     about = folder / TRAINING
-    agent = _json(about).get("agent") if about.is_file() else None
+    agent = read_json(about).get("agent") if about.is_file() else None
     if isinstance(agent, dict) and agent.get("name"):
         return f"{folder} holds the agent {agent['name']!r}, which keeps no such memories; {advice}"
     there = sorted(p.name for p in folder.iterdir())[:5]
     told = f"it holds {', '.join(there)}" if there else "it is empty"
     return f"{folder} holds no memories ({', '.join(FILES.values())}): {told}; {advice}"
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, *UNREADABLE) as error:
-        raise AgentError(f"{path}: cannot be read ({error}); copy the folder again or train the agent again") from error
-    if not isinstance(found, dict):
-        raise AgentError(f"{path}: holds no JSON object; copy the folder again or train the agent again")
-    return found
 
 
 def rescue_folder(folder: Path, out: Path) -> tuple[Kept, list[str]]:
@@ -121,7 +108,7 @@ def _rewrite(kept: Kept, out: Path, choose: Callable[[Stored[Any]], list[Any]]) 
         for name in kept.others:
             shutil.copy2(kept.path / name, scratch / name)
         origin = {"record": told_of(kept.record)} if kept.record else {}
-        write_atomically(scratch / TRAINING, json.dumps({**kept.training, **origin}, indent=1) + "\n")
+        write_json(scratch / TRAINING, {**kept.training, **origin}, indent=1)
     return read_folder(out)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bilp_agent.memory.compact import merge_records
-from bilp_agent.memory.files import Stored, write_atomically, write_records
-from bilp_agent.memory.folder import FILES, TRAINING, Kept, read_folder, told_of, width_of
+from bilp_agent.memory.compaction import merge_records
+from bilp_agent.memory.files import FILES, TRAINING, Stored, write_json, write_records
+from bilp_agent.memory.folder import Kept, read_folder, told_of, width_of
 from bilp_agent.memory.records import R
 from bilp_agent.plus.learned import Learned
 from recsim_envs.errors import AgentError, ConfigurationError
@@ -38,12 +37,12 @@ def merge_folders(first: Path, second: Path, out: Path) -> Kept:
     merged = {FILES[role]: _merged(a.path, b.path, getattr(a, role), getattr(b, role)) for role in FILES}
     training: dict[str, Any] = {"merged": [*_sources(a), *_sources(b)]}
     with atomic_folder(out) as scratch:
-        for name, (stored, dim) in merged.items():
-            write_records(scratch / name, stored.kind, stored.records, stored.encoder, dim)
+        for name, stored in merged.items():
+            write_records(scratch / name, stored.kind, stored.records, stored.encoder, width_of(stored))
         if learned is not None:
             learned.save(scratch)
             training["beliefs"] = [asdict(belief) for belief in learned.hypotheses.beliefs()]
-        write_atomically(scratch / TRAINING, json.dumps(training, indent=1) + "\n")
+        write_json(scratch / TRAINING, training, indent=1)
     return read_folder(out)
 
 
@@ -124,11 +123,11 @@ def _sources(kept: Kept) -> list[dict[str, Any]]:
     return [{"folder": str(kept.path), "digest": digest.hexdigest()[:16], "record": record, "training": training}]
 
 
-def _merged(here: Path, there: Path, a: Stored[R], b: Stored[R]) -> tuple[Stored[R], int]:
+def _merged(here: Path, there: Path, a: Stored[R], b: Stored[R]) -> Stored[R]:
+    """The records of both. Raises `AgentError` where their encoders differ."""
     if a.encoder != b.encoder:
         raise AgentError(
             f"{here} was made with the text encoder {a.encoder}, {there} with {b.encoder}; only memories of one "
             "encoder can be merged"
         )
-    dim = b.dim or width_of(a)
-    return Stored(a.kind, merge_records(a.records, b.records), a.encoder, dim), dim
+    return Stored(a.kind, merge_records(a.records, b.records), a.encoder, b.dim or a.dim)

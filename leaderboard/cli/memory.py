@@ -108,7 +108,7 @@ def compact(
 
     Example:  longrec memory compact runs/billp --out runs/small --records 1000
     """
-    from bilp_agent.memory.compact import Caps
+    from bilp_agent.memory.compaction import Caps
     from bilp_agent.memory.folder import compact_folder
 
     kept = compact_folder(folder, out, Caps(records, per_state))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.hypotheses import Circumstances
 from bilp_agent.memory import ActorExample, CriticExample, Memory
-from bilp_agent.memory.compact import Caps
+from bilp_agent.memory.compaction import Caps
 from bilp_agent.memory.folder import compact_folder, read_folder, rescue_folder
 from bilp_agent.memory.merging import merge_folders
 from bilp_agent.memory.records import Reflection

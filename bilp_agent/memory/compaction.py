@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bilp_agent.memory.records import R, Reflection
-from bilp_agent.memory.scoring import Outcomes, score
+from bilp_agent.memory.scoring import Outcomes, joined, score
 from bilp_agent.memory.store import Memory
 from recsim_envs.errors import AgentError, ConfigurationError
 
@@ -49,19 +49,9 @@ def merge_records(first: Sequence[R], second: Sequence[R]) -> list[R]:
         if place is None:
             merged.append(record)
         else:
-            merged[place] = _together(merged[place], record)
+            one = merged[place]  # the same twice is no other that says the same
+            merged[place] = replace(joined(one, record), merged=max(one.merged, record.merged))
     return merged
-
-
-def _together(one: Any, other: Reflection) -> Any:
-    """A reflection with the books that two memories kept of it."""
-    return replace(
-        one,
-        used=one.used + other.used,
-        outcomes=one.outcomes + other.outcomes,
-        squares=one.squares + other.squares,
-        merged=max(one.merged, other.merged),
-    )
 
 
 def compact(memory: Memory[R], caps: Caps | None = None) -> Memory[R]:

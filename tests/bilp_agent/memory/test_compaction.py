@@ -21,7 +21,7 @@ from bilp_agent.memory import (
     credited,
     merge,
 )
-from bilp_agent.memory.compact import kept_records, merge_records
+from bilp_agent.memory.compaction import kept_records, merge_records
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.encoder import HashingEncoder
 
