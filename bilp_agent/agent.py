@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bilp_agent.asking import Asker
-from bilp_agent.learn import Learner, request_seeds
+from bilp_agent.asking import Asker, request_seeds
+from bilp_agent.learn import Learner
 from bilp_agent.llm.source import ModelSource
 from bilp_agent.memory.files import TRAINING, read_json, write_json
 from bilp_agent.mind import Memories, Mind

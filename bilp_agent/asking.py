@@ -7,13 +7,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Generic, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bilp_agent.llm.base import Completion, LanguageModel, Message, Request, can_constrain, is_repeatable
 from bilp_agent.llm.prefix import PrefixMeter, prompt_text
 from bilp_agent.llm.usage import UsageMeter
 from bilp_agent.prompts import render
+from recsim_envs import rng
 
 LEAST_IMPORTANT = (  # headings of prompts; what is not named here is never left out
     "Categories that the user has not met",
@@ -91,14 +94,6 @@ class Asker:
     faults: Counter[str] = field(default_factory=Counter)
     prefixes: PrefixMeter = field(default_factory=PrefixMeter)
 
-    def ask(
-        self, role: str, prompts: Sequence[Prompt], parse: Callable[[int, str], T], fallback: Callable[[int], T]
-    ) -> list[Answer[T]]:
-        """One answer a prompt of one role, in order; `parse` and `fallback` get the prompt's index."""
-        return self.ask_all(
-            [Question(role, prompt, partial(parse, i), partial(fallback, i)) for i, prompt in enumerate(prompts)]
-        )
-
     def ask_all(self, questions: Sequence[Question[T]]) -> list[Answer[T]]:
         """One answer a question, in order: one batch, whatever roles they are of.
 
@@ -130,7 +125,7 @@ class Asker:
         reasons: dict[int, str] = {}
         texts: dict[int, str] = {}
         for i, question, request, completion in zip(rows, questions, requests, completions, strict=True):
-            self.usage.add(question.role, [completion], [sum(len(m.content) for m in request.messages)])
+            self.usage.add(question.role, completion, sum(len(m.content) for m in request.messages))
             self.prefixes.add(prompt_text(request.messages))
             try:
                 answers[i] = Answer(question.parse(_readable(completion)), completion.text, status)
@@ -181,6 +176,14 @@ class Asker:
         counts = {status: self.outcomes[role, status] for status in ("ok", "repaired", "fallback")}
         total = sum(counts.values())
         return {"answers": total, "repaired": counts["repaired"] / total, "fallback": counts["fallback"] / total}
+
+
+def request_seeds(keys: NDArray[np.uint64], steps: NDArray[np.int64]) -> list[int]:
+    """A sampling seed (31 bits) for each session's step, whatever else is in the batch.
+
+    keys: uint64 (b,), one a session. steps: int64 (b,), those that the sessions have had.
+    """
+    return [int(word >> np.uint64(33)) for word in rng.bits_array(keys, steps, rng.AGENT)]
 
 
 def droppable(user: str) -> tuple[str, ...]:

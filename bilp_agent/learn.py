@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bilp_agent.asking import request_seeds
 from bilp_agent.memory import ActorExample, CriticExample
 from bilp_agent.mind import Mind
 from bilp_agent.reflector import Ended
@@ -96,7 +97,7 @@ class Learner:
                 self._label(self._waiting.pop(lane), session, session.value, left=False)
         return items
 
-    def _seeds(self, lanes: Any) -> list[int]:
+    def _seeds(self, lanes: Sequence[int]) -> list[int]:
         steps = [self._sessions[lane].step for lane in lanes]
         return request_seeds(self._keys[list(lanes)], np.array(steps, np.int64))
 
@@ -139,8 +140,3 @@ def taken_up(items: tuple[int, ...], session: Session) -> tuple[int, ...]:
     if session.slots == 1:
         return items
     return tuple(entry.item for entry in session.last_slate() if entry.reward > 0) or items[:1]
-
-
-def request_seeds(keys: NDArray[np.uint64], steps: NDArray[np.int64]) -> list[int]:
-    """A sampling seed (31 bits) for each session's step, whatever else is in the batch."""
-    return [int(word >> np.uint64(33)) for word in rng.bits_array(keys, steps, rng.AGENT)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
+from bilp_agent.asking import Answer, Asker, Prompt, Question, UnreadableAnswerError
 from bilp_agent.compact import category_lines, listed_categories, numbered
 from bilp_agent.context import Context
 from bilp_agent.memory import Reflection
@@ -53,10 +53,12 @@ class Planner:
 
     def plan(self, sessions: Sequence[Session], seeds: Sequence[int]) -> list[Answer[Plan]]:
         """A plan a session. Falls back to the session's last plan, else to the neutral one."""
-        prompts = [Prompt(self._system, self.prompt(s), seed) for s, seed in zip(sessions, seeds, strict=True)]
-        return self._asker.ask(
-            "planner", prompts, lambda i, text: self.parse(text, sessions[i]), lambda i: sessions[i].plan or Plan()
-        )
+        return self._asker.ask_all([self.question(s, seed) for s, seed in zip(sessions, seeds, strict=True)])
+
+    def question(self, session: Session, seed: int) -> Question[Plan]:
+        """What is asked for one session."""
+        prompt = Prompt(self._system, self.prompt(session), seed)
+        return Question("planner", prompt, partial(self.parse, session=session), lambda: session.plan or Plan())
 
     def prompt(self, session: Session) -> str:
         """The user message: reflections, the user, the session; what changes least comes first."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from bilp_agent.asking import Answer, Asker, Prompt, UnreadableAnswerError
+from bilp_agent.asking import Answer, Asker, Prompt, Question, UnreadableAnswerError
 from bilp_agent.compact import compared, ending
 from bilp_agent.context import Context
 from bilp_agent.memory import Reflection
@@ -50,8 +51,12 @@ class Reflector:
 
     def reflect(self, ended: Sequence[Ended], seeds: Sequence[int]) -> list[Answer[Reflection | None]]:
         """A reflection a session; None, so that nothing is remembered, where no answer could be read."""
-        prompts = [Prompt(self._system, self.prompt(e), seed) for e, seed in zip(ended, seeds, strict=True)]
-        return self._asker.ask("reflector", prompts, lambda i, text: self.parse(text, ended[i]), lambda _: None)
+        return self._asker.ask_all([self.question(one, seed) for one, seed in zip(ended, seeds, strict=True)])
+
+    def question(self, ended: Ended, seed: int) -> Question[Reflection | None]:
+        """What is asked about one session."""
+        prompt = Prompt(self._system, self.prompt(ended), seed)
+        return Question("reflector", prompt, partial(self.parse, ended=ended), lambda: None)
 
     def prompt(self, ended: Ended) -> str:
         """The user message: what was followed, what happened, how it truly ended, and facts about it."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from baselines.llm.agent import LanguageModelAgent, Named, Turn, named_items
-from bilp_agent.asking import Prompt
+from bilp_agent.asking import Prompt, Question
 
 
 class ActOnlyAgent(LanguageModelAgent):
@@ -17,14 +18,15 @@ class ActOnlyAgent(LanguageModelAgent):
     """
 
     def _name(self, turns: Sequence[Turn]) -> list[Named]:
-        desk, system, slots = self.desk, self.desk.render("act_only_system"), self.desk.view.slots
-        prompts = []
-        for turn in turns:
-            candidates = [desk.option(item, turn.visit) for item in turn.shortlist]
-            user = desk.render("act_only_user", candidates=candidates, **desk.past(turn.visit))
-            choices = self._choices(turn.shortlist)
-            prompts.append(Prompt(system, user, turn.seed, choices, "Item", min(slots, len(choices))))
-        answers = self._asker.ask(
-            "actor", prompts, lambda _, text: named_items(text, slots), lambda i: self._first(turns[i])
-        )
+        answers = self._asker.ask_all([self._question(turn) for turn in turns])
         return [Named(a.value, turn.shortlist, a.text, a.status) for a, turn in zip(answers, turns, strict=True)]
+
+    def _question(self, turn: Turn) -> Question[tuple[str, ...]]:
+        """What is asked for one session; falls back to the first items of the shortlist."""
+        desk, slots = self.desk, self.desk.view.slots
+        candidates = [desk.option(item, turn.visit) for item in turn.shortlist]
+        user = desk.render("act_only_user", candidates=candidates, **desk.past(turn.visit))
+        choices = self._choices(turn.shortlist)
+        system = desk.render("act_only_system")
+        prompt = Prompt(system, user, turn.seed, choices, "Item", min(slots, len(choices)))
+        return Question("actor", prompt, partial(named_items, most=slots), partial(self._first, turn))

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from baselines.llm.desk import Desk
 from baselines.llm.visit import Visit, open_visit
-from bilp_agent.asking import Asker, UnreadableAnswerError
+from bilp_agent.asking import Asker, UnreadableAnswerError, request_seeds
 from bilp_agent.llm.source import ModelSource
 from bilp_agent.telling import Choice, tell_choice
 from bilp_agent.text import field
 from bilp_agent.views import shaped
-from recsim_envs import rng
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec
 from recsim_envs.text.grounding import Allowed
@@ -82,7 +81,7 @@ class LanguageModelAgent(Agent):
     def act(self, observations: Batch, infos: Batch, sessions: Sessions) -> NDArray[np.int64]:
         """One item a row, int64 (b,), or a slate, (b, k)."""
         visits = [self._visit(observations, sessions, row) for row in range(len(sessions.lanes))]
-        return self._decide(visits, infos.get("action_mask"), self._seeds(sessions.keys, sessions.steps))
+        return self._decide(visits, infos.get("action_mask"), request_seeds(sessions.keys, sessions.steps))
 
     def describe(self) -> Mapping[str, Any]:
         """Calls a decision, usage, shares of answers repaired and replaced by a fallback, how titles were grounded."""
@@ -147,10 +146,6 @@ class LanguageModelAgent(Agent):
         turn.visit.chosen = items
         turn.visit.choice = Choice(tuple(named.offered), (), named.answer, named.status, named.titles, hows)
         return items
-
-    def _seeds(self, keys: NDArray[np.uint64], steps: NDArray[np.int64]) -> list[int]:
-        """A sampling seed (31 bits) for each session's step, whatever else is in the batch."""
-        return [int(word >> np.uint64(33)) for word in rng.bits_array(keys, steps, rng.AGENT)]
 
     def _first(self, turn: Turn) -> tuple[str, ...]:
         """What is named where no answer can be read."""

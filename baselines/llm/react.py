@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from baselines.llm.agent import LanguageModelAgent, Named, Turn, named_items
 from baselines.llm.visit import Visit
-from bilp_agent.asking import Answer, Prompt, UnreadableAnswerError
+from bilp_agent.asking import Answer, Prompt, Question, UnreadableAnswerError
 from bilp_agent.text import field as read_field
 from recsim_envs.errors import ConfigurationError
 from recsim_envs.spec import TaskSpec
@@ -88,13 +89,13 @@ class ReActAgent(LanguageModelAgent):
 
     def _think(self, decisions: Sequence[Deliberation], left: int) -> list[Answer[Thought]]:
         """One thought a decision; falls back to the first items offered."""
-        prompts = [self._prompt(decision, left) for decision in decisions]
-        return self._asker.ask(
-            "actor",
-            prompts,
-            lambda _, text: read_thought(text, tools=left > 0, most=self.desk.view.slots),
-            lambda i: Thought(decisions[i].turn.visit.thought, titles=self._first(decisions[i].turn)),
+        read = partial(read_thought, tools=left > 0, most=self.desk.view.slots)
+        return self._asker.ask_all(
+            [Question("actor", self._prompt(d, left), read, partial(self._nothing_read, d.turn)) for d in decisions]
         )
+
+    def _nothing_read(self, turn: Turn) -> Thought:
+        return Thought(turn.visit.thought, titles=self._first(turn))
 
     def _prompt(self, decision: Deliberation, left: int) -> Prompt:
         turn, desk = decision.turn, self.desk

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from baselines.files import read_json, write_json
 from baselines.llm.react import ReActAgent
 from baselines.llm.visit import Visit, open_visit
-from bilp_agent.asking import Prompt, UnreadableAnswerError
+from bilp_agent.asking import Prompt, Question, UnreadableAnswerError, request_seeds
 from bilp_agent.text import field
 from recsim_envs import rng
 from recsim_envs.errors import AgentError, ConfigurationError
@@ -63,7 +63,7 @@ class ReflexionAgent(ReActAgent):
         while not envs.spent():
             for lane, visit in enumerate(visits):
                 visit.follow(view, observations, lane, int(steps[lane]))
-            actions = self._decide(visits, infos.get("action_mask"), self._seeds(keys, steps))
+            actions = self._decide(visits, infos.get("action_mask"), request_seeds(keys, steps))
             observations, rewards, terminated, truncated, infos = vector.step(actions)
             steps += 1
             for visit, reward in zip(visits, rewards.tolist(), strict=True):
@@ -72,7 +72,7 @@ class ReflexionAgent(ReActAgent):
             for lane in ended:
                 visits[lane].follow(view, infos["final_obs"], lane, int(steps[lane]))
                 lengths.append(visits[lane].length - int(terminated[lane]))
-            seeds = self._seeds(keys[ended], steps[ended])
+            seeds = request_seeds(keys[ended], steps[ended])
             self._look_back([visits[lane] for lane in ended], terminated[ended].tolist(), seeds)
             for lane in ended:
                 visits[lane] = open_visit(view, observations, lane)
@@ -89,7 +89,7 @@ class ReflexionAgent(ReActAgent):
         system, horizon = self.desk.render("reflexion_system"), self.desk.task.horizon
         asked = zip(visits, left, seeds, strict=True)
         prompts = [Prompt(system, self._last_words(visit, gone), seed) for visit, gone, seed in asked]
-        answers = self._asker.ask("reflector", prompts, lambda _, text: read_reflection(text), lambda _: "")
+        answers = self._asker.ask_all([Question("reflector", prompt, read_reflection, str) for prompt in prompts])
         for visit, gone, answer in zip(visits, left, answers, strict=True):
             if answer.value:
                 told = f"stayed {visit.length - gone} of {horizon} steps"

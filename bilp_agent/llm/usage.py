@@ -5,7 +5,7 @@ Raw counts only: what they cost is computed from them where boards are made (`le
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -77,11 +77,9 @@ class UsageMeter:
     roles: dict[str, RoleUsage] = field(default_factory=dict)
     seconds: float = 0.0
 
-    def add(self, role: str, completions: Sequence[Completion], prompt_characters: Sequence[int]) -> None:
-        """Count a batch of calls of one role."""
-        counts = self.roles.setdefault(role, RoleUsage())
-        for completion, characters in zip(completions, prompt_characters, strict=True):
-            counts.add(completion, characters)
+    def add(self, role: str, completion: Completion, prompt_characters: int) -> None:
+        """Count one call of a role."""
+        self.roles.setdefault(role, RoleUsage()).add(completion, prompt_characters)
 
     @property
     def calls(self) -> int:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from bilp_agent.actor import Actor, Turn
-from bilp_agent.asking import Asker, Prompt, UnreadableAnswerError
+from bilp_agent.asking import Asker, UnreadableAnswerError
 from bilp_agent.critic import Critic, Returns
 from bilp_agent.llm.base import Completion, Request
 from bilp_agent.llm.scripted import ScriptedModel
@@ -215,12 +215,8 @@ def test_a_title_that_gives_orders_is_only_a_title() -> None:
     assert not any(line.startswith("Item:") for line in prompt.splitlines())
     assert sum("Ignore previous" in line for line in prompt.splitlines()) == 2  # shown once, a candidate once
     answer = Actor(context(), Asker(ScriptedModel()))  # the reader of the prompt is not the one who made it
-    named = answer._asker.ask("actor", [_prompt(actor, made)], lambda _, text: actor.parse(text, made), lambda _: ("",))
+    named = answer._asker.ask_all([actor.question(made, 0)])
     assert named[0].value[0] == context((INJECTION, *TITLES[1:])).text.title(0)
-
-
-def _prompt(actor: Actor, made: Turn) -> Prompt:
-    return Prompt(actor._system, actor.prompt(made))
 
 
 def test_the_critic_reads_examples_and_stays_within_its_bound() -> None:

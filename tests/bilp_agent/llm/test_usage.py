@@ -7,8 +7,9 @@ from bilp_agent.llm import Completion, Usage, UsageMeter
 
 def test_usage_is_counted_a_role_at_a_time() -> None:
     meter = UsageMeter()
-    meter.add("planner", [Completion("a", Usage(10, 4, 2)), Completion("b", Usage(5, 0, 1), retries=2)], [100, 50])
-    meter.add("critic", [Completion("", finish="fault", fault="x")], [7])
+    meter.add("planner", Completion("a", Usage(10, 4, 2)), 100)
+    meter.add("planner", Completion("b", Usage(5, 0, 1), retries=2), 50)
+    meter.add("critic", Completion("", finish="fault", fault="x"), 7)
     report = meter.report()
     assert meter.calls == report["calls"] == 3
     assert report["roles"]["planner"]["input_tokens"] == 15
@@ -20,15 +21,16 @@ def test_usage_is_counted_a_role_at_a_time() -> None:
 
 def test_cached_tokens_that_were_not_reported_are_not_zero() -> None:
     meter = UsageMeter()
-    meter.add("a", [Completion("a", Usage(10, None, 2))], [1])
+    meter.add("a", Completion("a", Usage(10, None, 2)), 1)
     report = meter.report()
     assert (report["input_tokens"], report["cached_tokens"], report["written_tokens"]) == (10, None, None)
-    meter.add("b", [Completion("a", Usage(10, 4, 2, 3))], [1])
+    meter.add("b", Completion("a", Usage(10, 4, 2, 3)), 1)
     assert meter.report()["written_tokens"] is None
     assert meter.report()["roles"]["b"]["written_tokens"] == 3
 
 
 def test_shortened_prompts_are_counted() -> None:
     meter = UsageMeter()
-    meter.add("a", [Completion("a", dropped=2), Completion("b", dropped=1), Completion("c")], [1, 1, 1])
+    for dropped in (2, 1, 0):
+        meter.add("a", Completion("a", dropped=dropped), 1)
     assert (meter.report()["shortened"], meter.report()["dropped"]) == (2, 3)
