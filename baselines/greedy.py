@@ -100,7 +100,10 @@ class GreedyAgent(Agent):
 
 
 class GreedyNoRepeatAgent(GreedyAgent):
-    """The item of the highest estimated reward that this session has not shown; bool (num_lanes, n_items) of memory."""
+    """The item of the highest estimated reward that this session has not shown.
+
+    What was shown takes bool (num_lanes, n_items) of memory.
+    """
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
         """Prepare the estimate and forget what was shown."""

@@ -18,7 +18,10 @@ from recsim_envs.spec import Sessions, TrainingEnvs
 
 @dataclass(kw_only=True, eq=False)
 class TD3Agent(ContinuousAgent):
-    """Twin delayed deterministic policy gradient. noise: standard deviation of what is added to actions in training."""
+    """Twin delayed deterministic policy gradient.
+
+    noise: standard deviation of what is added to actions in training.
+    """
 
     noise: float = 0.2
 
