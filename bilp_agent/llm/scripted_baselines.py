@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from bilp_agent.llm.scripted_reading import Line, Page, read_line, read_principles
+from bilp_agent.llm.scripted_reading import AGAIN, KNOWN, RATING, Line, Page, read_line, read_principles
 from bilp_agent.llm.scripted_slates import lines_wanted
 
 _NO_CALLS_LEFT = "Tool calls left: 0"
@@ -71,9 +71,9 @@ def write_lesson(page: Page) -> str:
             rating, known = max(rating, math.ceil(last.rating * 10) / 10), True
             told = f"The user left at something with a rating of {last.rating:.2f}."
     lessons = [
-        f"Do not show the same item again within {again} steps." if again else "",
-        "Prefer what the user is known to like to new ones." if known else "",
-        f"Choose new ones with a rating of at least {rating:g}." if rating else "",
+        AGAIN.told.format(again) if again else "",
+        KNOWN.told if known else "",
+        RATING.told.format(rating) if rating else "",
     ]
     return f"Reflection: {' '.join([told, *filter(None, lessons)])}"
 
@@ -82,4 +82,4 @@ def _slate_lesson(page: Page) -> str:
     """Of slates a prompt tells titles and answers alone: what was taken up is worth coming back to."""
     taken = any("clicked" in line or "watched" in line for line in page.section(_SESSION))
     told = "The user took up some of what was shown." if taken else "The user took up nothing lately."
-    return f"Reflection: {told} Prefer what the user is known to like to new ones." if taken else f"Reflection: {told}"
+    return f"Reflection: {told} {KNOWN.told}" if taken else f"Reflection: {told}"

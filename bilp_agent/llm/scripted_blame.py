@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from bilp_agent.llm.scripted_reading import Page, Principles
+from bilp_agent.llm.scripted_reading import AGAIN, AVOID, IN_FORCE, KNOWN, RATING, REST, SHOWN, Page, Principles
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,12 @@ class Ending:
 
 def read_plan_in_force(page: Page) -> Principles:
     """The principles that the plan at the end stands for."""
-    plan = "Plan in force at the end"
     return Principles(
-        int(page.number(plan, "Repeat after") or 0),
-        int(page.number(plan, "Rest categories") or 0),
-        page.number(plan, "Minimum rating") or 0.0,
-        tuple(c for c in page.value(plan, "Avoid").split("; ") if c not in ("", "none")),
-        page.value(plan, "Prefer"),
+        int(page.number(IN_FORCE, "Repeat after") or 0),
+        int(page.number(IN_FORCE, "Rest categories") or 0),
+        page.number(IN_FORCE, "Minimum rating") or 0.0,
+        page.names(IN_FORCE, "Avoid"),
+        page.value(IN_FORCE, "Prefer"),
     )
 
 
@@ -91,14 +90,14 @@ def _blame_nothing(ending: Ending, old: Principles) -> str:
 def _reflection(cause: str, told: str, principles: Principles) -> str:
     lines = [f"Cause: {cause}", f"Reflection: {told}"]
     if principles.again:
-        lines.append(f"Principle: Do not show the same item again within {principles.again} steps.")
+        lines.append(f"Principle: {AGAIN.told.format(principles.again)}")
     if principles.rest:
-        lines.append(f"Principle: Let a category rest for {principles.rest} steps.")
+        lines.append(f"Principle: {REST.told.format(principles.rest)}")
     if principles.prefer != "any":
-        lines.append("Principle: Prefer what the user is known to like to new ones.")
+        lines.append(f"Principle: {KNOWN.told}")
     if principles.prefer == "shown":
-        lines.append("Principle: Come back to what was shown in this session once it has rested.")
+        lines.append(f"Principle: {SHOWN.told}")
     if principles.rating:
-        lines.append(f"Principle: Choose new ones with a rating of at least {principles.rating:g}.")
-    lines += [f"Principle: Avoid {name}." for name in dict.fromkeys(principles.avoid)]
+        lines.append(f"Principle: {RATING.told.format(principles.rating)}")
+    lines += [f"Principle: {AVOID.told.format(name)}" for name in dict.fromkeys(principles.avoid)]
     return "\n".join(lines)

@@ -1,24 +1,49 @@
-"""How the scripted writer reads a prompt: sections, item lines, category means and principles."""
+"""How the scripted writer reads a prompt: sections, item lines, category means, and principles that it wrote itself."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
+N = TypeVar("N", int, float)
+IN_FORCE = "Plan in force at the end"  # a heading
+PRIOR_COUNT = 2.0  # pseudo-observations that shrink a category's mean towards the user's
 _MEAN = re.compile(r"([^;]+?) (-?\d+\.\d+) \((\d+)\)")
-_AGAIN = re.compile(r"again within (\d+) step")
-_REST = re.compile(r"category rest for (\d+) step")
-_RATING = re.compile(r"rating of at least (\d+(?:\.\d+)?)")
-_AVOID = re.compile(r"Avoid ([^.;]+)")
-_KNOWN = re.compile(r"Prefer [^.]*known to like")
-_SHOWN = re.compile(r"Come back to what was shown")
 _LEAVES = re.compile(r"leaves (\d+)%")
 _EXPECTED = re.compile(r"expect (-?\d+\.\d+)")
 _BELIEF = re.compile(r"again within (\d+) steps: users left")
 _REWARD = re.compile(r"(?:reward|score) ([^ ,]+)")
 _TIMES = re.compile(r"\((\d+) times\)")
 _STAYED = re.compile(r"^\(stayed (\d+) of \d+ steps\)")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What a principle says, with a place for a value, and how it is read again."""
+
+    told: str
+    read: re.Pattern[str]
+
+    def largest(self, text: str, number: Callable[[str], N]) -> N:
+        """The largest value that a text says it with, read by `number`; 0 where it does not."""
+        return max(map(number, self.read.findall(text)), default=number("0"))
+
+    def all(self, text: str) -> tuple[str, ...]:
+        """The different values that a text says it with, in order."""
+        return tuple(dict.fromkeys(self.read.findall(text)))
+
+
+AGAIN = Sentence("Do not show the same item again within {} steps.", re.compile(r"again within (\d+) step"))
+REST = Sentence("Let a category rest for {} steps.", re.compile(r"category rest for (\d+) step"))
+KNOWN = Sentence("Prefer what the user is known to like to new ones.", re.compile(r"Prefer [^.]*known to like"))
+SHOWN = Sentence(
+    "Come back to what was shown in this session once it has rested.", re.compile(r"Come back to what was shown")
+)
+RATING = Sentence("Choose new ones with a rating of at least {:g}.", re.compile(r"rating of at least (\d+(?:\.\d+)?)"))
+AVOID = Sentence("Avoid {}.", re.compile(r"Avoid ([^.;]+)"))
 
 
 @dataclass(frozen=True)
@@ -90,6 +115,10 @@ class Page:
         match = re.search(r"-?\d+(?:\.\d+)?", self.value(heading, name))
         return float(match.group()) if match else None
 
+    def names(self, heading: str, name: str) -> tuple[str, ...]:
+        """The names that such a line lists, separated by semicolons; "none" is none."""
+        return tuple(c for c in self.value(heading, name).split("; ") if c not in ("", "none"))
+
     def items(self, heading: str) -> list[Line]:
         """The item lines below a heading."""
         return [line for text in self.section(heading) if (line := read_line(text)) is not None]
@@ -112,6 +141,11 @@ class Page:
         """Mean reward over all categories; 0 if nothing is known."""
         total = sum(n for _, n in self.means.values())
         return sum(mean * n for mean, n in self.means.values()) / total if total else 0.0
+
+    def shrunk(self, category: str) -> float:
+        """The mean reward of a category, drawn towards the overall one as if `PRIOR_COUNT` more had earned that."""
+        mean, count = self.means.get(category, (self.overall, 0))
+        return (mean * count + self.overall * PRIOR_COUNT) / (count + PRIOR_COUNT)
 
 
 def read_line(text: str) -> Line | None:
@@ -144,11 +178,11 @@ def read_principles(reflections: list[str]) -> Principles:
     text = " ".join(reflections)
     best = max(reflections, key=lambda r: int(m.group(1)) if (m := _STAYED.match(r.removeprefix("- "))) else 0)
     return Principles(
-        max(map(int, _AGAIN.findall(text)), default=0),
-        max(map(int, _REST.findall(best)), default=0),
-        max(map(float, _RATING.findall(text)), default=0.0),
-        tuple(dict.fromkeys(_AVOID.findall(text))),
-        "shown" if _SHOWN.search(text) else "known" if _KNOWN.search(text) else "any",
+        AGAIN.largest(text, int),
+        REST.largest(best, int),
+        RATING.largest(text, float),
+        AVOID.all(text),
+        "shown" if SHOWN.read.search(text) else "known" if KNOWN.read.search(text) else "any",
     )
 
 

@@ -9,7 +9,6 @@ from bilp_agent.llm.scripted_blame import Ending, read_plan_in_force, reflection
 from bilp_agent.llm.scripted_reading import Line, Page, Principles, read_beliefs, read_line, read_principles
 
 FOCUS = 3  # categories that a plan names
-PRIOR_COUNT = 2.0  # pseudo-observations that shrink a category's mean towards the user's
 DID_WELL, DID_BADLY = 0.25, -1.0  # what experience adds to an expected reward
 LOW_END = 2.0  # standard deviations that a guess counts below its mean: about the worst of twenty
 
@@ -18,7 +17,7 @@ def write_plan(page: Page) -> str:
     """Focus on what the user likes best; demand what the reflections teach."""
     learned = read_principles(page.section("Reflections"))
     avoid = [c for c in learned.avoid if page.means.get(c, (-math.inf, 0))[0] < page.overall]
-    liked = sorted((-_shrunk(page, c), c) for c in page.means if c not in avoid)
+    liked = sorted((-page.shrunk(c), c) for c in page.means if c not in avoid)
     focus = [c for _, c in liked[:FOCUS]]
     again, prefer = demanded(page, learned)
     warned = "Earlier sessions warn of repeats and bad picks." if page.section("Reflections") else ""
@@ -35,11 +34,6 @@ def demanded(page: Page, learned: Principles) -> tuple[int, str]:
     again = read_beliefs(page.section("Beliefs")) or learned.again  # counts say more than warnings
     # Coming back needs to know how long to rest first.
     return again, "known" if learned.prefer == "shown" and not again else learned.prefer
-
-
-def _shrunk(page: Page, category: str) -> float:
-    mean, count = page.means.get(category, (page.overall, 0))
-    return (mean * count + page.overall * PRIOR_COUNT) / (count + PRIOR_COUNT)
 
 
 def write_choice(page: Page) -> str:
@@ -97,7 +91,7 @@ def _expected(page: Page, line: Line, gap: float) -> float:
     """What the line says; else the public rating, moved by how this user rates in general and in these categories."""
     if line.expected is not None:
         return line.expected
-    taste = sum(_shrunk(page, c) - page.overall for c in line.categories) / len(line.categories)
+    taste = sum(page.shrunk(c) - page.overall for c in line.categories) / len(line.categories)
     return line.rating + gap + taste
 
 

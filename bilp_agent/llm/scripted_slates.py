@@ -10,21 +10,16 @@ import math
 import re
 from dataclasses import dataclass, replace
 
-from bilp_agent.llm.scripted_reading import Line, Page
+from bilp_agent.llm.scripted_reading import AGAIN, AVOID, IN_FORCE, KNOWN, REST, Line, Page, Sentence
 
 FOCUS = 5  # categories that a plan names
-PRIOR_COUNT = 2.0  # pseudo-observations that shrink a category's mean towards the user's
 FIRST_FULL, STEP_FULL, LEAST_FULL = 80, 20, 40  # percent: the first limit tried, how far it is lowered, and no further
 CLEARLY = 0.8  # steps that earned less than this share of what others did earned clearly less
 FEW = 20  # cases from which on a share is believed
 LONGEST_REST = 4  # steps
 _EARNED = re.compile(r"^(?:- )?\(earned (-?\d+(?:\.\d+)?)\)")
-_MOST = re.compile(r"at most (\d+) of one category")
-_FULL = re.compile(r"once it is (\d+)% full")
-_AGAIN = re.compile(r"again within (\d+) step")
-_REST = re.compile(r"category rest for (\d+) step")
-_AVOID = re.compile(r"Avoid ([^.;]+)")
-_KNOWN = re.compile(r"Prefer [^.]*known to like")
+_MOST = Sentence("Show at most {} of one category in a slate.", re.compile(r"at most (\d+) of one category"))
+_FULL = Sentence("Leave a category out once it is {}% full.", re.compile(r"once it is (\d+)% full"))
 _CONTRAST = re.compile(r"(\d+), mean (-?[\d.]+\d|-?\d+); others (\d+), mean (-?[\d.]+\d|-?\d+)")
 _SHARE = re.compile(r"([^;]+?) (\d+) of (\d+)")
 
@@ -44,19 +39,15 @@ class Lessons:
 def read_lessons(reflections: list[str]) -> Lessons:
     """Those of the reflection whose sessions earned most: limits of several would not add up."""
     best = max(reflections, key=lambda r: float(m.group(1)) if (m := _EARNED.match(r)) else -math.inf, default="")
-
-    def number(pattern: re.Pattern[str]) -> int:
-        return max(map(int, pattern.findall(best)), default=0)
-
-    avoid = tuple(dict.fromkeys(_AVOID.findall(best)))
-    return Lessons(number(_MOST), number(_FULL), number(_AGAIN), number(_REST), avoid, bool(_KNOWN.search(best)))
+    most, full, again, rest = (sentence.largest(best, int) for sentence in (_MOST, _FULL, AGAIN, REST))
+    return Lessons(most, full, again, rest, AVOID.all(best), bool(KNOWN.read.search(best)))
 
 
 def write_slate_plan(page: Page) -> str:
     """Focus on what the user likes best; demand what the most successful reflection teaches."""
     told = page.section("Reflections")
     learned = read_lessons(told)
-    liked = sorted((-_shrunk(page, c), c) for c in page.means if c not in learned.avoid)
+    liked = sorted((-page.shrunk(c), c) for c in page.means if c not in learned.avoid)
     focus = [c for _, c in liked[:FOCUS]]
     warned = "Earlier sessions say what tires users." if told else ""
     thought = f"The user likes {focus[0]} best. {warned}" if focus else f"Nothing is known of the user. {warned}"
@@ -65,11 +56,6 @@ def write_slate_plan(page: Page) -> str:
         f"At most of a category: {learned.most}\nLeave out when full: {learned.full}\nRepeat after: {learned.again}\n"
         f"Rest categories: {learned.rest}\nMinimum rating: 0\nPrefer: {'known' if learned.known else 'any'}"
     )
-
-
-def _shrunk(page: Page, category: str) -> float:
-    mean, count = page.means.get(category, (page.overall, 0))
-    return (mean * count + page.overall * PRIOR_COUNT) / (count + PRIOR_COUNT)
 
 
 def write_slate(page: Page) -> str:
@@ -99,7 +85,7 @@ def _expected(page: Page, line: Line, gap: float) -> float:
     """What the line says; else the mean of the user's own scores and of one more that the rating and tastes suggest."""
     if line.expected is not None:
         return line.expected - line.leaves
-    taste = sum(_shrunk(page, c) - page.overall for c in line.categories) / len(line.categories)
+    taste = sum(page.shrunk(c) - page.overall for c in line.categories) / len(line.categories)
     new = max(line.rating + gap + taste, 0.0)
     return new if line.reward is None else (line.reward * line.times + new) / (line.times + 1)
 
@@ -112,24 +98,27 @@ def lines_wanted(page: Page) -> int:
 
 def write_slate_reflection(page: Page) -> str:
     """What the facts speak against, and the followed lessons, changed by it."""
-    plan = "Plan in force at the end"
-    avoid = tuple(c for c in page.value(plan, "Avoid").split("; ") if c not in ("", "none"))
-    named = ("At most of a category", "Leave out when full", "Repeat after", "Rest categories")
-    most, full, again, rest = (int(page.number(plan, name) or 0) for name in named)
-    old = Lessons(most, full, again, rest, avoid, page.value(plan, "Prefer") == "known")
+    followed = _lessons_in_force(page)
     left = any(line.startswith("The user left") for line in page.section("How it ended"))
-    old = _blame_vain(page, old)
+    old = _blame_vain(page, followed)
     repeats = _contrast(page, "Items shown before in this session, and their scores")
     if repeats and repeats[0] >= FEW and repeats[1] > repeats[3]:
         old = replace(old, known=True)
     verdict = _blame_fullness(page, old) or (_blame_likeness(page, old) if left else None)
     if verdict is not None:
         return _reflection(*verdict)
-    if old.avoid != avoid:
+    if old.avoid != followed.avoid:
         return _reflection("clicked in vain", f"Too much of {old.avoid[-1]} was clicked in vain.", old)
     if left:
         return _reflection("unknown", "The user left, and nothing shown explains it.", old)
     return _reflection("stayed", "Nothing that was done needs to change.", old)
+
+
+def _lessons_in_force(page: Page) -> Lessons:
+    named = ("At most of a category", "Leave out when full", "Repeat after", "Rest categories")
+    most, full, again, rest = (int(page.number(IN_FORCE, name) or 0) for name in named)
+    avoid, prefer = page.names(IN_FORCE, "Avoid"), page.value(IN_FORCE, "Prefer")
+    return Lessons(most, full, again, rest, avoid, prefer == "known")
 
 
 def _blame_fullness(page: Page, old: Lessons) -> tuple[str, str, Lessons] | None:
@@ -187,14 +176,14 @@ def _contrast(page: Page, name: str) -> tuple[int, float, int, float] | None:
 def _reflection(cause: str, told: str, lessons: Lessons) -> str:
     lines = [f"Cause: {cause}", f"Reflection: {told}"]
     if lessons.most:
-        lines.append(f"Principle: Show at most {lessons.most} of one category in a slate.")
+        lines.append(f"Principle: {_MOST.told.format(lessons.most)}")
     if lessons.full:
-        lines.append(f"Principle: Leave a category out once it is {lessons.full}% full.")
+        lines.append(f"Principle: {_FULL.told.format(lessons.full)}")
     if lessons.rest:
-        lines.append(f"Principle: Let a category rest for {lessons.rest} steps.")
+        lines.append(f"Principle: {REST.told.format(lessons.rest)}")
     if lessons.again:
-        lines.append(f"Principle: Do not show the same item again within {lessons.again} steps.")
+        lines.append(f"Principle: {AGAIN.told.format(lessons.again)}")
     if lessons.known:
-        lines.append("Principle: Prefer what the user is known to like to new ones.")
-    lines += [f"Principle: Avoid {name}." for name in lessons.avoid]
+        lines.append(f"Principle: {KNOWN.told}")
+    lines += [f"Principle: {AVOID.told.format(name)}" for name in lessons.avoid]
     return "\n".join(lines)
