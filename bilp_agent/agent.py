@@ -18,7 +18,7 @@ from bilp_agent.mind import Memories, Mind
 from bilp_agent.quality import critic_quality, risk_quality
 from bilp_agent.session import Session, follow, open_session
 from bilp_agent.settings import Settings
-from bilp_agent.views import shaped
+from bilp_agent.views import masks_of, shaped
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Feedback, Sessions, TaskSpec, TrainingEnvs
 from recsim_envs.text.encoder import Encoder
@@ -97,8 +97,7 @@ class PlanningAgent(Agent):
         mind = self._ready()
         rows = [self._session(mind, observations, sessions, row) for row in range(len(sessions.lanes))]
         seeds = request_seeds(sessions.keys, sessions.steps) if self.temperature > 0 else [0] * len(rows)
-        masks = infos.get("action_mask")
-        items = mind.decide(rows, [None if masks is None else masks[row] for row in range(len(rows))], seeds)
+        items = mind.decide(rows, masks_of(infos, len(rows)), seeds)
         for session, chosen in zip(rows, items, strict=True):
             session.chosen = chosen
         return shaped(items, mind.context.task)

@@ -152,17 +152,21 @@ class Asker:
         answered = (Message("assistant", text), complaint) if text else (complaint,)
         return replace(request, messages=request.messages + answered)
 
-    def report(self) -> dict[str, Any]:
-        """JSON form: usage, and a role at a time the share of answers repaired and replaced by a fallback."""
+    def report(self, decisions: int) -> dict[str, Any]:
+        """JSON form of what was asked for so many decisions: usage, and of each role's answers the shares that were
+        repaired and replaced by a fallback.
+        """
         roles = sorted({role for role, _ in self.outcomes})
-        shares = {role: self._shares(role) for role in roles}
-        calls, prefixes = self.usage.calls, self.prefixes.report()
+        calls, prefixes = self.usage.calls, self.prefixes
         return {
+            "language_model": self.model.name,
+            "decisions": decisions,
+            "calls_per_decision": calls / decisions if decisions else None,
             "sampling": self._sampling(),
             "usage": self.usage.report(),
-            "prompt_characters_per_call": prefixes["prompt_characters"] / calls if calls else None,
-            "reusable_prefix_share": prefixes["reusable_share"],
-            "answers": shares,
+            "prompt_characters_per_call": prefixes.prompt_characters / calls if calls else None,
+            "reusable_prefix_share": prefixes.share,
+            "answers": {role: self._shares(role) for role in roles},
             "faults": dict(sorted(self.faults.items())),
         }
 

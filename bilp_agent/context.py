@@ -23,9 +23,10 @@ class Context:
     """A task as the roles see it.
 
     view: how its observations are read. window: how many past recommendations a state is made of and a prompt shows; of
-    slates a prompt shows half as many. coarse: whether states are described
-    abstractly, so that they recur, or by titles as in the paper. brief: whether prompts show about half of the window.
-    compact: whether prompts are those for small models, in which categories and candidates are named by numbers.
+    slates a prompt shows half as many. coarse: whether states are described abstractly, so that they recur, or by
+    titles as in the paper. brief: whether prompts show about half of the window. compact: whether prompts are those for
+    small models, in which categories and candidates are named by numbers. text, tools, toolbox: the catalogue in words,
+    facts about it, and the same as the roles are served with them, on record.
     """
 
     task: TaskSpec

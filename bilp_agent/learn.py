@@ -13,7 +13,7 @@ from bilp_agent.memory import ActorExample, CriticExample
 from bilp_agent.mind import Mind
 from bilp_agent.reflector import Ended
 from bilp_agent.session import Session, follow, open_session
-from bilp_agent.views import shaped
+from bilp_agent.views import masks_of, shaped
 from recsim_envs import rng
 from recsim_envs.spec import Batch, TrainingEnvs
 
@@ -88,9 +88,8 @@ class Learner:
         """The next items; on the way, the values of the states reached label what led there."""
         for lane, session in enumerate(self._sessions):
             follow(session, self._mind.context.view, observations, lane, len(session.earned))
-        masks = infos.get("action_mask")
-        rows = [None if masks is None else masks[lane] for lane in range(len(self._sessions))]
-        items = self._mind.decide(self._sessions, rows, self._seeds(range(len(self._sessions))))
+        count = len(self._sessions)
+        items = self._mind.decide(self._sessions, masks_of(infos, count), self._seeds(range(count)))
         for lane, session in enumerate(self._sessions):
             session.chosen = items[lane]
             if lane in self._waiting:

@@ -233,12 +233,8 @@ class Mind:
 
     def report(self) -> dict[str, Any]:
         """JSON form of what the language model was asked and how its answers were used."""
-        calls = self.asker.usage.calls
         return {
-            "language_model": self.asker.model.name,
-            "decisions": self.decisions,
-            "calls_per_decision": calls / self.decisions if self.decisions else None,
-            **self.asker.report(),
+            **self.asker.report(self.decisions),
             "grounding": dict(sorted(self.grounded.items())),
             "tools": dict(sorted(self.context.toolbox.tally.items())),
             "actor_memory": dict(sorted(self.recalled.items())),

@@ -60,19 +60,20 @@ class CategoryStats:
 class Session:
     """A user's visit as the agent saw it.
 
-    slots: items shown a step. history: what was met before, oldest first. shown: this session's items, oldest first,
-    those of a slate from its first slot down. known: latest reward of every item seen so far; scores: sum and count of
-    all. last_step: latest step an item was shown at, this session. signs: what else is seen now; fullest: before each
-    step, how near the fullest category was to its limit; absences: days away before each later visit. earned: the
-    rewards of the steps, in training.
+    slots: items shown a step. history: what was met before, oldest first. step: how many steps there were. shown: this
+    session's items, oldest first, those of a slate from its first slot down. known: latest reward of every item seen so
+    far; scores: sum and count of all. last_step: latest step an item was shown at, this session. before, during:
+    rewards by category, of the history and of this session. total_reward: sum of all; gap_to_rating: the same less the
+    ratings of the items. signs: what else is seen now; fullest: before each step, how near the fullest category was to
+    its limit; absences: days away before each later visit. earned: the rewards of the steps, in training.
 
     number: of a training session, from 0; None at test. beliefs: what is held true in this session about why users
     leave. company: which items were shown near one another while the user stayed. reflections, plan, state, value: what
     the roles retrieved, decided and estimated last; `valued` are the texts of the states that `value` is about, one, or
     one an item of the slate, `risk` the chance of leaving there where one was estimated. planned: the step that the
-    plan was made before. outlooks: what was known of each recommendation before it was made. calls: the tools that were
-    asked. judged: what the Critic said of states that were asked about for this session. choice: how the latest
-    recommendation came about.
+    plan was made before. chosen: the latest recommendation; choice: how it came about. outlooks: what was known of each
+    recommendation before it was made. calls: the tools that were asked. judged: what the Critic said of states that
+    were asked about for this session.
     """
 
     catalogue: Catalogue

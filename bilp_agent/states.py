@@ -10,6 +10,7 @@ from functools import cached_property
 
 from bilp_agent.hypotheses import Circumstances
 from bilp_agent.session import Session
+from bilp_agent.tools import run_length
 
 MOST_UNTRIED = 4  # more than that are described alike
 _GRADED = re.compile(r"^(.*?) (\d+(?:\.\d+)?)$")
@@ -30,7 +31,6 @@ def coarse_text(session: Session, names: Sequence[str], horizon: int, window: in
     if not recent:
         return "stage start"
     mains = [int(session.catalogue.categories(entry.item)[0]) for entry in recent]
-    run = next((i for i, main in enumerate(reversed(mains)) if main != mains[-1]), len(mains))
     session_items = [entry.item for entry in session.shown[-window:]]
     repeats = len(session_items) - len(set(session_items))
     mean = sum(entry.reward for entry in recent) / len(recent)
@@ -41,7 +41,7 @@ def coarse_text(session: Session, names: Sequence[str], horizon: int, window: in
             f"last reward {recent[-1].reward:.0f}",
             f"mean reward {mean:.0f}",
             f"repeats {'none' if not repeats else 'few' if repeats < len(session_items) / 2 else 'many'}",
-            f"category run {min(run, 3)}",
+            f"category run {min(run_length(mains), 3)}",
         )
     )
 

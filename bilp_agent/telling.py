@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bilp_agent.session import Session
     from recsim_envs.text.catalogue import CatalogueText
 
+MOST_CALLS = 64  # of tools before one step; there are never as many
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -89,8 +91,5 @@ def _belief(belief: Belief) -> str:
 
 def _tools(session: Session) -> Sequence[dict[str, str]]:
     """The tools that were asked before the next step."""
-    now = [call for call in session.calls[-_LATEST:] if call.step == session.step + 1]
+    now = [call for call in session.calls[-MOST_CALLS:] if call.step == session.step + 1]
     return [{"tool": call.tool, "arguments": call.arguments} for call in now]
-
-
-_LATEST = 64  # more tools are not asked before one step

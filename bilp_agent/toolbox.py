@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bilp_agent.session import Session, Shown, ToolCall
-from bilp_agent.tools import CategoryFact, Tools
+from bilp_agent.tools import CategoryFact, Tools, run_length
 from recsim_envs.text.catalogue import CatalogueText
 from recsim_envs.text.grounding import Allowed, normalise
 
@@ -94,7 +94,6 @@ class Toolbox:
         """How the last recommendations repeat themselves, and where their rewards go."""
         recent = session.shown[-self.window :]
         mains = [self.tools.main_category(entry.item) for entry in recent]
-        run = next((n for n, main in enumerate(reversed(mains)) if main != mains[-1]), len(mains))
         earlier = {entry.item for entry in session.shown[: -len(recent)]} if recent else set()
         repeats = 0
         for entry in recent:
@@ -104,7 +103,7 @@ class Toolbox:
         trend = 0.0
         if half:
             trend = sum(e.reward for e in recent[-half:]) / half - sum(e.reward for e in recent[:half]) / half
-        return self._note(session, "fatigue", f"{self.window}", Fatigue(run, repeats, trend))
+        return self._note(session, "fatigue", f"{self.window}", Fatigue(run_length(mains), repeats, trend))
 
     def _note(self, session: Session, tool: str, arguments: str, result: T) -> T:
         self.tally[tool] += 1

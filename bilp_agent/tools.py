@@ -302,6 +302,11 @@ class Tools:
         return LikenessFacts(sum(shared), len(shared) - sum(shared), last)
 
 
+def run_length(categories: Sequence[int]) -> int:
+    """How many of the last are the same."""
+    return next((n for n, c in enumerate(reversed(categories)) if c != categories[-1]), len(categories))
+
+
 def _in_turn(streams: list[Iterator[int]], count: int) -> list[int]:
     """Round robin over streams, without duplicates, until `count` items are found or all streams have ended."""
     found: dict[int, None] = {}

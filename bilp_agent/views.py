@@ -240,6 +240,12 @@ def view_of(task: TaskSpec, who: str = "this agent") -> View:
     return fitting(task)
 
 
+def masks_of(infos: Batch, count: int) -> list[NDArray[np.int8] | None]:
+    """What the protocol allows in each of `count` sessions: int8 (n_items,), or None where it forbids nothing."""
+    masks = infos.get("action_mask")
+    return [None if masks is None else masks[row] for row in range(count)]
+
+
 def shaped(items: Sequence[Sequence[int]], task: TaskSpec) -> NDArray[np.int64]:
     """Items as actions: int64 (b,) where one is shown a step, (b, k) where a slate of k is."""
     actions = np.array(items, np.int64).reshape(len(items), -1)

@@ -156,14 +156,7 @@ class LanguageModelAgent(Agent):
         return tuple(dict.fromkeys(f'"{self.desk.text.title(item)}"' for item in items))
 
     def _report(self) -> dict[str, Any]:
-        calls = self._asker.usage.calls
-        return {
-            "language_model": self._asker.model.name,
-            "decisions": self._decisions,
-            "calls_per_decision": calls / self._decisions if self._decisions else None,
-            **self._asker.report(),
-            "grounding": dict(sorted(self._grounded.items())),
-        }
+        return {**self._asker.report(self._decisions), "grounding": dict(sorted(self._grounded.items()))}
 
 
 def named_items(answer: str, most: int = 1) -> tuple[str, ...]:

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from baselines.llm.visit import Visit
-from bilp_agent.prompts import FOLDER, words
+from bilp_agent.prompts import template, words
 from bilp_agent.slates import fullness_line, slate_line
 from bilp_agent.views import Answered, view_of
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.catalogue import CatalogueText
 from recsim_envs.text.grounding import Allowed, Grounding
 
-
-@cache
-def template(name: str) -> Template:
-    """A template of the folder `prompts`. Plain text: titles are made safe by `recsim_envs.text.catalogue`.
-
-    What users do where slates are shown is told in the planner's words.
-    """
-    loader = FileSystemLoader([Path(__file__).parent / "prompts", FOLDER])
-    options: dict[str, Any] = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    return Environment(loader=loader, **options).get_template(f"{name}.j2")
+PROMPTS = Path(__file__).parent / "prompts"  # what users do where slates are shown is told in the planner's words
 
 
 class Desk:
@@ -52,7 +41,7 @@ class Desk:
         facts = {"low": f"{low:g}", "high": f"{high:g}", "horizon": self.task.horizon}
         view = self.view
         family = {"family": view.name, "size": view.slots, "score_high": view.scores[1]}
-        return template(name).render(**words(self.task.domain), **family, **facts, **values).strip()
+        return template(name, PROMPTS).render(**words(self.task.domain), **family, **facts, **values).strip()
 
     def past(self, visit: Visit, lines: int = 0) -> dict[str, Any]:
         """What every user prompt shows of a session: the log, the session so far, the number of the next step.

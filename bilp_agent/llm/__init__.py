@@ -1,4 +1,4 @@
-"""Language models behind one batch-first protocol: scripted, transformers, OpenAI-compatible, cassettes."""
+"""Language models behind one batch-first protocol: scripted, pocket, transformers, OpenAI-compatible, cassettes."""
 
 from bilp_agent.llm.base import Completion, LanguageModel, Message, Request, Usage, can_constrain
 from bilp_agent.llm.registry import load_model

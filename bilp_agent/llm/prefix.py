@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from bilp_agent.llm.base import Message
 
@@ -39,14 +38,6 @@ class PrefixMeter:
     def share(self) -> float | None:
         """Reusable characters over all characters; None before the first prompt."""
         return self.reusable_characters / self.prompt_characters if self.prompt_characters else None
-
-    def report(self) -> dict[str, Any]:
-        """JSON form."""
-        return {
-            "prompt_characters": self.prompt_characters,
-            "reusable_characters": self.reusable_characters,
-            "reusable_share": self.share,
-        }
 
 
 def prefix_share(prompts: Iterable[str]) -> float | None:

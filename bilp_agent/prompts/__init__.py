@@ -16,8 +16,6 @@ _WORDS = {
     "movies": ("movie", "movies", "watch"),
     "videos": ("video", "videos", "watch"),
 }
-
-
 FOLDER = Path(__file__).parent
 SLATES = "slates"
 """The folder of the templates for slates, and for single items that are answered otherwise than by a reward."""
@@ -41,15 +39,17 @@ def fitting(name: str, *folders: str) -> str:
 
 
 @cache
-def _template(name: str) -> Template:
-    loader = FileSystemLoader(FOLDER)
-    # Plain text for a language model, not HTML: escaping would garble titles. `recsim_envs.text.catalogue.plain`
-    # has made them safe.
-    return Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).get_template(
-        f"{name}.j2"
-    )
+def template(name: str, *folders: Path) -> Template:
+    """The template of this name in the first of these folders that has one, else in `FOLDER`; compiled once a process.
+
+    Plain text for a language model, not HTML: escaping would garble titles. `recsim_envs.text.catalogue.plain` has made
+    them safe.
+    """
+    loader = FileSystemLoader([*folders, FOLDER])
+    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template(f"{name}.j2")
 
 
 def render(name: str, **values: Any) -> str:
-    """A template filled in; compiled once a process. Raises `jinja2.UndefinedError` for a missing value."""
-    return _template(name).render(**values).strip()
+    """A template filled in. Raises `jinja2.UndefinedError` for a missing value."""
+    return template(name).render(**values).strip()

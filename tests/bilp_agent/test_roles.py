@@ -70,7 +70,7 @@ def test_an_unreadable_answer_is_asked_for_once_more() -> None:
     assert [len(r.messages) for r in model.requests] == [2, 2, 4, 4]
     assert model.requests[2].messages[2].content == "I would rather not."
     assert '"Thought: ..." is missing' in model.requests[2].messages[3].content
-    assert asker.report()["answers"]["planner"] == {"answers": 2, "repaired": 1.0, "fallback": 0.0}
+    assert asker.report(1)["answers"]["planner"] == {"answers": 2, "repaired": 1.0, "fallback": 0.0}
     assert asker.usage.report()["input_tokens"] == 40
 
 
@@ -86,7 +86,7 @@ def test_the_fallback_of_a_plan_is_the_sessions_last_one() -> None:
     old, fresh = session([(0, 5)]), session()
     old.plan = Plan("as before", repeat_after=7)
     assert [a.value for a in made.plan([old, fresh], [0, 0])] == [old.plan, Plan()]
-    assert asker.report()["answers"]["planner"]["fallback"] == 1.0
+    assert asker.report(1)["answers"]["planner"]["fallback"] == 1.0
     assert asker.faults['planner: the line "Thought: ..." is missing'] == 4
 
 

@@ -35,7 +35,7 @@ def test_the_share_of_all_characters() -> None:
     assert prefix_share([]) is None
     meter = PrefixMeter()
     meter.add("abcd")
-    assert meter.report() == {"prompt_characters": 4, "reusable_characters": 0, "reusable_share": 0.0}
+    assert (meter.prompt_characters, meter.reusable_characters, meter.share) == (4, 0, 0.0)
 
 
 def test_a_prompt_is_its_messages_in_order() -> None:
