@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 from bilp_agent.session import Session, Shown, ToolCall
@@ -72,18 +73,18 @@ class Toolbox:
         wanted = set(normalise(words).split())
         if not wanted:
             return []
-        titles = self.tools.catalogue.titles
-        hits = [i for i in range(len(titles)) if allowed(i) and wanted <= self._words(i)]
+        hits = [i for i, title in enumerate(self._normalised) if allowed(i) and wanted.issubset(title.split())]
         return sorted(hits, key=lambda i: -float(self.tools.catalogue.mean_reward[i]))[:count]
 
-    def _words(self, item: int) -> set[str]:
-        return set(normalise(self.text.title(item)).split())
+    @cached_property
+    def _normalised(self) -> tuple[str, ...]:
+        """All titles as they are looked for; made once, for normalising is most of a search."""
+        return tuple(normalise(self.text.title(item)) for item in range(self.tools.catalogue.num_items))
 
     def _neighbours(self, title: str, allowed: Allowed, count: int) -> list[int]:
         """Items that share most categories with the one of this title, best rated first; none if there is no such."""
         goal = normalise(title)
-        size = self.tools.catalogue.num_items
-        item = next((i for i in range(size) if normalise(self.text.title(i)) == goal), None)
+        item = next((i for i, other in enumerate(self._normalised) if other == goal), None)
         return [] if item is None else self.tools.neighbours(item, allowed, count)
 
     def shown(self, session: Session, after: int) -> list[Shown]:

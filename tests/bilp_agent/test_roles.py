@@ -7,12 +7,13 @@ import re
 import pytest
 
 from bilp_agent.actor import Actor, Turn
-from bilp_agent.asking import Asker, UnreadableAnswerError
+from bilp_agent.asking import LEAST_IMPORTANT, Asker, UnreadableAnswerError
 from bilp_agent.critic import Critic, Returns
 from bilp_agent.llm.base import Completion, Request
 from bilp_agent.llm.scripted import ScriptedModel
 from bilp_agent.memory import ActorExample, CriticExample, Match, Reflection
 from bilp_agent.planner import Plan, Planner
+from bilp_agent.prompts import FOLDER
 from bilp_agent.reflector import Ended, Reflector
 from recsim_envs.text.grounding import Allowed
 from tests.bilp_agent.fakes import TITLES, Says, context, session
@@ -102,6 +103,12 @@ def test_a_fault_of_one_request_is_named_and_falls_back() -> None:
     assert asker.faults == {"context overflow": 2}
     assert asker.usage.report()["input_tokens"] is None
     assert asker.usage.report()["faults"] == 2
+
+
+def test_what_may_be_left_out_of_prompts_stands_in_them() -> None:
+    templates = "\n".join(file.read_text("utf-8") for file in FOLDER.rglob("*_user.j2"))
+    for heading in LEAST_IMPORTANT:
+        assert re.search(rf"^## {heading}(,|$)", templates, re.MULTILINE), heading
 
 
 @pytest.mark.parametrize(("domain", "word"), [("games", "game"), ("books", "book"), ("movies", "movie"), ("x", "item")])
