@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -140,8 +141,7 @@ class AnswerFile:
 
     def __init__(self, path: str | Path, model: str = "") -> None:
         self._path, self._model = Path(path), model
-        self._connection: sqlite3.Connection | None = None
-        self._owner = -1
+        self._mine = threading.local()
         self._connect()
 
     def __len__(self) -> int:
@@ -190,8 +190,8 @@ class AnswerFile:
         return self.read(late)
 
     def _connect(self) -> sqlite3.Connection:
-        """The connection of this process; one inherited through a fork must not be used."""
-        if self._connection is None or self._owner != os.getpid():
+        """The connection of this thread; neither another's nor one inherited through a fork may be used."""
+        if getattr(self._mine, "owner", None) != os.getpid():
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 connection = sqlite3.connect(self._path, timeout=60.0, isolation_level=None)
@@ -200,8 +200,9 @@ class AnswerFile:
                 connection.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)")
             except (sqlite3.Error, OSError) as error:
                 raise self._damaged(error) from error
-            self._connection, self._owner = connection, os.getpid()
-        return self._connection
+            self._mine.connection, self._mine.owner = connection, os.getpid()
+        connected: sqlite3.Connection = self._mine.connection
+        return connected
 
     def _damaged(self, error: Exception) -> LanguageModelError:
         return LanguageModelError(

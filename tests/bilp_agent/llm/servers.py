@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from bilp_agent.llm import Message, Request
+from bilp_agent.llm.openai_compatible import OpenAICompatibleModel
+
 KEY = "sk-not-a-real-key-0123456789"
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -88,3 +91,11 @@ def served() -> Iterator[Server]:
         server.http.shutdown()
         thread.join()
         server.http.server_close()
+
+
+def model(server: Server, **options: Any) -> OpenAICompatibleModel:
+    return OpenAICompatibleModel("tiny", server.url, **{"backoff": 0.01, "timeout": 5.0, **options})
+
+
+def ask(text: str = "hello", **options: Any) -> Request:
+    return Request((Message("system", "s"), Message("user", text)), **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,6 +103,17 @@ def test_many_processes_share_a_store(tmp_path: Path) -> None:
     model = Counts()
     CachedModel(model, path).generate([replace(REQUEST, repeat=i) for i in range(50)])
     assert model.asked == 0
+
+
+def test_threads_share_a_store(tmp_path: Path) -> None:
+    model = Counts()
+    cached = CachedModel(model, tmp_path / "a.sqlite")
+    first = cached.generate([REQUEST])[0]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda i: cached.generate([replace(REQUEST, repeat=i % 2)])[0], range(8)))
+    assert {answer.text for answer in answers[::2]} == {first.text}
+    assert len({answer.text for answer in answers[1::2]}) == 1
+    assert len(AnswerFile(tmp_path / "a.sqlite")) == 2
 
 
 def test_an_answer_that_comes_second_gives_way_to_the_first(tmp_path: Path) -> None:
