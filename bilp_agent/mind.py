@@ -20,6 +20,7 @@ from bilp_agent.session import Session
 from bilp_agent.settings import Settings
 from bilp_agent.slates import spread
 from bilp_agent.telling import Choice, tell_reflection, tell_session
+from bilp_agent.views import Mask
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.encoder import Encoder
 from recsim_envs.text.grounding import Allowed, Grounding
@@ -106,10 +107,10 @@ class Mind:
             matches = self.memories.planner.nearest(self.context.profile(session), self.settings.reflections)
             session.reflections = tuple(records_of(matches)[: self.settings.reflections])
 
-    def decide(self, sessions: Sequence[Session], masks: Sequence[Any], seeds: Sequence[int]) -> list[tuple[int, ...]]:
+    def decide(self, sessions: Sequence[Session], masks: Sequence[Mask], seeds: Sequence[int]) -> list[tuple[int, ...]]:
         """The items to show in each session, first slot first; leaves the plan, the state and its value in the session.
 
-        masks: int8 (n_items,) of what the protocol allows, or None, for each session.
+        masks: what the protocol allows in each, see `views.Mask`. seeds: of sampled answers.
         """
         self.decisions += len(sessions)
         for session in sessions:
@@ -132,7 +133,7 @@ class Mind:
         for session, answer in zip(sessions, self._planner.plan(sessions, seeds), strict=True):
             session.plan, session.planned = answer.value, session.step
 
-    def _turn(self, session: Session, mask: Any) -> Turn:
+    def _turn(self, session: Session, mask: Mask) -> Turn:
         plan = session.plan or Plan()
         allowed = self._allowed(session, plan, mask)
         return Turn(session, plan, allowed, self._examples(session), self._candidates(session, plan, allowed))
@@ -141,7 +142,7 @@ class Mind:
         """What tools find for the Actor; nothing where they are switched off."""
         return self._actor.candidates(session, plan, allowed) if self.settings.use_tools else ()
 
-    def _allowed(self, session: Session, plan: Plan, mask: Any) -> Allowed:
+    def _allowed(self, session: Session, plan: Plan, mask: Mask) -> Allowed:
         """What the protocol allows and, with the filter on, has rested as long as the plan demands."""
         if not self.settings.use_filter:
             return Allowed(mask=mask)

@@ -15,7 +15,9 @@ BINS = 5
 def auc(values: NDArray[np.float64], left: NDArray[np.bool_]) -> float | None:
     """Chance that a step before which the user stays is valued above one at which the user leaves; ties count half.
 
-    The Mann-Whitney statistic. None without both kinds of steps. 0.5 is guessing.
+    values: float64 (n,); left: bool (n,). The Mann-Whitney statistic (Hanley and McNeil, "The meaning and use of the
+    area under a receiver operating characteristic (ROC) curve", Radiology 143, 1982). None without both kinds of steps.
+    0.5 is guessing.
     """
     stays, leaves = np.sort(values[~left]), values[left]
     if not len(stays) or not len(leaves):

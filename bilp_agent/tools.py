@@ -102,7 +102,10 @@ class Tools:
         return self.categories(item)[0]
 
     def ranking(self, category: int | None) -> NDArray[np.int64]:
-        """Items of a category (None: all) from the best to the worst public rating; ties by popularity, then id."""
+        """Items of a category (None: all), int64 (n,), from the best to the worst public rating.
+
+        Ties by popularity, then id.
+        """
         if category is None:
             return self._best
         return self._ranked[self._starts[category] : self._starts[category + 1]]

@@ -218,6 +218,8 @@ class VisitsView(View):
         return Signs({}, clock, away if begins else None)
 
 
+Mask = NDArray[np.int8] | None
+"""What the protocol allows in one session: (n_items,), 0 where it forbids an item; None where it forbids nothing."""
 VIEWS: Final[tuple[type[View], ...]] = (RewardsView, ClicksView, BehavioursView, VisitsView)
 
 
@@ -240,8 +242,8 @@ def view_of(task: TaskSpec, who: str = "this agent") -> View:
     return fitting(task)
 
 
-def masks_of(infos: Batch, count: int) -> list[NDArray[np.int8] | None]:
-    """What the protocol allows in each of `count` sessions: int8 (n_items,), or None where it forbids nothing."""
+def masks_of(infos: Batch, count: int) -> list[Mask]:
+    """What the protocol allows in each of `count` sessions."""
     masks = infos.get("action_mask")
     return [None if masks is None else masks[row] for row in range(count)]
 

@@ -39,8 +39,9 @@ class Imagined:
 class Foresight:
     """Looks ahead from one session; implements `lookahead.Model`.
 
-    company: pair facts of training, or none. pool: items worth considering. judged: what the Critic says of a state in
-    words, or a default. span: steps that users are believed to remember.
+    company: pair facts of training, or none. span: steps that users are believed to remember. table: remembered states
+    and what they were worth. judged: what the Critic says of a state in words, or a default. gamma, lost: see
+    `lookahead.Model`. pool: items worth considering. known, now: what was looked up of the session's next step.
     """
 
     context: Context
@@ -52,7 +53,7 @@ class Foresight:
     gamma: float
     lost: float
     pool: Sequence[int] = ()
-    known: dict[int, Outlook] = field(default_factory=dict)  # of the next step of this session
+    known: dict[int, Outlook] = field(default_factory=dict)
     now: Scene | None = None
 
     def expects(self, reward: float) -> str:
