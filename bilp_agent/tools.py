@@ -11,7 +11,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bilp_agent.hypotheses import Circumstances
 from bilp_agent.session import CategoryStats, Session, Shown
 from recsim_envs.spec import Catalogue
 from recsim_envs.text.grounding import Allowed
@@ -50,21 +49,6 @@ class LikenessFacts:
     stayed: int
     apart: int
     last: int | None
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A session just before its next recommendation, some of it imagined.
-
-    back, alike: steps back to the latest showing of an item, of a main category, within the window. crowd: how often
-    each category occurs in the window.
-    """
-
-    session: Session
-    imagined: int
-    back: dict[int, int]
-    alike: dict[int, int]
-    crowd: Counter[int]
 
 
 class Tools:
@@ -252,33 +236,6 @@ class Tools:
         total = before.sums.get(category, 0.0) + during.sums.get(category, 0.0)
         count = before.counts.get(category, 0) + during.counts.get(category, 0)
         return (total - count * session.mean_reward) / (count + PRIOR_COUNT)
-
-    def scene(self, session: Session, window: int, trail: Sequence[int] = ()) -> Scene:
-        """What the circumstances of all items have in common. trail: items imagined to be shown, oldest first.
-
-        Of slates those are looked at that hold the last `window` items.
-        """
-        steps_back = -(-window // session.slots)
-        ahead = session.step + 1 + len(trail)
-        imagined = [(len(trail) - place, item) for place, item in enumerate(trail)]
-        shown = [(ahead - e.step, e.item) for e in session.since(ahead - 1 - steps_back)]
-        near = [(steps, item) for steps, item in (*shown, *imagined) if steps <= steps_back]
-        recent = [item for _, item in near]
-        back, alike = dict[int, int](), dict[int, int]()
-        for steps, item in reversed(near):
-            back.setdefault(item, steps)
-            alike.setdefault(self.main_category(item), steps)
-        crowd = Counter(category for item in recent for category in self.categories(item))
-        return Scene(session, len(trail), back, alike, crowd)
-
-    def circumstances(self, scene: Scene, item: int) -> Circumstances:
-        """What is true of showing `item` next."""
-        session, back = scene.session, scene.back.get(item)
-        if back is None and item in session.last_step:
-            back = session.step + 1 + scene.imagined - session.last_step[item]
-        categories = self.categories(item)
-        crowded = max(scene.crowd[c] for c in categories)
-        return Circumstances(back, scene.alike.get(categories[0]), crowded, self.expected_reward(session, item))
 
     def resting(self, session: Session, steps: int) -> set[int]:
         """Main categories of the last `steps` recommendations."""

@@ -11,9 +11,9 @@ from bilp_agent.context import Context
 from bilp_agent.hypotheses import Belief, forbids
 from bilp_agent.plus.estimate import Estimate, ValueTable
 from bilp_agent.plus.lookahead import Prospect
+from bilp_agent.plus.scene import Scene
 from bilp_agent.session import Session
 from bilp_agent.states import Outlook, SlateOutlook
-from bilp_agent.tools import Scene
 
 PRIOR_STEPS = 1.0  # weight of the Critic's judgement beside remembered steps
 PRIOR_LEAVES = 0.1  # chance of leaving assumed with it
@@ -63,18 +63,19 @@ class Foresight:
 
     def outlook(self, state: Imagined, item: int) -> Outlook:
         """What is known of showing an item before it is shown."""
+        tools, window = self.context.tools, self.context.window
         if state.trail:
-            return self._look(self.context.tools.scene(state.session, self.context.window, state.trail), state, item)
+            return self._look(Scene.of(state.session, tools, window, state.trail), state, item)
         found = self.known.get(item)
         if found is None:
             if self.now is None:
-                self.now = self.context.tools.scene(state.session, self.context.window)
+                self.now = Scene.of(state.session, tools, window)
             found = self.known[item] = self._look(self.now, state, item)
         return found
 
     def _look(self, scene: Scene, state: Imagined, item: int) -> Outlook:
         session, tools = state.session, self.context.tools
-        what, known = tools.circumstances(scene, item), item in session.known
+        what, known = scene.circumstances(item), item in session.known
         if self.context.view.name:
             full = session.signs.full.get(tools.main_category(item), 0.0)
             return SlateOutlook(item, what, known, self.span, 0, 0, 0.0, *self.context.view.scores, full)

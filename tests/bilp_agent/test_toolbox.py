@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bilp_agent.hypotheses import Circumstances
 from bilp_agent.toolbox import Fatigue, Toolbox
 from bilp_agent.tools import Tools
 from recsim_envs.text.catalogue import CatalogueText
@@ -86,16 +85,3 @@ def test_what_is_expected_of_a_new_item_is_its_rating_moved_by_the_user() -> Non
     assert TOOLS.expected_reward(visit, 1) == 3.0  # known
     assert abs(TOOLS.expected_reward(visit, 2) - (3.5 - 0.25 + (3 - 4) / 3)) < 1e-6
     assert TOOLS.expected_reward(session([(4, 5)]), 6) == 5.0  # no more than the largest reward
-
-
-@given(st.lists(st.integers(0, 7), max_size=12), st.integers(0, 7), st.integers(0, 3))
-def test_circumstances_equal_a_plain_look(shown: list[int], item: int, imagined: int) -> None:
-    split = len(shown) - min(imagined, len(shown))
-    visit = session([(i, 5.0) for i in shown[:split]])
-    found = TOOLS.circumstances(TOOLS.scene(visit, WINDOW, shown[split:]), item)
-    backs = [len(shown) - n for n in range(len(shown)) if shown[n] == item]
-    window = shown[-WINDOW:]
-    alike = [len(window) - n for n in range(len(window)) if CATEGORIES[window[n]][0] == CATEGORIES[item][0]]
-    crowded = max(sum(c in CATEGORIES[other] for other in window) for c in CATEGORIES[item])
-    reward = TOOLS.expected_reward(visit, item)
-    assert found == Circumstances(min(backs, default=None), min(alike, default=None), crowded, reward)
