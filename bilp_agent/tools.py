@@ -64,10 +64,9 @@ class Tools:
         self.catalogue, self._bounds, self._chance = catalogue, bounds, chance
         self._of_item: dict[int, tuple[int, ...]] = {}
         self._of_main: dict[int, frozenset[int]] = {}
-        rank = np.lexsort((-catalogue.popularity, -catalogue.mean_reward.astype(np.float64)))
-        self._best: NDArray[np.int64] = rank
+        self._best = catalogue.best_rated()
         position = np.empty(catalogue.num_items, np.int64)
-        position[rank] = np.arange(catalogue.num_items)
+        position[self._best] = np.arange(catalogue.num_items)
         owner = np.repeat(np.arange(catalogue.num_items), np.diff(catalogue.category_indptr))
         order = np.lexsort((position[owner], catalogue.category_ids))
         self._ranked = owner[order]

@@ -72,6 +72,10 @@ class Catalogue:
         dense[rows, self.category_ids] = 1.0
         return dense
 
+    def best_rated(self) -> NDArray[np.int64]:
+        """All items, int64 (n_items,), the largest `mean_reward` first; of equals the more popular, then by id."""
+        return np.lexsort((-self.popularity, -self.mean_reward.astype(np.float64)))
+
 
 @dataclass(frozen=True, eq=False)
 class TaskSpec:

@@ -31,8 +31,7 @@ class Desk:
         self.task, self._window, self.view = task, window, view_of(task, who)
         self.text = CatalogueText(task.catalogue)
         self.grounding = Grounding(self.text)
-        means, popularity = task.catalogue.mean_reward.astype(np.float64), task.catalogue.popularity
-        self._best: NDArray[np.int64] = np.lexsort((-popularity, -means))  # ties: popular first, then by id
+        self._best = task.catalogue.best_rated()
         self._best_of: dict[int, list[int]] = {}
 
     def render(self, name: str, **values: Any) -> str:

@@ -30,9 +30,8 @@ class ExactNoRepeatAgent(Agent):
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
         """Rank the catalogue and forget what was shown. Raises `AgentError` for a task that cannot be read."""
         self._view, self._task, catalogue = view_of(task, type(self).__name__), task, task.catalogue
-        order = np.lexsort((-catalogue.popularity, -catalogue.mean_reward.astype(np.float64)))
         self._place = np.empty(catalogue.num_items, np.int64)  # of each item in the ranking, 0 is the best
-        self._place[order] = np.arange(catalogue.num_items)
+        self._place[catalogue.best_rated()] = np.arange(catalogue.num_items)
         self._members = catalogue.category_matrix()
         self._shown = np.zeros((num_lanes, catalogue.num_items), np.bool_)
         self._visits: dict[int, Visit] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,12 @@ def test_category_means_are_true() -> None:
     assert TOOLS.category_means(visit.before) == before
     assert TOOLS.unseen_categories(session([(0, 5)]), 5) == [1, 2]
     assert TOOLS.unseen_categories(visit, 5) == []
+
+
+def test_of_equally_rated_items_the_more_popular_come_first_then_those_of_smaller_ids() -> None:
+    equal = replace(catalogue(), mean_reward=np.full(8, 4.0, np.float32), popularity=np.array([1, 5, 1, 5, 1, 1, 9, 1]))
+    assert equal.best_rated().tolist() == Tools(equal).ranking(None).tolist() == [6, 1, 3, 0, 2, 4, 5, 7]
+    assert Tools(equal).ranking(0).tolist() == [6, 1, 0, 5]
 
 
 @given(
