@@ -82,7 +82,8 @@ def read_checkpoint(folder: Path, schedule: Mapping[str, Any], device: str) -> K
         differs = [key for key in {**schedule, **of} if of.get(key) != schedule.get(key)]
     if differs:
         raise AgentError(
-            f"{kept} is of another schedule ({', '.join(differs)} differ); give that one, or another --out"
+            f"{kept} is of another schedule, or of code that teaches otherwise ({', '.join(differs)} differ); go on "
+            "with what began it, or give another --out"
         )
     with _reading(kept / MODEL) as file:
         model, tokenizer = _read_model(file)

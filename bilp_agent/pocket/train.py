@@ -9,6 +9,7 @@ there. Matrix products are in bfloat16, attention and weights in float32.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 CHECKED: Final = ("full", "teacher", "no reflections")
+LESSONS: Final = (0, 8)  # places of the split "lessons": single items, slates
 Watch = Callable[[str, int, int], None]
 """(what is being done, how far, of how much)."""
 Players = Callable[..., Iterator[Any]]
@@ -118,7 +120,7 @@ def train(
     """Train to the end of the schedule, from the checkpoint in `folder` if there is one; the folder of the model.
 
     workers: processes that play worlds, 0 for none but this one; the result is the same for any number. Raises
-    `AgentError` for a checkpoint of another schedule, or a damaged one.
+    `AgentError` for a checkpoint of another schedule or of code that teaches otherwise, and for a damaged one.
     """
     with _players(workers) as players:
         room = Room(device, players, watch or (lambda what, done, total: None))
@@ -290,16 +292,30 @@ def _learned(schedule: Schedule, number: int, state: State, room: Room) -> float
 
 
 def _keep(folder: Path, schedule: Schedule, state: State) -> None:
-    record = {"schedule": asdict(schedule), "round": state.round, "history": state.history}
+    record = {"schedule": _told(schedule), "round": state.round, "history": state.history}
     write_checkpoint(folder, record, state.model, state.tokenizer, state.optimizer, state.pool)
 
 
 def _resumed(folder: Path, schedule: Schedule, device: str) -> State:
-    kept = read_checkpoint(folder, asdict(schedule), device)
+    kept = read_checkpoint(folder, _told(schedule), device)
     compute_attention_in_float32(kept.model)
     optimizer = make_optimizer(kept.model, schedule.learning_rate, schedule.weight_decay)
     optimizer.load_state_dict(optimizer.state_dict() | {"state": kept.moments})
     return State(kept.record["round"], kept.model, optimizer, kept.tokenizer, kept.pool, kept.record["history"])
+
+
+def _told(schedule: Schedule) -> dict[str, Any]:
+    """What a training that goes on must have in common with the one that was killed."""
+    return asdict(schedule) | {"lessons": lessons()}
+
+
+@lru_cache(1)
+def lessons() -> str:
+    """A digest of what is taught in two places: it is another where prompts, teacher or places are."""
+    digest = hashlib.sha256()
+    for number in LESSONS:
+        digest.update(repr(examples_of("lessons", number, sessions=2)).encode())
+    return digest.hexdigest()[:16]
 
 
 def main(

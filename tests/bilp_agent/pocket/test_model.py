@@ -187,7 +187,7 @@ def test_batches_hold_about_so_many_tokens_of_alike_examples():
         assert (ids != 0).sum() > 0.5 * ids.size
 
 
-def test_a_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path: Path):
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def stopping(what: str, done: int, total: int) -> None:
         if what.startswith("round 2: learning"):
             raise KeyboardInterrupt
@@ -202,6 +202,10 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path: Path
     assert answer.usage.output is not None
     with pytest.raises(AgentError, match="steps differ"):
         train(tmp_path / "whole", dataclasses.replace(TINY, steps=4))
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "lessons", lambda: "others")
+        with pytest.raises(AgentError, match=r"teaches otherwise \(lessons differ"):
+            train(tmp_path / "whole", TINY)
     _every_damage_is_told(tmp_path / "whole")
     aside = tmp_path / "whole" / ".checkpoint-old-x" / "world"  # killed between the two renamings of a replacement
     aside.parent.mkdir()
