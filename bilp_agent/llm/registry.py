@@ -30,7 +30,7 @@ def check_spec(spec: str) -> None:
 
 
 def load_model(
-    spec: str, /, cache: str | Path | None = None, record: str | Path | None = None, **options: Any
+    spec: str, cache: str | Path | None = None, record: str | Path | None = None, **options: Any
 ) -> LanguageModel:
     """Load a language model by name.
 

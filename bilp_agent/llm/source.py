@@ -21,8 +21,9 @@ class ModelSource:
     def __init__(self, spec: str, cache: str | None = None, options: Mapping[str, Any] | None = None) -> None:
         check_spec(spec)
         self._spec, self._cache, self._options = spec, cache, dict(options or {})
-        if "cache" in self._options:
-            raise ConfigurationError("model_options holds cache, which is a parameter beside it: give cache=FILE")
+        for option, parameter in (("spec", "model=NAME"), ("cache", "cache=FILE")):
+            if option in self._options:
+                raise ConfigurationError(f"model_options holds {option}, which has a place beside it: give {parameter}")
         self._cassette: Path | None = None
         self.model: LanguageModel | None = None
 

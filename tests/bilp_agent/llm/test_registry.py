@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bilp_agent.llm import load_model
 from leaderboard.agents import build_agent
-from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.errors import AgentError
 
 
 @pytest.mark.parametrize("agent", ["billp", "billp-plus", "act-only", "reflexion"])
@@ -37,11 +36,10 @@ def test_an_agent_refuses_them_when_it_is_made(agent: str, model: str, told: str
 
 
 @pytest.mark.parametrize("agent", ["billp", "act-only"])
-def test_the_cache_is_no_option_of_the_model(agent: str) -> None:
-    with pytest.raises(AgentError, match="give cache=FILE"):
-        build_agent(agent, {"model_options": {"cache": "answers.sqlite"}})
-    with pytest.raises(ConfigurationError, match="takes no arguments"):
-        load_model("scripted", **{"spec": "scripted"})
+@pytest.mark.parametrize(("option", "told"), [("cache", "give cache=FILE"), ("spec", "give model=NAME")])
+def test_what_has_a_place_of_its_own_is_no_option_of_the_model(agent: str, option: str, told: str) -> None:
+    with pytest.raises(AgentError, match=told):
+        build_agent(agent, {"model_options": {option: "answers.sqlite"}})
 
 
 def test_a_model_that_is_not_there_is_no_fault_of_its_name() -> None:
