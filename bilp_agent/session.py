@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bilp_agent.hypotheses import Belief
     from bilp_agent.memory import Reflection
     from bilp_agent.planner import Plan
-    from bilp_agent.states import Outlook
+    from bilp_agent.plus.outlook import Outlook
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from bilp_agent.context import Context
 from bilp_agent.hypotheses import Belief, forbids
 from bilp_agent.plus.estimate import Estimate, ValueTable
 from bilp_agent.plus.lookahead import Prospect
+from bilp_agent.plus.outlook import Outlook, SlateOutlook
 from bilp_agent.plus.scene import Scene
 from bilp_agent.session import Session
-from bilp_agent.states import Outlook, SlateOutlook
 
 PRIOR_STEPS = 1.0  # weight of the Critic's judgement beside remembered steps
 PRIOR_LEAVES = 0.1  # chance of leaving assumed with it

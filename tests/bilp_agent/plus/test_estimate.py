@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bilp_agent.hypotheses import Circumstances
 from bilp_agent.memory import CriticExample
 from bilp_agent.plus.estimate import MOST, WIDTH, Estimate, ValueTable
-from bilp_agent.states import Outlook, graded
+from bilp_agent.plus.outlook import Outlook
+from bilp_agent.states import graded
 from recsim_envs.text.encoder import HashingEncoder
 
 ENCODER = HashingEncoder(256, graded)
