@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bilp_agent.memory.compaction import merge_records
-from bilp_agent.memory.files import FILES, TRAINING, Stored, write_json, write_records
+from bilp_agent.memory.files import FILES, TRAINING, Stored, reading, write_json, write_records
 from bilp_agent.memory.folder import Kept, read_folder, told_of, width_of
 from bilp_agent.memory.records import R
 from bilp_agent.plus.learned import Learned
@@ -48,18 +48,31 @@ def merge_folders(first: Path, second: Path, out: Path) -> Kept:
 
 def _check_trainings(a: Kept, b: Kept) -> None:
     """Raise `AgentError` where the records of the trainings say that memories mean different things."""
-    for one in a.origins:
-        for other in b.origins:
+    for one, here in _trainings(a):
+        for other, there in _trainings(b):
             if one.get("world") != other.get("world"):
                 raise AgentError(
                     f"{a.path} was trained on {one.get('env_id')}, {b.path} on {other.get('env_id')} or another world; "
                     "items are other ones there, so their memories are not merged"
                 )
-            for what, (here, there) in _differences(one, other).items():
-                raise AgentError(
-                    f"{a.path} was trained with {what} {here}, {b.path} with {there}; records mean other things then, "
-                    f"so merge two with the same {what}"
-                )
+            for what in here:
+                if here[what] != there[what]:
+                    raise AgentError(
+                        f"{a.path} was trained with {what} {here[what]}, {b.path} with {there[what]}; records mean "
+                        f"other things then, so merge two with the same {what}"
+                    )
+
+
+def _trainings(kept: Kept) -> list[tuple[Mapping[str, Any], dict[str, Any]]]:
+    """The record of each training that a folder comes of, with its agent and the decisive parameters."""
+    found = []
+    with reading(kept.path):
+        for record in kept.origins:
+            agent = record.get("agent") or {}
+            parameters = agent.get("parameters") or {}  # what is not recorded is at its default
+            decisive = {key: parameters.get(key, "by default") for key in DECISIVE}
+            found.append((record, {"agent": agent.get("name"), **decisive}))
+    return found
 
 
 def _check_twice(a: Kept, b: Kept) -> None:
@@ -76,16 +89,6 @@ def _check_twice(a: Kept, b: Kept) -> None:
                 raise AgentError(
                     f"both hold the same training ({named}), which would count twice; merge separate trainings"
                 )
-
-
-def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The agents, or the decisive parameters, where they differ; what is not recorded is at its default."""
-    agents = [record.get("agent") or {} for record in (one, other)]
-    names = tuple(agent.get("name") for agent in agents)
-    if names[0] != names[1]:
-        return {"agent": (names[0], names[1])}
-    values = {key: tuple((a.get("parameters") or {}).get(key, "by default") for a in agents) for key in DECISIVE}
-    return {key: (pair[0], pair[1]) for key, pair in values.items() if pair[0] != pair[1]}
 
 
 def _learned(a: Kept, b: Kept) -> Learned | None:

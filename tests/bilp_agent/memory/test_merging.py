@@ -156,6 +156,8 @@ def test_a_training_does_not_count_twice_when_one_copy_was_compacted_or_rescued(
         ({"agent": {"name": "billp-plus", "parameters": {"gamma": 0.5}}}, "gamma by default, .* with 0.5"),
         ({"agent": {"name": "billp-plus", "parameters": {"window": 3}}}, "window by default, .* with 3"),
         ({"agent": {"name": "billp"}}, "agent billp-plus, .* with billp; .*same agent"),
+        ({"agent": "billp-plus"}, r"other/agent: cannot be read .*copy the folder again"),
+        ({"agent": {"name": "billp-plus", "parameters": [3]}}, r"other/agent: cannot be read .*copy the folder again"),
     ],
 )
 def test_trainings_whose_records_mean_other_things_are_refused(tmp_path: Path, record: Any, told: str) -> None:
