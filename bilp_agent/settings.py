@@ -60,8 +60,9 @@ class PlusSettings(Settings):
     """What `billp-plus` has besides.
 
     plan_steps: how many steps a plan holds unless something unexpected happens. choices: titles that the Actor names,
-    in order; the best by value is shown. simulate: steps that are played forward in thought before choosing; 0 is to
-    trust the value of the state right after. thin: weight of remembered states below which the Critic is asked.
+    in order; the best by value is shown. simulate: steps that are played forward in thought before choosing, each of
+    which makes that up to six times as long (`foresight.WIDEST`); 0 is to trust the value of the state right after.
+    thin: weight of remembered states below which the Critic is asked.
     """
 
     gamma: float = 0.9
