@@ -14,7 +14,7 @@ from bilp_agent.memory import ActorExample, Match, records_of
 from bilp_agent.planner import Plan
 from bilp_agent.session import Session
 from bilp_agent.slates import within
-from bilp_agent.text import field
+from bilp_agent.text import named
 from recsim_envs.text.grounding import Allowed
 
 EXAMPLES_SHOWN = 4  # of each sign
@@ -195,12 +195,9 @@ class Actor:
 
         Where prompts are compact the lines hold numbers of candidates.
         """
-        told = (field(line, "Item") for line in answer.splitlines())
-        named = [t.split(" | ")[0].strip().strip('"').strip() for t in told if t]
+        names = named(answer)
         if self._context.compact:
-            chosen = numbered(" ".join(named), turn.candidates)
-            named = [self._context.text.title(item) for item in chosen]
-        named = list(dict.fromkeys(title for title in named if title))
-        if not named:
+            names = [self._context.text.title(item) for item in numbered(" ".join(names), turn.candidates)]
+        if not names:
             raise UnreadableAnswerError('the line "Item: ..." is missing')
-        return tuple(named[: self._choices])
+        return tuple(dict.fromkeys(names))[: self._choices]

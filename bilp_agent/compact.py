@@ -174,5 +174,5 @@ def _mean(entries: Sequence[Shown]) -> float:
 
 def numbered(text: str, things: Sequence[int]) -> tuple[int, ...]:
     """The things that the numbers in a text stand for, in their order; numbers of none are passed over."""
-    numbers = (int(n) for n in re.findall(r"\d+", text))
+    numbers = (int(n) for n in re.findall(r"\d+", text) if len(n) < 10)  # thousands of digits are no integer of Python
     return tuple(dict.fromkeys(things[n - 1] for n in numbers if 0 < n <= len(things)))

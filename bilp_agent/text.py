@@ -1,4 +1,4 @@
-"""Reading what a language model answered: fields and numbers."""
+"""Reading what a language model answered: fields, numbers, what is named."""
 
 from __future__ import annotations
 
@@ -18,3 +18,10 @@ def number(text: str | None) -> float | None:
     """The first number in a text; None if there is none."""
     match = re.search(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", text) if text else None
     return float(match.group()) if match else None
+
+
+def named(answer: str) -> list[str]:
+    """What the lines "Item: ..." name, each once, without quotes and what stands after a bar."""
+    told = (field(line, "Item") for line in answer.splitlines())
+    names = (text.split(" | ")[0].strip().strip('"').strip() for text in told if text)
+    return list(dict.fromkeys(name for name in names if name))

@@ -16,7 +16,7 @@ from baselines.llm.visit import Visit, open_visit
 from bilp_agent.asking import Asker, UnreadableAnswerError, request_seeds
 from bilp_agent.llm.source import ModelSource
 from bilp_agent.telling import Choice, tell_choice
-from bilp_agent.text import field
+from bilp_agent.text import named
 from bilp_agent.views import shaped
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec
@@ -161,9 +161,7 @@ class LanguageModelAgent(Agent):
 
 def named_items(answer: str, most: int = 1) -> tuple[str, ...]:
     """The titles in the lines "Item: ...", `most` at most; raises `UnreadableAnswerError` if there is none."""
-    told = (field(line, "Item") for line in answer.splitlines())
-    named = (text.split(" | ")[0].strip().strip('"').strip() for text in told if text)
-    titles = tuple(dict.fromkeys(title for title in named if title))[:most]
+    titles = tuple(named(answer)[:most])
     if not titles:
         raise UnreadableAnswerError('the line "Item: ..." is missing')
     return titles

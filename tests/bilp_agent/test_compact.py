@@ -122,6 +122,10 @@ def test_numbers_stand_for_listed_things_alone(text: str, count: int):
     assert len(set(found)) == len(found)
 
 
+def test_numbers_of_thousands_of_digits_are_passed_over():
+    assert numbered(f"{'1' * 5000} 2", [10, 20]) == (20,)
+
+
 @given(st.text(max_size=40))
 def test_whatever_is_written_names_candidates_or_is_unreadable(text: str):
     try:
