@@ -52,9 +52,13 @@ class Spelling:
         self.begun = Trie.of((c, encode(f" {c}")) for c in choices) if line else self.forced
 
     def rest(self, begun: str) -> Trie:
-        """The trie of what may follow "Item:" and `begun`, which one token spelled together with the colon."""
-        fitting = [c for c in self.choices if begun and c.startswith(begun)]
-        return Trie.of((c, self._encode(c[len(begun) :])) for c in fitting) if fitting else self.begun
+        """The trie of what may follow "Item:" and `begun`, which one token spelled together with the colon.
+
+        A space alone is begun, too: a tokenizer whose tokens end in spaces must not be made to write a second one.
+        """
+        start = begun.lstrip()
+        fitting = [c for c in self.choices if begun and c.startswith(start)]
+        return Trie.of((c, self._encode(c[len(start) :])) for c in fitting) if fitting else self.begun
 
     def others(self, taken: Sequence[str]) -> Trie:
         """The trie of whole further lines: all choices but those taken."""
@@ -106,11 +110,11 @@ class Chooser:
                 self._stand_at(self._follows.next[token])
             return  # else it is the end, or the filling after it
         self._written.append(token)
-        head, _, last = self._decode(self._written).rstrip().rpartition("\n")
+        head, _, last = self._decode(self._written).rstrip("\r\n").rpartition("\n")
         name, colon, begun = last.partition(":")
         if colon and name.strip(" *_#-").casefold() == self._spelling.line.casefold():
             self._head = head
-            self._stand_at(self._spelling.rest(begun.lstrip()))
+            self._stand_at(self._spelling.rest(begun))
 
     def text(self, tokens: Sequence[int]) -> str:
         """The whole answer, of these tokens; one that was cut short is completed to choices, the one begun first."""

@@ -116,6 +116,22 @@ def test_the_line_is_found_however_it_is_spelled(wanted: str, got: str) -> None:
     assert answer.split("\n")[-1].removeprefix("Item: ") in CHOICES
 
 
+@pytest.mark.parametrize("opening", ["Item: ", "Item:", "Item", "Item:\n"])
+def test_what_a_token_has_begun_is_not_written_again(opening: str) -> None:
+    """Where "Item: " is one token, a model has never met a second space: what it says after one is noise."""
+    names = ["", opening, *(chr(n) for n in range(32, 300)), "\n"]
+
+    def encode(text: str) -> list[int]:
+        head = [1] if text.startswith(opening) else []
+        return [*head, *(names.index(letter) for letter in text[len(opening) * len(head) :])]
+
+    chooser = Chooser(Spelling(("12", "3"), "Item", encode), 60, lambda tokens: "".join(names[t] for t in tokens))
+    chooser.wrote(1)
+    allowed = chooser.allowed(names.index("1"), {0})
+    first = {names.index("1"), names.index("3")}
+    assert allowed == (first if opening == "Item: " else None if opening == "Item" else {names.index(" ")})
+
+
 @pytest.mark.parametrize(
     ("wanted", "got"),
     [
