@@ -220,15 +220,21 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="Training seeds.")] = 3,
     train: Annotated[int, typer.Option(min=1, help="Training sessions of the planner in each world.")] = 30,
     test: Annotated[int, typer.Option(min=1, help="Test sessions in each world.")] = 20,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A variant to compare full with; may repeat. All by default.")
+    ] = None,
 ) -> None:
     """Try a model as the planner's in worlds that it has never met.
 
     Example:  python -m bilp_agent.pocket.evaluate --model scripted --worlds 10 --out runs/gate-scripted.jsonl
     """
+    agents = variants(model)
+    if unknown := [name for name in only or () if name not in agents]:
+        raise typer.BadParameter(f"no variant is called {unknown[0]!r}; there are {', '.join(agents)}")
     done = kept_outcomes(out, {"model": load_model(model).name, "family": family.value, "train": train, "test": test})
     known = {(o.world, o.seed, o.variant) for o in done}
-    agents = variants(model)
-    wanted = [(w, s, v) for w in range(worlds) for s in range(seeds) for v in agents if s == 0 or v not in PLAIN]
+    played = [v for v in agents if not only or v in (*only, "full")]
+    wanted = [(w, s, v) for w in range(worlds) for s in range(seeds) for v in played if s == 0 or v not in PLAIN]
     with out.open("a", encoding="utf-8") as file:
         for world, seed, variant in track([key for key in wanted if key not in known], "playing"):
             done.append(outcome(agents[variant], variant, world, seed, train, test, family=family.value))

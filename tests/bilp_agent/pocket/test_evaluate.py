@@ -74,6 +74,12 @@ def test_the_command_goes_on_where_it_was_killed(tmp_path: Path):
     assert result.exit_code == 0
     assert out.read_text().splitlines() == lines
     assert "no reflections" in result.output
+    again = [*command, "--out", str(out), "--worlds", "3", "--only", "random"]  # of a third world no more than these
+    assert CliRunner().invoke(app, again).exit_code == 0
+    assert [json.loads(line)["variant"] for line in out.read_text().splitlines()[len(lines) :]] == ["full", "random"]
+    result = CliRunner().invoke(app, [*command, "--out", str(out), "--only", "half"])
+    assert result.exit_code == 2
+    assert "half" in result.output
 
 
 def test_outcomes_of_other_options_and_damaged_lines_are_refused(tmp_path: Path):
