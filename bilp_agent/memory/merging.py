@@ -82,10 +82,9 @@ def _check_twice(a: Kept, b: Kept) -> None:
     """
     for one in _sources(a):
         for other in _sources(b):
-            record = one.get("record") or {}
-            known = record == other.get("record") and "training_seed" in record
+            known = one["record"] == other["record"] and "training_seed" in one["record"]
             if known or one["digest"] == other["digest"]:
-                named = ", ".join(dict.fromkeys((str(one["folder"]), str(other["folder"]))))
+                named = ", ".join(dict.fromkeys((one["folder"], other["folder"])))
                 raise AgentError(
                     f"both hold the same training ({named}), which would count twice; merge separate trainings"
                 )
@@ -117,8 +116,12 @@ def _learned(a: Kept, b: Kept) -> Learned | None:
 def _sources(kept: Kept) -> list[dict[str, Any]]:
     """The trainings that a folder comes of: where each lay, a digest of what it remembers, and its record."""
     merged = kept.training.get("merged")
-    if isinstance(merged, list) and all(isinstance(s, dict) and "digest" in s for s in merged):
-        return merged
+    if isinstance(merged, list):
+        with reading(kept.path):
+            return [
+                s | {"folder": str(s["folder"]), "digest": str(s["digest"]), "record": dict(s.get("record") or {})}
+                for s in merged
+            ]
     digest = hashlib.sha256()
     for name in (*FILES.values(), *kept.others):
         digest.update(hashlib.sha256((kept.path / name).read_bytes()).digest())

@@ -155,8 +155,10 @@ def _print(heading: str, lines: Iterator[str]) -> None:
 def _titles(kept: Kept, env: str | None, option: list[str]) -> Title:
     """Titles of the environment that was asked for, or else of the one trained on where it can be had.
 
-    Raises `AgentError` if the one that was asked for has another world than the memories were made in.
+    Raises `AgentError` if the one that was asked for has another world than the memories were made in, and for a record
+    of the training that is of another shape.
     """
+    from bilp_agent.memory.files import reading
     from leaderboard.agents import parse_parameters
     from leaderboard.cli.memory_prose import number
     from leaderboard.evaluate.build import world_of
@@ -166,12 +168,14 @@ def _titles(kept: Kept, env: str | None, option: list[str]) -> Title:
 
     origin: Mapping[str, Any] = next(iter(kept.origins), {})
     name = env or origin.get("env_id")
-    if name is None:
+    if not isinstance(name, str):
         return number
-    options = parse_parameters(option, "option") if env else dict(origin.get("options") or {})
+    with reading(kept.path):
+        trained_with, made = dict(origin.get("options") or {}), dict(origin.get("world") or {})
+    options = parse_parameters(option, "option") if env else trained_with
     try:
         simulator = make_simulator(name, 1, **options)
-        world, made = world_of(simulator).model_dump(mode="json"), origin.get("world")
+        world = world_of(simulator).model_dump(mode="json")
         if made and world != made:
             what = f"{origin.get('env_id')} with the world {made.get('name')} ({str(made.get('sha256'))[:8]})"
             raise AgentError(

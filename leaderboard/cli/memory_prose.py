@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from bilp_agent.memory.files import reading
 from recsim_envs.text.catalogue import plain
 
 if TYPE_CHECKING:
@@ -45,14 +46,15 @@ def number(item: int) -> str:
 
 
 def opening(kept: Kept) -> Iterator[str]:
-    """Who learnt where, and how much is kept."""
+    """Who learnt where, and how much is kept. Raises `AgentError` for a record of another shape."""
     record = kept.record
     if record:
-        agent, spent = record.get("agent") or {}, record.get("spent") or {}
-        yield _plain(
-            f"{agent.get('name', 'An agent')} after {spent.get('episodes', '?')} training sessions on "
-            f"{record.get('env_id', '?')}, training seed {record.get('training_seed', '?')}."
-        )
+        with reading(kept.path):
+            agent, spent = record.get("agent") or {}, record.get("spent") or {}
+            yield _plain(
+                f"{agent.get('name', 'An agent')} after {spent.get('episodes', '?')} training sessions on "
+                f"{record.get('env_id', '?')}, training seed {record.get('training_seed', '?')}."
+            )
     reflections, actions, values = kept.planner.records, kept.actor.records, kept.critic.records
     yield (
         f"It keeps {_count(len(reflections), 'reflection')} on {_count(_states(reflections), 'kind')} of users, "
@@ -66,13 +68,17 @@ def _states(records: Sequence[Any]) -> int:
 
 
 def beliefs(kept: Kept) -> Iterator[str]:
-    """Hypotheses that stood the test, which `billp-plus` keeps in the record of its training."""
-    for belief in kept.training.get("beliefs") or ():
-        if belief.get("kind") in BELIEVED:
-            what, left, stayed = BELIEVED[belief["kind"]].format(**belief), belief["left"], belief["stayed"]
-            what = what.replace("within 1 steps", "within 1 step")
-            others = f"{belief['other_left']:,} of {belief['other_left'] + belief['other_stayed']:,}"
-            yield f"  -  {what}: users left at {left:,} of {left + stayed:,} such steps, and at {others} others"
+    """Hypotheses that stood the test, which `billp-plus` keeps in the record of its training.
+
+    Raises `AgentError` for a record of another shape.
+    """
+    with reading(kept.path):
+        for belief in kept.training.get("beliefs") or ():
+            if belief.get("kind") in BELIEVED:
+                what, left, stayed = BELIEVED[belief["kind"]].format(**belief), belief["left"], belief["stayed"]
+                what = what.replace("within 1 steps", "within 1 step")
+                others = f"{belief['other_left']:,} of {belief['other_left'] + belief['other_stayed']:,}"
+                yield f"  -  {what}: users left at {left:,} of {left + stayed:,} such steps, and at {others} others"
 
 
 def section(role: str, rows: Sequence[Any], limit: int, title: Title) -> Iterator[str]:

@@ -94,6 +94,24 @@ def test_what_is_believed_of_leaving_is_told(tmp_path):
     assert "Why it believes" not in run("show", folder, "--role", "actor").output
 
 
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"beliefs": 7},
+        {"beliefs": ["repeat"]},
+        {"beliefs": [{"kind": "repeat"}]},
+        {"record": {"agent": 7}},
+        {"record": {"env_id": ENV, "options": 7}},
+        {"record": {"env_id": ENV, "world": "games"}},
+    ],
+)
+def test_a_record_of_another_shape_is_named(tmp_path, training):
+    folder = save_agent(tmp_path / "agent", LEARNT)
+    (folder / "training.json").write_text(json.dumps(training))
+    with pytest.raises(AgentError, match=r"agent: cannot be read .*copy the folder again"):
+        run("show", folder)
+
+
 def test_titles_come_from_the_environment_that_is_named(tmp_path):
     folder = save_agent(tmp_path / "agent", LEARNT)
     assert "did well: item 1 (2)" in run("show", folder).output

@@ -169,6 +169,14 @@ def test_trainings_whose_records_mean_other_things_are_refused(tmp_path: Path, r
         merge_folders(third, other, tmp_path / "out")
 
 
+@pytest.mark.parametrize("source", [7, {"digest": "x"}, {"folder": "x", "digest": "x", "record": 7}])
+def test_a_merged_agent_whose_sources_are_of_another_shape_is_named(tmp_path: Path, source: Any) -> None:
+    one, odd = save_agent(tmp_path / "one", LEARNT), save_agent(tmp_path / "odd", LEARNT)
+    (odd / "training.json").write_text(json.dumps({"merged": [source]}))
+    with pytest.raises(AgentError, match=r"odd: cannot be read .*copy the folder again"):
+        merge_folders(one, odd, tmp_path / "new")
+
+
 def test_other_encoders_files_and_agents_are_refused(tmp_path: Path) -> None:
     one, odd = save_agent(tmp_path / "one", LEARNT), save_agent(tmp_path / "odd", LEARNT, HashingEncoder(64))
     with pytest.raises(AgentError, match="text encoder"):
