@@ -22,22 +22,27 @@ def submit(run: Path, to: Path, curves: Sequence[Path] = (), *, transcript: bool
 
     curves: folders of learning curves that go with it. transcript: whether that of the run goes along; a submission
     without it says so. Atomic; a submission that is there already is left as it is.
-    Raises what `verify` raises, `SubmissionError` for a run that is not finished, and `ConfigurationError` for a curve
-    that is not of its agent and suite.
+    Raises what `verify` raises, `SubmissionError` for a run that is not finished and where a transcript that is to stay
+    behind went along before, and `ConfigurationError` for a curve that is not of its agent and suite.
     """
     if not (run / FILES[0]).exists() and (run / "run.json").exists():
         raise SubmissionError(f"{run} is not finished; give the command again that began it, it goes on")
     submission = verify(run).submission
     target = to / submission.agent.name / f"{submission.suite.name}-{submission.traces_sha256[:8]}"
-    if not target.exists():
-        kept = submission if transcript else _without_transcript(submission)
-        with atomic_folder(target) as scratch:
-            for name in (*FILES, *kept.files):
-                shutil.copyfile(run / name, scratch / name)
-            if curves:
-                kept = add_curves(scratch, kept, curves)
-            if kept is not submission:
-                write_json(scratch / FILES[0], kept)
+    if target.exists():
+        if not transcript and (target / NAME).exists():
+            raise SubmissionError(
+                f"{target} holds the transcript already; give another --to, or remove that folder first"
+            )
+        return target
+    kept = submission if transcript else _without_transcript(submission)
+    with atomic_folder(target) as scratch:
+        for name in (*FILES, *kept.files):
+            shutil.copyfile(run / name, scratch / name)
+        if curves:
+            kept = add_curves(scratch, kept, curves)
+        if kept is not submission:
+            write_json(scratch / FILES[0], kept)
     return target
 
 

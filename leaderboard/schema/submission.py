@@ -160,6 +160,8 @@ class Submission(Stored):
         for name, file in self.files.items():
             if file.bytes > OPTIONAL_FILES[name]:
                 raise ValueError(f"files: {name} has {file.bytes} bytes; at most {OPTIONAL_FILES[name]} are allowed")
+        if len(set(self.left_out)) != len(self.left_out):
+            raise ValueError("left_out names a file twice")
         for name in self.left_out:
             if name in self.files:
                 raise ValueError(f"left_out names {name}, which files lists as there")

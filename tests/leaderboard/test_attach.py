@@ -85,6 +85,17 @@ def test_a_transcript_can_stay_behind_and_the_submission_says_so(told, tmp_path,
     assert {file.name for file in target.iterdir()} == {"submission.json", "traces.parquet", "cassette.jsonl.gz"}
     with pytest.raises(ValidationError, match=r"left_out names transcript\.jsonl, which files lists"):
         Submission.model_validate(without.model_dump() | {"files": submission.files})
+    with pytest.raises(ValidationError, match="left_out names a file twice"):
+        Submission.model_validate(without.model_dump() | {"left_out": ("transcript.jsonl", "transcript.jsonl")})
+
+
+def test_a_transcript_that_went_along_before_cannot_stay_behind_unnoticed(told, tmp_path):
+    path, _ = told
+    target = submit(path, tmp_path)
+    with pytest.raises(SubmissionError, match="holds the transcript already"):
+        submit(path, tmp_path, transcript=False)
+    assert submit(path, tmp_path) == target
+    assert submit(path, tmp_path / "other", transcript=False) == submit(path, tmp_path / "other", transcript=False)
 
 
 def test_nothing_is_left_out_of_a_run_that_tells_nothing(small, tmp_path):
