@@ -11,6 +11,7 @@ from typing import TypeVar
 N = TypeVar("N", int, float)
 IN_FORCE = "Plan in force at the end"  # a heading
 PRIOR_COUNT = 2.0  # pseudo-observations that shrink a category's mean towards the user's
+MOST_DIGITS = 4_000  # of a number; a little more are no integer of Python
 _MEAN = re.compile(r"([^;]+?) (-?\d+\.\d+) \((\d+)\)")
 _LEAVES = re.compile(r"leaves (\d+)%")
 _EXPECTED = re.compile(r"expect (-?\d+\.\d+)")
@@ -29,7 +30,7 @@ class Sentence:
 
     def largest(self, text: str, number: Callable[[str], N]) -> N:
         """The largest value that a text says it with, read by `number`; 0 where it does not."""
-        return max(map(number, self.read.findall(text)), default=number("0"))
+        return max((number(n) for n in self.read.findall(text) if len(n) <= MOST_DIGITS), default=number("0"))
 
     def all(self, text: str) -> tuple[str, ...]:
         """The different values that a text says it with, in order."""

@@ -83,6 +83,7 @@ def test_the_actor_weighs_what_is_told_of_candidates() -> None:
 
 def test_principles_of_no_reflections_demand_nothing() -> None:
     assert read_principles([]) == read_principles(["- (stayed 1 of 20 steps) nothing to say"])
+    assert read_principles([f"Do not show the same item again within {'9' * 5000} steps."]) == read_principles([])
 
 
 def test_the_reflector_blames_a_repeat_and_demands_one_step_more() -> None:
