@@ -24,6 +24,7 @@ from bilp_agent.plus.lookahead import Lookahead
 from bilp_agent.reflector import Ended
 from bilp_agent.session import Session
 from bilp_agent.settings import PlusSettings
+from bilp_agent.views import Mask
 from recsim_envs.spec import TaskSpec
 from recsim_envs.text.grounding import Allowed
 
@@ -130,7 +131,7 @@ class PlusMind(Mind):
         """The Critic values single items: their rewards, in slates their scores."""
         return self.context.view.scores
 
-    def decide(self, sessions: Sequence[Session], masks: Sequence[Any], seeds: Sequence[int]) -> list[tuple[int, ...]]:
+    def decide(self, sessions: Sequence[Session], masks: Sequence[Mask], seeds: Sequence[int]) -> list[tuple[int, ...]]:
         """The items to show in each session: of those that the Actor names, the ones worth most."""
         self.decisions += len(sessions)
         for session in sessions:
