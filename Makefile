@@ -16,7 +16,10 @@ export NO_MKDOCS_2_WARNING = 1
 help: ## what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-demo: $(INSTALLED) ## install, evaluate agents of every kind on the small suite, verify, build the board
+demo: $(INSTALLED) ## install, let a small language model learn, evaluate agents of every kind, verify, build the board
+	rm -rf runs/demo
+	$(BIN)/longrec train billp --env longrec/Games-v0 --episodes 20 -p model=pocket -p prompts=compact --out runs/demo
+	$(BIN)/longrec memory show runs/demo --role planner --limit 3
 	$(BIN)/longrec quickstart --out runs/quickstart
 
 test: $(INSTALLED) ## install and run the tests

@@ -1,4 +1,4 @@
-"""From a model's short name to a model: "scripted", "pocket:FOLDER", "hf:PATH", "openai:MODEL@URL", "cassette:FILE"."""
+"""From a model's short name to a model: "scripted", "pocket", "hf:PATH", "openai:MODEL@URL", "cassette:FILE"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bilp_agent.llm.base import LanguageModel
 from bilp_agent.llm.cache import CachedModel
 from recsim_envs.errors import ConfigurationError
 
-FORMS = '"scripted", "pocket:FOLDER", "hf:FOLDER_OR_HUB_ID", "openai:MODEL@URL" or "cassette:FILE"'
+FORMS = '"scripted", "pocket", "pocket:FOLDER", "hf:FOLDER_OR_HUB_ID", "openai:MODEL@URL" or "cassette:FILE"'
 
 
 def check_spec(spec: str) -> None:
@@ -18,7 +18,7 @@ def check_spec(spec: str) -> None:
     Agents call it when they are made: before anything is recorded of them.
     """
     kind, _, rest = spec.partition(":")
-    if spec != "scripted" and not (kind in ("hf", "pocket", "openai", "cassette") and rest):
+    if spec not in ("scripted", "pocket") and not (kind in ("hf", "pocket", "openai", "cassette") and rest):
         raise ConfigurationError(f"language model {spec!r} is of no known form; use {FORMS}")
     if kind == "openai":
         from bilp_agent.llm.openai_compatible import check_url
@@ -34,9 +34,10 @@ def load_model(
 ) -> LanguageModel:
     """Load a language model by name.
 
-    spec: "scripted"; "hf:" and a local folder or hub id; "pocket:" and the folder of a small Llama, whose answers
-        are those of "hf:", sooner; "openai:", a model's name and, after an "@", the base URL of any OpenAI-compatible
-        endpoint (without it, the provider's own); "cassette:" and a file of recorded answers.
+    spec: "scripted"; "pocket" for the small Llama that comes with longrec, or with a ":" and the folder of another,
+        whose answers are those of "hf:", sooner; "hf:" and a local folder or hub id; "openai:", a model's name and,
+        after an "@", the base URL of any OpenAI-compatible endpoint (without it, the provider's own); "cassette:" and
+        a file of recorded answers.
     cache: file of an answer cache, made when it does not exist.
     record: file of a cassette, made when it does not exist, into which every answer goes, cached or not.
     options: keyword arguments of the backend's class.
@@ -64,9 +65,9 @@ def _load(spec: str, options: dict[str, Any]) -> LanguageModel:
 
         return ScriptedModel(**options)
     if kind == "pocket":
-        from bilp_agent.pocket.decode import PocketModel
+        from bilp_agent.pocket.decode import WEIGHTS, PocketModel
 
-        return PocketModel(rest, **options)
+        return PocketModel(rest or str(WEIGHTS), **options)
     if kind == "hf":
         from bilp_agent.llm.huggingface import HuggingFaceModel
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM
 
+WEIGHTS: Final = Path(__file__).parent / "weights" / "pocket1"
+"""The folder of the model that comes with longrec."""
 LEAST_ROWS: Final = 8  # that are worth a thread
 Processor = Callable[[Any, Any], Any]
 """From token ids (b, t) and scores (b, vocabulary) to scores."""

@@ -14,7 +14,7 @@ from leaderboard.study.verdict import together
 _RIVALS: Final = (*LANGUAGE, *ONLINE_RL, "exact-no-repeat")
 _SUITES: Final = ("departures-games", "departures-books")
 _MODELS: Final = {
-    "billp on another base model": "-p prompts=compact -p model=pocket:runs/pocket/checkpoint/model",
+    "billp on another base model": "-p prompts=compact -p model=pocket",
     "billp on scripted with the same prompts": "-p prompts=compact",
 }
 
