@@ -91,6 +91,22 @@ def traces(path: Path) -> bytes:
     return (path / "traces.parquet").read_bytes()
 
 
+def until(holds):
+    """Wait, at most half a minute."""
+    deadline = time.monotonic() + 30
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def is_alive(file):
+    """Whether the process that a file is named after runs."""
+    try:
+        os.kill(int(file.stem), 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_a_lost_machine_changes_no_byte(cluster, agents, one_task, tmp_path, home):
     suite = one_task.model_copy(update={"training_seeds": (0, 3, 4)})
     jobs = [Job(f"{agents}:Lingers", tmp_path / "ray" / "lingers"), Job(f"{agents}:Crash", tmp_path / "ray" / "crash")]
@@ -100,8 +116,10 @@ def test_a_lost_machine_changes_no_byte(cluster, agents, one_task, tmp_path, hom
         seen.append(event)
         begun = {e.node for e in seen if e.phase == "start"}
         go = home.parent / "go"
-        if len(begun) == 2 and not go.exists():  # both are in the middle of a cell
+        if len(begun) == 2 and not go.exists():
+            until(lambda: len(list(home.parent.glob("*.pid"))) == 2)  # both are in the middle of a cell
             cluster.remove_node(cluster.second, allow_graceful=False)
+            until(lambda: not all(map(is_alive, home.parent.glob("*.pid"))))  # else it might still end its cell
             go.touch()
 
     failures = evaluate_all(jobs, suite, executor=make_executor("ray", address=cluster.address), watch=watch)
