@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,6 +86,15 @@ class PlanningAgent(Agent):
         curve = [asdict(point) for point in learner.curve]
         self._training = {**mind.report(), "memories": self._memories.sizes(), "curve": curve}
         self._waited = {"train": round(mind.asker.usage.seconds, 3)}
+        self._warn_of_unread()
+
+    def _warn_of_unread(self) -> None:
+        """Say so where a role has hardly been heard: the agent falls back, and what it earns is not the model's."""
+        unread = [role for role, shares in self._training["answers"].items() if shares["fallback"] > 0.5]
+        if unread:
+            hint = "" if self.prompts == "compact" else '; small models follow prompts="compact"'
+            told = f"most answers as {', '.join(unread)} could not be read and were replaced"
+            warnings.warn(f"language model {self.model!r}: {told}{hint}", stacklevel=3)
 
     def reset(self, task: TaskSpec, num_lanes: int, seed: int) -> None:
         """Get ready for `task`. Memories are only read from here on, so results do not depend on order."""

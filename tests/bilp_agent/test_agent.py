@@ -163,7 +163,8 @@ def test_every_switch_works_alone(world: World, switches: dict[str, Any]) -> Non
 def test_a_model_that_talks_nonsense_still_finishes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bilp_agent.llm.source.load_model", lambda *_args, **_options: Says("As an AI, I cannot."))
     agent = BiLLPAgent(train_lanes=3)
-    agent.train(Door(world, 6), 0)
+    with pytest.warns(UserWarning, match=r"most answers as actor, .* were replaced; small models"):
+        agent.train(Door(world, 6), 0)
     played = play(agent, world, ORDER[:4], 4)
     assert set(played) == set(ORDER[:4])
     facts = agent.describe()
