@@ -30,10 +30,10 @@ def test_the_card_is_of_these_weights() -> None:
     assert digest[:16] in (WEIGHTS / "README.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("family", ["departure", "slates"])
-def test_every_role_is_read_without_repair(family: str) -> None:
+@pytest.mark.parametrize(("family", "number"), [("departure", 4), ("slates", 2)])  # of short sessions
+def test_every_role_is_read_without_repair(family: str, number: int) -> None:
     torch.set_num_threads(1)
-    place = place_of_family(family, "packaged", 0)
+    place = place_of_family(family, "packaged", number)
     agent = BiLLPAgent(model="pocket", prompts="compact")
     agent.train(Playground(place, Budget(episodes=4)), 0)
     play(agent, place, 2, 0)
