@@ -77,6 +77,13 @@ class PlanningAgent(Agent):
         self._risks: list[float] = []
         self._left: list[bool] = []
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raise `AgentError` for a parameter of an agent that is made: it has been read, another would do nothing."""
+        if name in self.__dataclass_fields__ and "_mind" in vars(self):
+            made = type(self).__name__
+            raise AgentError(f"{name} of a {made} cannot be changed; make another one: {made}({name}=...)")
+        super().__setattr__(name, value)
+
     def train(self, envs: TrainingEnvs, seed: int) -> None:
         """Fill empty memories within the budget."""
         self._forget()
