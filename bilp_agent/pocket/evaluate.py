@@ -29,11 +29,11 @@ from rich.table import Table
 
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.llm.registry import load_model
-from bilp_agent.memory.files import write_atomically
 from bilp_agent.pocket.rollouts import Playground
 from bilp_agent.pocket.worlds import DEPARTURE, Place, slates_of, world_of
 from recsim_envs import rng
 from recsim_envs.errors import AgentError
+from recsim_envs.files import write_file
 from recsim_envs.spec import Agent, Budget, Sessions
 
 SPLIT: Final = "gate"
@@ -185,10 +185,10 @@ def kept_outcomes(file: Path, options: Mapping[str, Any]) -> list[Outcome]:
     """
     *lines, partial = file.read_text("utf-8", "replace").split("\n") if file.exists() else [""]
     if not lines:
-        write_atomically(file, json.dumps(options) + "\n")
+        write_file(file, json.dumps(options) + "\n")
         return []
     if partial:
-        write_atomically(file, "\n".join(lines) + "\n")
+        write_file(file, "\n".join(lines) + "\n")
     begun = _object(file, 1, lines[0])
     differ = [key for key, value in options.items() if begun.get(key) != value]
     if differ:
