@@ -54,7 +54,7 @@ class HuggingFaceModel:
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.unk_token
         self._context = int(getattr(self._model.config, "max_position_embeddings", 0) or 1 << 30)
-        self._spelling = lru_cache(SPELLINGS)(self._spell)
+        self._spelling = _spelling(self._tokenizer)
         revision = getattr(self._model.config, "_commit_hash", None)
         self._name = f"hf:{_fingerprint(Path(path)) if Path(path).is_dir() else f'{path}@{revision}'}"
         if dtype and self._model.dtype != transformers.AutoConfig.from_pretrained(path).dtype:
@@ -122,9 +122,6 @@ class HuggingFaceModel:
     def _special(self) -> bool:
         """Whether the tokenizer has to begin a prompt with its start mark; a chat template brings its own."""
         return not self._tokenizer.chat_template
-
-    def _spell(self, choices: tuple[str, ...], line: str, count: int) -> Spelling:
-        return Spelling(choices, line, lambda text: self._tokenizer.encode(text, add_special_tokens=False), count)
 
     def _spelled(self, request: Request) -> Spelling:
         return self._spelling(request.choices, request.choice_line, request.choice_count)
@@ -218,6 +215,16 @@ class HuggingFaceModel:
 def _no_room(needed: int, max_tokens: int) -> Completion:
     fault = f"choices too long: they need {needed} tokens, max_tokens is {max_tokens}"
     return Completion("", Usage(0, 0, 0, 0), "fault", fault)
+
+
+def _spelling(tokenizer: Any) -> Callable[[tuple[str, ...], str, int], Spelling]:
+    """How a tokenizer spells some choices, kept. It does not hold the model, which is to go when nobody asks it."""
+
+    @lru_cache(SPELLINGS)
+    def spelled(choices: tuple[str, ...], line: str, count: int) -> Spelling:
+        return Spelling(choices, line, partial(tokenizer.encode, add_special_tokens=False), count)
+
+    return spelled
 
 
 def _alternating(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:
