@@ -96,7 +96,7 @@ def _exponentiate(x: Floats, powers: NDArray[np.int32]) -> None:
 
 @_compiled  # type: ignore[untyped-decorator]
 def _add(weights: Floats, lines: Floats, found: Floats) -> None:
-    """Add the first lines (n, m) of a matrix, by weights (n,), to `found` (m,): eight at a time, to read and write less.
+    """Add the first lines (n, m) of a matrix, by weights (n,), to `found` (m,), eight at a time: it is read less often.
 
     Of a query's parts and keys these are scores, of shares and values what is seen.
     """
