@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json as encoding
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -64,7 +65,7 @@ def tune(
         raise typer.Exit(1)
 
 
-def _preview(trials: tuple[dict[str, object], ...], cells: int, json: bool) -> None:
+def _preview(trials: Sequence[Mapping[str, Any]], cells: int, json: bool) -> None:
     if json:
         print_json({"trials": trials, "cells": cells * len(trials)})
         return
@@ -100,7 +101,6 @@ def _line(trial: Trial) -> tuple[str, ...]:
     )
 
 
-def _text(parameters: object) -> str:
+def _text(parameters: Mapping[str, Any]) -> str:
     """Parameters as the command line takes them."""
-    assert isinstance(parameters, dict)
     return " ".join(f"-p {name}={encoding.dumps(value)}" for name, value in parameters.items())
