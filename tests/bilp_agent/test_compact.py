@@ -184,7 +184,7 @@ SLATES = [
 def test_slates_are_told_briefly_and_answered_in_full(env_id: str):
     characters = {}
     for prompts in ("full", "compact"):
-        made = BiLLPAgent(prompts=prompts, train_lanes=4)
+        made = BiLLPAgent(model="scripted", prompts=prompts, train_lanes=4)
         made.train(Door(None, 4, env_id), 0)
         play(made, None, range(2), 2, env_id)
         facts = made.describe()
