@@ -9,7 +9,7 @@ from typing import Final
 
 from leaderboard.board.groups import RETURN, Member
 from leaderboard.schema import Estimate
-from leaderboard.site.text import markdown
+from leaderboard.site.text import called, markdown
 from leaderboard.stats import LEVEL
 from leaderboard.study.forest import Bar, Panel, forest
 from leaderboard.study.question import Answer, Missing, Sheet
@@ -52,6 +52,20 @@ def contrasts(table: Table, pairs: Sequence[Pair]) -> list[Contrast]:
         if less is not None:
             found.append(Contrast(table, label, first, second, less, verdict(less)))
     return found
+
+
+def named(member: Member) -> str:
+    """What verdicts call an agent: with the language model that it was given, without other parameters."""
+    return called(member.row.agent, member.row.parameters)
+
+
+def against(table: Table, agents: Sequence[Member], rivals: Sequence[Member]) -> list[Pair]:
+    """Each agent with each rival; where there is one agent alone, the figure calls a pair by its rival."""
+    whose = [f"{table.label(agent)} " if len(agents) > 1 else "" for agent in agents]
+    return [
+        (f"{who}less {table.label(rival)}", agent, rival)
+        for who, agent in zip(whose, agents, strict=True) for rival in rivals
+    ]  # fmt: skip
 
 
 def answered(

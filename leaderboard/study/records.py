@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -16,7 +17,7 @@ from leaderboard.board.store import Store, default_folder
 from leaderboard.board.summary import Summary, without_twins
 from leaderboard.evaluate.curve.plan import LearningCurve
 from leaderboard.schema import Estimate, Row
-from leaderboard.site.text import plain, settings
+from leaderboard.site.text import called, called_in_full, plain, settings
 from leaderboard.stats import LEVEL, Sums, difference
 from leaderboard.suites import builtin_suites
 
@@ -78,11 +79,19 @@ class Table:
         """An agent with just these parameters."""
         return next((m for m in self.competing if (m.row.agent, m.row.parameters) == (agent, parameters)), None)
 
+    def on_models(self, agent: str) -> list[Member]:
+        """An agent of which nothing but the language model was chosen: on its default one, then on others by name."""
+        found: dict[str, Member] = {}
+        for member in self.competing:
+            if member.row.agent == agent and member.row.parameters.keys() <= {"model"}:
+                found.setdefault(called(agent, member.row.parameters), member)
+        return [found[name] for name in sorted(found)]
+
     def label(self, member: Member) -> str:
-        """Its agent; with parameters where an agent stands in the table more than once."""
-        row = member.row
-        alone = sum(other.row.agent == row.agent for other in self.competing) == 1
-        return row.agent if alone or not row.parameters else f"{row.agent} ({settings(row.parameters, 60)})"
+        """Its agent with its language model; with other parameters where that stands in the table more than once."""
+        name = called(member.row.agent, member.row.parameters)
+        alone = sum(called(other.row.agent, other.row.parameters) == name for other in self.competing) == 1
+        return name if alone else called_in_full(member.row.agent, member.row.parameters)
 
     def sums(self, member: Member, metric: str = RETURN) -> Sums:
         """Its per-user sums; read from the cache once."""
@@ -96,10 +105,11 @@ class Table:
         found = difference(self.sums(first), self.sums(second), level=level)
         return None if found is None else scaled(found, self.scale)
 
-    def command(self, agent: str, parameters: str = "") -> str:
+    def command(self, agent: str, parameters: Mapping[str, object] | None = None) -> str:
         """What runs an agent on this table's task, for a shell; what strangers gave in theirs is quoted."""
-        where = shlex.join(plain(word) for word in self._where())
-        return f"longrec evaluate {agent} {where} {parameters}".strip()
+        pairs = [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in (parameters or {}).items()]
+        given = [word for pair in pairs for word in ("-p", pair)]
+        return shlex.join(plain(word) for word in ("longrec", "evaluate", agent, *self._where(), *given))
 
     def _where(self) -> list[str]:
         if self.first.suite in builtin_suites():

@@ -162,7 +162,7 @@ def test_it_learns_with_compact_prompts_as_with_full_ones(agent: type[BiLLPAgent
     for prompts in ("full", "compact"):
         earned[prompts] = 0
         for seed in range(2):
-            made = agent(prompts=prompts)
+            made = agent(model="scripted", prompts=prompts)
             made.train(Door(world, 20), seed)
             earned[prompts] += sum(map(len, play(made, world, range(20), 10).values()))
         facts = made.describe()
