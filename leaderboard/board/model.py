@@ -43,7 +43,8 @@ class Entry:
     `id` is unique on the board and `agent_id` the same for all rows of one agent with the same parameters; both are
     safe in file names and fragments. `label` is the shortest of agent with its language model, other parameters and
     folder that is unique in its section; strangers wrote it. `key` is a hash of everything that an entry shows, `own`
-    of all but its tier and rank, which change when others join. `summary` is None where a board is made from rows alone.
+    of all but its tier and rank, which change when others join. `summary` is None where a board is made from rows
+    alone.
     """
 
     row: Row
