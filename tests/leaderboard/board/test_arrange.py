@@ -76,7 +76,7 @@ def test_labels_are_as_short_as_they_can_be() -> None:
     ]
     assert {entry.label for entry in board_of(rows).sections[0].entries} == {
         "greedy", "ppo (lr=0.1)", "ppo (lr=0.2) [a]", "ppo (lr=0.2) [b]", "billp", "billp on scripted",
-        "billp on hf:tiny [a]", "billp on hf:tiny (window=3)", "react",
+        "billp on hf:tiny", "billp on hf:tiny (window=3)", "react",
     }  # fmt: skip
 
 
