@@ -14,10 +14,10 @@ from leaderboard.study.verdict import by_kind
 
 _RIVALS: Final = (*LANGUAGE, *ONLINE_RL, "exact-no-repeat")
 _SUITES: Final = ("departures-games", "departures-books")
-_WRITER: Final = {"model": "scripted"}
+_WRITER: Final[dict[str, object]] = {"model": "scripted"}
 """What follows rules and is no language model, but reads what one would."""
-_BRIEF: Final = {"prompts": "compact"}
-_MODELS: Final[dict[str, dict[str, str]]] = {
+_BRIEF: Final[dict[str, object]] = {"prompts": "compact"}
+_MODELS: Final[dict[str, dict[str, object]]] = {
     "billp": {},
     "billp on scripted": _WRITER,
     "billp on scripted, with compact prompts": _WRITER | _BRIEF,
