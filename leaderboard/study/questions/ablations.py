@@ -42,7 +42,7 @@ def _answer(records: Records) -> Answer:
         found += contrasts(table, pairs)
     said = [(named(c.first), _part(c.second), c.verdict) for c in found]
     told = {part for _, part, _ in said}
-    return answered(found, missing, by_agent(said, [part for part in PARTS.values() if part in told]))
+    return answered(found, missing, by_agent(said, [part for part in PARTS.values() if part in told], ", "))
 
 
 def _whose(table: Table, billp: Member) -> str:

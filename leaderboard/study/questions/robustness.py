@@ -18,7 +18,7 @@ _WRITER: Final[dict[str, object]] = {"model": "scripted"}
 """What follows rules and is no language model, but reads what one would."""
 _BRIEF: Final[dict[str, object]] = {"prompts": "compact"}
 _MODELS: Final[dict[str, dict[str, object]]] = {
-    "billp": {},
+    "billp with its defaults": {},
     "billp on scripted": _WRITER,
     "billp on scripted, with compact prompts": _WRITER | _BRIEF,
 }
