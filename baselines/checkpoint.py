@@ -11,8 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 
-from baselines.files import check_identity, read_bytes, write_atomic
+from baselines.files import check_identity, read_bytes
 from recsim_envs.errors import AgentError
+from recsim_envs.files import write_file
 
 Tensors = dict[str, torch.Tensor]
 
@@ -20,7 +21,7 @@ Tensors = dict[str, torch.Tensor]
 def write_state(path: Path, tensors: Tensors, facts: Mapping[str, Any]) -> None:
     """Write tensors, and facts as JSON, of which "identity" says what decides the training's result."""
     ready = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}  # some are shared
-    write_atomic(path, save_tensors(ready, {"facts": json.dumps(facts)}))
+    write_file(path, save_tensors(ready, {"facts": json.dumps(facts)}))
 
 
 def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[Tensors, dict[str, Any]] | None:

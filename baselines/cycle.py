@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.cycle_search import CycleSearch
-from baselines.files import read_json, write_json
+from baselines.files import read_json
 from baselines.selection import allowed_items, replace_forbidden, require_items
 from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.files import write_json
 from recsim_envs.spec import Agent, Batch, Sessions, TaskSpec, TrainingEnvs
 
 

@@ -1,4 +1,4 @@
-"""Reading and writing what agents have learned: whole files or nothing, JSON for what is small."""
+"""Reading what agents have saved; `recsim_envs.files` writes it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from recsim_envs.errors import AgentError
-from recsim_envs.files import atomic_file
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all. Raises `AgentError` where nothing can be written."""
-    try:
-        with atomic_file(path) as scratch:
-            scratch.write_bytes(data)
-    except OSError as error:
-        raise AgentError(f"cannot write {path}: {error.strerror}; choose another folder") from error
-
-
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a JSON object atomically."""
-    write_atomic(path, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def read_bytes(path: Path) -> bytes:

@@ -15,8 +15,9 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from baselines.files import read_bytes, read_json, write_atomic, write_json
+from baselines.files import read_bytes, read_json
 from recsim_envs.errors import AgentError
+from recsim_envs.files import write_file, write_json
 from recsim_envs.spec import Agent, TaskSpec
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -66,7 +67,7 @@ class NetworkAgent(Agent):
         """Write `policy.safetensors` and `agent.json`."""
         if self._weights is None:
             raise AgentError(f"{type(self).__name__} has learned nothing yet; there is nothing to save")
-        write_atomic(path / "policy.safetensors", save_tensors(self._weights))
+        write_file(path / "policy.safetensors", save_tensors(self._weights))
         write_json(path / "agent.json", self._facts)
 
     def load(self, path: Path) -> None:

@@ -15,13 +15,14 @@ from bilp_agent.asking import Asker, request_seeds
 from bilp_agent.learn import Learner
 from bilp_agent.llm.registry import prompts_for
 from bilp_agent.llm.source import ModelSource
-from bilp_agent.memory.files import TRAINING, read_json, write_json
+from bilp_agent.memory.files import TRAINING, read_json
 from bilp_agent.mind import Memories, Mind
 from bilp_agent.quality import critic_quality, risk_quality
 from bilp_agent.session import Session, follow, open_session
 from bilp_agent.settings import Settings
 from bilp_agent.views import masks_of, shaped
 from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.files import write_json
 from recsim_envs.spec import Agent, Batch, Feedback, Sessions, TaskSpec, TrainingEnvs
 from recsim_envs.text.encoder import Encoder
 from recsim_envs.text.encoders import load_encoder
@@ -79,6 +80,13 @@ class PlanningAgent(Agent):
         self._values: list[float] = []
         self._risks: list[float] = []
         self._left: list[bool] = []
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raise `AgentError` for a parameter of an agent that is made: it has been read, another would do nothing."""
+        if name in self.__dataclass_fields__ and "_mind" in vars(self):
+            made = type(self).__name__
+            raise AgentError(f"{name} of a {made} cannot be changed; make another one: {made}({name}=...)")
+        super().__setattr__(name, value)
 
     def train(self, envs: TrainingEnvs, seed: int) -> None:
         """Fill empty memories within the budget."""
@@ -152,7 +160,7 @@ class PlanningAgent(Agent):
     def save(self, path: Path) -> None:
         """Write the memories as JSON lines and the record of the training as `training.json`."""
         self._memories.save(path)
-        write_json(path / TRAINING, self._training, indent=1)
+        write_json(path / TRAINING, self._training)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote. Raises `AgentError` naming the file if it is damaged or of another version."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bilp_agent.memory.files import read_json, reading, write_json
+from bilp_agent.memory.files import read_json, reading
+from recsim_envs.files import write_json
 
 REACH = 10  # steps back that are looked at
 VERSION = 1
@@ -67,7 +68,7 @@ class Company:
         """Write all pairs as JSON."""
         closest = [[*pair, back] for pair, back in sorted(self.closest.items())]
         suspected = [[*pair, share] for pair, share in sorted(self.suspected.items())]
-        write_json(path, {"version": VERSION, "closest": closest, "suspected": suspected})
+        write_json(path, {"version": VERSION, "closest": closest, "suspected": suspected}, indent=None)
 
     @classmethod
     def load(cls, path: Path) -> Company:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from bilp_agent.memory.files import read_json, reading, write_json
+from bilp_agent.memory.files import read_json, reading
+from recsim_envs.files import write_json
 
 Kind = Literal["repeat", "alike", "crowded", "low reward"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -149,7 +150,9 @@ class Hypotheses:
     def save(self, path: Path) -> None:
         """Write all counts as JSON."""
         rows = sorted(((k, NOTHING_BEFORE if n is None else n, left, c) for (k, n, left), c in self.counts.items()))
-        write_json(path, {"version": VERSION, "proposed": dict(sorted(self.proposed.items())), "counts": rows})
+        write_json(
+            path, {"version": VERSION, "proposed": dict(sorted(self.proposed.items())), "counts": rows}, indent=None
+        )
 
     @classmethod
     def load(cls, path: Path) -> Hypotheses:

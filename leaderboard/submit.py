@@ -20,25 +20,28 @@ from recsim_envs.worlds.storage import atomic_folder
 def submit(run: Path, to: Path, curves: Sequence[Path] = (), *, transcript: bool = True) -> Path:
     """Verify a finished run and copy it to <to>/<agent>/<suite>-<hash8 of its traces>, which is returned.
 
-    curves: folders of learning curves that go with it. transcript: whether that of the run goes along; a submission
-    without it says so. Atomic; a submission that is there already is left as it is.
+    curves: folders of learning curves that go with it; they join a submission that is there already, in place of those
+    that it had. transcript: whether that of the run goes along; a submission without it says so. Atomic; all else of a
+    submission that is there already is left as it is.
     Raises what `verify` raises, `SubmissionError` for a run that is not finished and where a transcript that is to stay
     behind went along before, and `ConfigurationError` for a curve that is not of its agent and suite.
     """
     if not (run / FILES[0]).exists() and (run / "run.json").exists():
         raise SubmissionError(f"{run} is not finished; give the command again that began it, it goes on")
-    submission = verify(run).submission
+    source, submission = run, verify(run).submission
     target = to / submission.agent.name / f"{submission.suite.name}-{submission.traces_sha256[:8]}"
     if target.exists():
         if not transcript and (target / NAME).exists():
             raise SubmissionError(
                 f"{target} holds the transcript already; give another --to, or remove that folder first"
             )
-        return target
+        if not curves:
+            return target
+        source, submission = target, verify(target).submission
     kept = submission if transcript else _without_transcript(submission)
     with atomic_folder(target) as scratch:
         for name in (*FILES, *kept.files):
-            shutil.copyfile(run / name, scratch / name)
+            shutil.copyfile(source / name, scratch / name)
         if curves:
             kept = add_curves(scratch, kept, curves)
         if kept is not submission:

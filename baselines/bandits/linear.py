@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from baselines.bandits import kernels
 from baselines.bandits.contexts import View, make_contexts
 from baselines.bandits.training import Training
-from baselines.files import read_json, write_json
+from baselines.files import read_json
 from baselines.selection import allowed_items, best_slates
 from recsim_envs import rng
 from recsim_envs.errors import AgentError, BudgetExceededError, ConfigurationError
+from recsim_envs.files import write_json
 from recsim_envs.spec import Agent, Batch, Feedback, Sessions, TaskSpec, TrainingEnvs
 
 FILE: Final = "bandit.json"

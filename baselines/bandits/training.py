@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.bandits.contexts import Contexts
-from baselines.files import check_identity, read_json, write_json
+from baselines.files import check_identity, read_json
 from baselines.selection import allowed_items, best_slates
 from recsim_envs import rng
 from recsim_envs.errors import AgentError
+from recsim_envs.files import write_json
 from recsim_envs.spec import Batch, Sessions, TrainingEnvs
 
 if TYPE_CHECKING:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.files import read_json, write_json
+from baselines.files import read_json
 from baselines.llm.react import ReActAgent
 from baselines.llm.visit import Visit, open_visit
 from bilp_agent.asking import Prompt, Question, UnreadableAnswerError, request_seeds
 from bilp_agent.text import field
 from recsim_envs import rng
 from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.files import write_json
 from recsim_envs.spec import TrainingEnvs
 
 VERSION = 1

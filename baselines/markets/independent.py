@@ -10,10 +10,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from baselines.files import read_json, write_json
+from baselines.files import read_json
 from baselines.markets.agents import MarketAgents
 from recsim_envs import rng
 from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.files import write_json
 from recsim_envs.markets.base import Market, MarketSpec
 
 Floats = NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,9 @@ SPELLINGS = 256  # sets of choices whose tokens are kept
 
 @dataclass(frozen=True)
 class _Prompt:
-    """What a model is shown: the text, its length in tokens and how many optional passages were left out."""
+    """What a model is shown: tokens, and how many optional passages were left out."""
 
-    text: str
-    length: int
+    ids: list[int]
     dropped: int
 
 
@@ -55,7 +54,7 @@ class HuggingFaceModel:
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.unk_token
         self._context = int(getattr(self._model.config, "max_position_embeddings", 0) or 1 << 30)
-        self._spelling = lru_cache(SPELLINGS)(self._spell)
+        self._spelling = _spelling(self._tokenizer)
         revision = getattr(self._model.config, "_commit_hash", None)
         self._name = f"hf:{_fingerprint(Path(path)) if Path(path).is_dir() else f'{path}@{revision}'}"
         if dtype and self._model.dtype != transformers.AutoConfig.from_pretrained(path).dtype:
@@ -78,7 +77,7 @@ class HuggingFaceModel:
         for i, request in enumerate(requests):
             prompt = self._fitting(request)
             spelling = self._spelled(request) if request.choices else None
-            if prompt.length + request.max_tokens > self._context:
+            if len(prompt.ids) + request.max_tokens > self._context:
                 answers[i] = self._too_long(prompt, request.max_tokens)
             elif spelling is not None and spelling.needs > request.max_tokens:
                 answers[i] = _no_room(spelling.needs, request.max_tokens)
@@ -87,7 +86,7 @@ class HuggingFaceModel:
                 stop = () if spelling else request.stop
                 groups.setdefault((request.max_tokens, request.temperature, stop, spelling is None), []).append(i)
         for rows in groups.values():
-            rows.sort(key=lambda i: prompts[i].length)  # prompts of like length waste the least padding
+            rows.sort(key=lambda i: len(prompts[i].ids))  # prompts of like length waste the least padding
             for start in range(0, len(rows), self._batch_size):
                 chunk = rows[start : start + self._batch_size]
                 batch = self._generate_alike([requests[i] for i in chunk], [prompts[i] for i in chunk])
@@ -101,7 +100,7 @@ class HuggingFaceModel:
             ids = self._tokenizer(text, add_special_tokens=self._special)["input_ids"]
             if len(ids) + request.max_tokens <= self._context:
                 break
-        return _Prompt(text, len(ids), dropped)
+        return _Prompt(ids, dropped)
 
     def _prompt(self, messages: Sequence[Message]) -> str:
         """The model's own chat template where it has one, else plain labelled paragraphs."""
@@ -124,9 +123,6 @@ class HuggingFaceModel:
         """Whether the tokenizer has to begin a prompt with its start mark; a chat template brings its own."""
         return not self._tokenizer.chat_template
 
-    def _spell(self, choices: tuple[str, ...], line: str, count: int) -> Spelling:
-        return Spelling(choices, line, lambda text: self._tokenizer.encode(text, add_special_tokens=False), count)
-
     def _spelled(self, request: Request) -> Spelling:
         return self._spelling(request.choices, request.choice_line, request.choice_count)
 
@@ -135,10 +131,7 @@ class HuggingFaceModel:
 
     def _generate_alike(self, requests: Sequence[Request], prompts: Sequence[_Prompt]) -> list[Completion]:
         """One call of `generate` for requests that share max_tokens, temperature, stop strings and freedom."""
-        first, texts = requests[0], [prompt.text for prompt in prompts]
-        encoded = self._tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=self._special)
-        encoded = encoded.to(self.device)
-        encoded.pop("token_type_ids", None)
+        first, encoded = requests[0], self._padded(prompts)
         options: dict[str, Any] = {"max_new_tokens": first.max_tokens, "do_sample": False, "use_cache": True}
         constrained = requests if first.choices else ()
         spelled = [self._spelled(request) for request in constrained]
@@ -160,6 +153,15 @@ class HuggingFaceModel:
         for row, chooser in enumerate(choosers):
             answers[row] = replace(answers[row], text=chooser.text(fresh[row]), finish="stop")
         return answers
+
+    def _padded(self, prompts: Sequence[_Prompt]) -> dict[str, Any]:
+        """Prompts to the length of the longest, blanks first, and which of their tokens are none."""
+        torch = self._torch
+        rows = [torch.tensor(prompt.ids) for prompt in prompts]
+        together = partial(torch.nn.utils.rnn.pad_sequence, batch_first=True, padding_side="left")
+        ids = together(rows, padding_value=self._tokenizer.pad_token_id)
+        mask = together([torch.ones_like(row) for row in rows])
+        return {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
 
     def _run(self, arguments: dict[str, Any], processors: Callable[[slice], list[Any]]) -> Any:
         """The model's `generate`, greedy and with its key-value cache; int64 (rows, length) on the CPU.
@@ -183,7 +185,7 @@ class HuggingFaceModel:
         raw = self._decode(ids[:length])
         text = cut_at_stop(raw, request.stop)
         finish: Finish = "stop" if length < len(ids) or text != raw else "length"
-        return Completion(text.strip(), Usage(prompt.length, 0, length, 0), finish, dropped=prompt.dropped)
+        return Completion(text.strip(), Usage(len(prompt.ids), 0, length, 0), finish, dropped=prompt.dropped)
 
     def _sampler(self, temperature: float, seeds: Sequence[int | None]) -> Any:
         """A logits processor that turns greedy decoding into sampling, with one generator a row.
@@ -205,14 +207,24 @@ class HuggingFaceModel:
         return sample
 
     def _too_long(self, prompt: _Prompt, max_tokens: int) -> Completion:
-        needed = f"prompt of {prompt.length} and answer of {max_tokens} tokens"
+        needed = f"prompt of {len(prompt.ids)} and answer of {max_tokens} tokens"
         fault = f"context overflow: {needed} exceed the context of {self._context}"
-        return Completion("", Usage(prompt.length, 0, 0, 0), "fault", fault, dropped=prompt.dropped)
+        return Completion("", Usage(len(prompt.ids), 0, 0, 0), "fault", fault, dropped=prompt.dropped)
 
 
 def _no_room(needed: int, max_tokens: int) -> Completion:
     fault = f"choices too long: they need {needed} tokens, max_tokens is {max_tokens}"
     return Completion("", Usage(0, 0, 0, 0), "fault", fault)
+
+
+def _spelling(tokenizer: Any) -> Callable[[tuple[str, ...], str, int], Spelling]:
+    """How a tokenizer spells some choices, kept. It does not hold the model, which is to go when nobody asks it."""
+
+    @lru_cache(SPELLINGS)
+    def spelled(choices: tuple[str, ...], line: str, count: int) -> Spelling:
+        return Spelling(choices, line, partial(tokenizer.encode, add_special_tokens=False), count)
+
+    return spelled
 
 
 def _alternating(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ def write_step(page: Page) -> str:
     if "Tool calls left" not in next_:
         return _name(page, page.items("Candidates"))
     offered = page.items(_FOUND)
-    if offered or _NO_CALLS_LEFT in next_:
+    if _rested(page, offered) or _NO_CALLS_LEFT in next_:
         known = [line for heading in ("Before this session", _SESSION) for line in page.items(heading)]
         return f"Thought: {_thought(page)}\n{_name(page, offered or known)}"
     if read_principles(page.section("Reflections")).prefer != "any" and "known:" not in found:
@@ -42,9 +42,7 @@ def _best_category(found: list[str]) -> str:
 
 def _name(page: Page, choices: list[Line]) -> str:
     """The largest reward, known or else as rated, among what reflections do not warn of."""
-    learned = read_principles(page.section("Reflections"))
-    recent = {line.title for line in page.items(_SESSION)[-learned.again :]} if learned.again else set()
-    rested = [line for line in choices if line.title not in recent]
+    learned, rested = read_principles(page.section("Reflections")), _rested(page, choices)
     good = [line for line in rested if line.reward is not None or line.rating >= learned.rating]
     left = good or rested or choices
     if not left:
@@ -52,6 +50,13 @@ def _name(page: Page, choices: list[Line]) -> str:
     best = sorted(left, key=lambda line: -(line.rating if line.reward is None else line.reward))  # equals stay in order
     rest = [line for line in choices if line not in left]
     return "\n".join(f'Item: "{line.title}"' for line in (best + rest)[: lines_wanted(page)])
+
+
+def _rested(page: Page, choices: list[Line]) -> list[Line]:
+    """Those that reflections do not say were shown too lately."""
+    again = read_principles(page.section("Reflections")).again
+    recent = {line.title for line in page.items(_SESSION)[-again:]} if again else set()
+    return [line for line in choices if line.title not in recent]
 
 
 def write_lesson(page: Page) -> str:

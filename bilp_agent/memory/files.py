@@ -16,7 +16,7 @@ from typing import Any, Generic, get_type_hints
 
 from bilp_agent.memory.records import R
 from recsim_envs.errors import AgentError
-from recsim_envs.files import atomic_file
+from recsim_envs.files import write_file
 
 FILES = {"planner": "planner.jsonl", "actor": "actor.jsonl", "critic": "critic.jsonl"}
 """Where a saved agent's folder keeps each role's memory."""
@@ -48,7 +48,7 @@ def write_records(path: Path, kind: type[R], records: Sequence[R], encoder: str,
         lines = [json.dumps(head | {"encoder": encoder, "dim": dim}), *(_line(record) for record in records)]
     except ValueError as error:
         raise AgentError(f"{path}: a record holds a number that is not finite, so nothing was written") from error
-    write_atomically(path, "\n".join(lines) + "\n")
+    write_file(path, "\n".join(lines) + "\n")
 
 
 def _line(record: Any) -> str:
@@ -138,20 +138,3 @@ def read_json(path: Path, version: int | None = None) -> dict[str, Any]:
         if version is not None and found["version"] != version:
             raise AgentError(f"{path}: version {found['version']}, this longrec reads {version}; train again")
         return found
-
-
-def write_json(path: Path, value: Any, indent: int | None = None) -> None:
-    """Write a JSON file; see `write_atomically`."""
-    write_atomically(path, json.dumps(value, indent=indent) + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader finds the old one or the new one, never a part.
-
-    Raises `AgentError` where the folder cannot be written to.
-    """
-    try:
-        with atomic_file(path) as scratch:
-            scratch.write_text(text, "utf-8")
-    except OSError as error:
-        raise AgentError(f"cannot write {path} ({error.strerror}); choose another folder") from error

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bilp_agent.memory.compaction import Caps, kept_records
-from bilp_agent.memory.files import FILES, TRAINING, Stored, read_json, read_records, write_json, write_records
+from bilp_agent.memory.files import FILES, TRAINING, Stored, read_json, read_records, write_records
 from bilp_agent.memory.records import ActorExample, CriticExample, R, Reflection
 from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.files import write_json
 from recsim_envs.text.encoders import load_encoder
 from recsim_envs.worlds.storage import atomic_folder
 
@@ -108,7 +109,7 @@ def _rewrite(kept: Kept, out: Path, choose: Callable[[Stored[Any]], list[Any]]) 
         for name in kept.others:
             shutil.copy2(kept.path / name, scratch / name)
         origin = {"record": told_of(kept.record)} if kept.record else {}
-        write_json(scratch / TRAINING, {**kept.training, **origin}, indent=1)
+        write_json(scratch / TRAINING, {**kept.training, **origin})
     return read_folder(out)
 
 

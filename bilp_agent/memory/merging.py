@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from bilp_agent.memory.compaction import merge_records
-from bilp_agent.memory.files import FILES, TRAINING, Stored, reading, write_json, write_records
+from bilp_agent.memory.files import FILES, TRAINING, Stored, reading, write_records
 from bilp_agent.memory.folder import Kept, read_folder, told_of, width_of
 from bilp_agent.memory.records import R
 from bilp_agent.plus.learned import Learned
 from recsim_envs.errors import AgentError, ConfigurationError
+from recsim_envs.files import write_json
 from recsim_envs.worlds.storage import atomic_folder
 
 DECISIVE = ("gamma", "window")  # parameters that decide what a record means
@@ -42,7 +43,7 @@ def merge_folders(first: Path, second: Path, out: Path) -> Kept:
         if learned is not None:
             learned.save(scratch)
             training["beliefs"] = [asdict(belief) for belief in learned.hypotheses.beliefs()]
-        write_json(scratch / TRAINING, training, indent=1)
+        write_json(scratch / TRAINING, training)
     return read_folder(out)
 
 

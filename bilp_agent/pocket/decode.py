@@ -1,14 +1,16 @@
 """Decoding for small Llama models on a CPU: all rows of a batch at once, without what transformers does besides.
 
-`transformers.generate` spends most of its time outside of the matrix products of a model this small. Here the weights
-of a layer that meet the same input are one matrix, packed for oneDNN where it is there (on some processors twice as
-fast as what torch takes by default), the cache is allocated once, attention to it is compiled (`attention.py`), what
-all prompts begin with is read and kept once, the last layer answers for the last token alone, rows that are done are
-not computed further, and each processor decodes rows of its own. What comes out is the same, token by token (tested).
+`transformers.generate` spends most of its time outside of the matrix products of a model this small. Here the tokens of
+all rows are packed without blanks, the weights of a layer that meet the same input are one matrix, packed for oneDNN
+where it is there (on some processors twice as fast as what torch takes by default), attention is compiled
+(`attention.py`), what prompts have begun with before is not read again (`prefixes.py`), the last layer answers for the
+last token alone, rows that are done are not computed further, and each processor decodes rows of its own. What comes
+out is the same, token by token (tested), whatever else is in the batch and whatever was read before, to the bit.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 
 from bilp_agent.llm.huggingface import HuggingFaceModel, end_ids
 from bilp_agent.pocket import attention
+from bilp_agent.pocket.prefixes import Prefixes
 from recsim_envs.errors import LanguageModelError
 
 if TYPE_CHECKING:
@@ -34,18 +37,28 @@ Processor = Callable[[Any, Any], Any]
 """From token ids (b, t) and scores (b, vocabulary) to scores."""
 Product = Callable[[Any], Any]
 """Multiplies the last axis of a tensor by a weight."""
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
     """The weights of one layer: `qkv` (3 d, d), `out` (d, d), `up` (2 m, d): gate above up, `down` (d, m)."""
 
-    before: NDArray[np.float32]
+    before: Floats
     qkv: Product
     out: Product
-    between: NDArray[np.float32]
+    between: Floats
     up: Product
     down: Product
+
+
+@dataclass(frozen=True, eq=False)
+class _Cache:
+    """What was read in each row, by place: `keys` (layers, b, h, w, t), `values` (layers, b, h, t, w)."""
+
+    keys: Floats
+    values: Floats
 
 
 class Decoder:
@@ -60,7 +73,7 @@ class Decoder:
         if not _is_decodable(model.config):
             kind = f"a {model.config.model_type} model"
             raise LanguageModelError(
-                f"{kind} with biases, shared keys or scaled positions cannot be decoded so; use hf:FOLDER"
+                f"{kind} with biases, shared keys, scaled positions or odd heads cannot be decoded so; use hf:FOLDER"
                 if model.config.model_type == "llama"
                 else f"{kind} is no Llama; use hf:FOLDER"
             )
@@ -73,7 +86,10 @@ class Decoder:
         self._layers = [self._taken(layer) for layer in model.model.layers]
         base = config.rope_parameters["rope_theta"]
         turns = base ** (-torch.arange(0, self._width, 2, dtype=torch.float32) / self._width)
-        self._turns = torch.cat([turns, turns])
+        angles = torch.arange(config.max_position_embeddings)[:, None] * torch.cat([turns, turns])
+        self._cos, self._sin = angles.cos().numpy(), angles.sin().numpy()
+        self._prefixes = Prefixes()
+        self._free: list[Floats] = []
 
     def _taken(self, layer: Any) -> _Layer:
         a, m, cat = layer.self_attn, layer.mlp, self._torch.cat
@@ -94,101 +110,70 @@ class Decoder:
         ids: int64 (b, t), padded on the left; mask: (b, t), 0 where they are. processors: of the scores of all rows, as
         in transformers.
         """
-        torch, (rows, length) = self._torch, ids.shape
-        missing = length - mask.sum(dim=1)
-        prefix = self._read_once(ids, missing)
-        shared = prefix.shape[3]
-        cache = self._room(rows, length - shared + most)
-        scores = self._read(ids[:, shared:], missing, prefix, cache)
-        ended = torch.tensor(sorted(ends))
+        torch, rows = self._torch, len(ids)
+        prompts = [row[seen] for row, seen in zip(ids.numpy(), mask.numpy() != 0, strict=True)]
+        lengths, ended = np.array([len(prompt) for prompt in prompts]), torch.tensor(sorted(ends))
         written, alive, last = ids.new_zeros(rows, most), torch.arange(rows), ids
-        for n in range(most):
-            for process in processors:
-                scores = process(last, scores)
-            last = last[:, -1:].index_copy(0, alive, scores[alive].argmax(dim=1, keepdim=True))
-            written[alive, n] = last[alive, 0]
-            alive = alive[~torch.isin(last[alive, 0], ended)]
-            if n + 1 == most or not len(alive):
-                break
-            scores[alive] = self._go_on(last[alive], alive, missing[alive], length - shared + n, prefix, cache)
+        with self._room(rows, ids.shape[1] + most) as cache:
+            scores = self._read(prompts, cache)
+            for n in range(most):
+                for process in processors:
+                    scores = process(last, scores)
+                last = last[:, -1:].index_copy(0, alive, scores[alive].argmax(dim=1, keepdim=True))
+                written[alive, n] = last[alive, 0]
+                alive = alive[~torch.isin(last[alive, 0], ended)]
+                if n + 1 == most or not len(alive):
+                    break
+                at = alive.numpy()
+                scores[alive] = self._scores_after(last[alive, 0], at, lengths[at] + n, np.arange(len(at)), cache)
         return torch.cat([ids, written[:, : n + 1]], dim=1)
 
-    def _room(self, rows: int, length: int) -> torch.Tensor:
-        """For keys and values: (layers, 2, b, h, t, w)."""
-        return self._torch.empty(len(self._layers), 2, rows, self._heads, length, self._width)
+    @contextmanager
+    def _room(self, rows: int, length: int) -> Iterator[_Cache]:
+        """A cache, in memory that is used again and again: to get it anew takes longer than to fill it."""
+        shape = len(self._layers), rows, self._heads
+        size = math.prod(shape) * self._width * length
+        memory = self._free.pop() if self._free else np.empty(0, np.float32)
+        if len(memory) < 2 * size:
+            memory = np.empty(2 * size, np.float32)
+        try:
+            keys, values = memory[:size], memory[size : 2 * size]
+            yield _Cache(keys.reshape(*shape, self._width, length), values.reshape(*shape, length, self._width))
+        finally:
+            self._free.append(memory)
 
-    def _read_once(self, ids: torch.Tensor, missing: torch.Tensor) -> torch.Tensor:
-        """Keys and values of what all prompts begin with, short of their last tokens: (layers, 2, h, s, w)."""
-        torch, (rows, length) = self._torch, ids.shape
-        begun = ids.gather(1, torch.arange(length - int(missing.max()) - 1) + missing[:, None])
-        shared = int((begun == begun[:1]).all(dim=0).long().cumprod(dim=0).sum()) if rows > 1 else 0
-        cache = self._room(1, shared)
-        if shared:
-            self._read(begun[:1, :shared], missing[:1] * 0, cache[:, :, 0, :, :0], cache)
-        return cache[:, :, 0]
+    def _read(self, prompts: Sequence[NDArray[np.int64]], cache: _Cache) -> torch.Tensor:
+        """Scores (b, vocabulary) after the prompts, which fill the cache; what they begin with may be known."""
+        held = [(cache.keys[:, row], cache.values[:, row]) for row in range(len(prompts))]
+        known = [self._prefixes.recall(ids, *kept) for ids, kept in zip(prompts, held, strict=True)]
+        counts = np.array([len(ids) - begun for ids, begun in zip(prompts, known, strict=True)])
+        places = np.concatenate([np.arange(begun, len(ids)) for ids, begun in zip(prompts, known, strict=True)])
+        ids = self._torch.from_numpy(np.concatenate([ids[n:] for ids, n in zip(prompts, known, strict=True)]))
+        rows = np.repeat(np.arange(len(prompts)), counts)
+        scores = self._scores_after(ids, rows, places, np.cumsum(counts) - 1, cache)
+        for prompt, kept in zip(prompts, held, strict=True):
+            self._prefixes.keep(prompt, *kept)
+        return scores
 
-    def _read(
-        self, ids: torch.Tensor, missing: torch.Tensor, prefix: torch.Tensor, cache: torch.Tensor
-    ) -> torch.Tensor:
-        """Scores (b, vocabulary) after the tokens `ids` (b, t), blanks first; fills the first t places of the cache."""
-        (rows, count), shared = ids.shape, prefix.shape[3]
-        columns = self._torch.arange(count)
-        cos, sin = self._turned(shared + columns - missing[:, None])
-        mask = (columns >= missing[:, None])[:, None] & (columns <= columns[:, None])
-        mask = mask | (columns == columns[:, None])  # blanks see themselves
-        mask = self._torch.cat([mask.new_ones(rows, count, shared), mask], dim=2)[:, None]
+    def _scores_after(self, ids: torch.Tensor, rows: Ints, places: Ints, last: Ints, cache: _Cache) -> torch.Tensor:
+        """Scores (m, vocabulary) after some of the tokens `ids` (n,), whose rows and places in them are told (n,).
 
-        def attend(n: int, joined: torch.Tensor) -> torch.Tensor:
-            q, k, v = joined.permute(2, 0, 3, 1, 4)
-            asked = slice(-1 if n + 1 == len(self._layers) else 0, None)  # after the last one at the last token alone
-            own = cache[n, :, :, :, :count]
-            own[0], own[1] = _turn(k, cos, sin), v
-            keys, values = self._torch.cat([prefix[n][:, None].expand(-1, rows, -1, -1, -1), own], dim=3)
-            q, seen = _turn(q, cos, sin)[:, :, asked], mask[:, :, asked]
-            found = self._torch.nn.functional.scaled_dot_product_attention(q, keys, values, attn_mask=seen)
-            return found.transpose(1, 2).flatten(2)
-
-        return self._through(ids, attend)
-
-    def _go_on(
-        self, ids: torch.Tensor, rows: torch.Tensor, missing: torch.Tensor, column: int, prefix: torch.Tensor,
-        cache: torch.Tensor,
-    ) -> torch.Tensor:  # fmt: skip
-        """Scores (n, vocabulary) after one more token (n, 1) of some rows, whose place in the cache is `column`."""
-        cos, sin = self._turned((prefix.shape[3] + column - missing)[:, None])
-        told = (cos[:, 0].numpy(), sin[:, 0].numpy(), rows.numpy(), missing.numpy(), column)
-
-        def attend(n: int, joined: torch.Tensor) -> torch.Tensor:
-            found = attention.attend(joined[:, 0].numpy(), *told, prefix[n].numpy(), cache[n].numpy())
-            return self._torch.from_numpy(found)[:, None]
-
-        return self._through(ids, attend)
-
-    def _turned(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cosines and sines, (b, t, w) each, by which tokens at some places (b, t) are turned."""
-        angles = places[:, :, None] * self._turns
-        return angles.cos(), angles.sin()
-
-    def _through(self, ids: torch.Tensor, attend: Callable[[int, torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        """Scores (b, vocabulary) after some tokens (b, t).
-
-        attend: from the number of a layer and queries, keys and values (b, t, 3, h, w) to what is seen, (b, t, d).
+        last: (m,), which ones these are. Keys and values of all tokens go to the cache.
         """
+        told = self._cos[places], self._sin[places], rows, places
+        every = np.arange(len(rows))
         x = self._torch.nn.functional.embedding(ids, self._embeddings)
         for n, layer in enumerate(self._layers):
-            joined = layer.qkv(self._normed(x, layer.before))
-            seen = attend(n, joined.view(*joined.shape[:2], 3, self._heads, self._width))
-            x = x[:, -seen.shape[1] :] + layer.out(seen)
-            x = x + layer.down(self._each(attention.gated, layer.up(self._normed(x, layer.between))))
-        return self._scores(self._normed(x[:, -1], self._last))
+            asked = every if n + 1 < len(self._layers) else last
+            joined = layer.qkv(self._normed(x, layer.before)).view(len(x), 3, self._heads, self._width)
+            seen = attention.attend(joined.numpy(), *told, asked, cache.keys[n], cache.values[n])
+            x = (x if asked is every else x[asked]) + layer.out(self._torch.from_numpy(seen))
+            gated = attention.gated(layer.up(self._normed(x, layer.between)).numpy())
+            x = x + layer.down(self._torch.from_numpy(gated))
+        return self._scores(self._normed(x, self._last))
 
-    def _normed(self, x: torch.Tensor, weight: NDArray[np.float32]) -> torch.Tensor:
-        return self._each(attention.normed, x, weight, self._eps)
-
-    def _each(self, kernel: Callable[..., Any], x: torch.Tensor, *more: Any) -> torch.Tensor:
-        """A kernel of rows, of all vectors (..., d)."""
-        found = kernel(x.reshape(-1, x.shape[-1]).numpy(), *more)
-        return self._torch.from_numpy(found).view(*x.shape[:-1], -1)
+    def _normed(self, x: torch.Tensor, weight: Floats) -> torch.Tensor:
+        return self._torch.from_numpy(attention.normed(x.numpy(), weight, self._eps))
 
 
 def _is_decodable(config: Any) -> bool:
@@ -198,6 +183,7 @@ def _is_decodable(config: Any) -> bool:
         and not (config.attention_bias or config.mlp_bias)
         and config.rope_parameters["rope_type"] == "default"
         and config.hidden_act == "silu"
+        and config.head_dim % 8 == 0
     )
 
 
@@ -210,14 +196,6 @@ def _product(weight: torch.Tensor) -> Product:
         packed = torch.ops.mkldnn._reorder_linear_weight(weight)
         return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
     return lambda x: torch.nn.functional.linear(x, weight)
-
-
-def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotary embedding of (b, h, t, w) by (b, t, w); the halves of the last axis are pairs."""
-    import torch
-
-    low, high = x.chunk(2, dim=-1)
-    return x * cos[:, None] + torch.cat([-high, low], dim=-1) * sin[:, None]
 
 
 class PocketModel(HuggingFaceModel):

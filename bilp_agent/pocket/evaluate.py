@@ -29,11 +29,11 @@ from rich.table import Table
 
 from bilp_agent.agent import BiLLPAgent
 from bilp_agent.llm.registry import load_model
-from bilp_agent.memory.files import write_atomically
 from bilp_agent.pocket.rollouts import Playground
 from bilp_agent.pocket.worlds import DEPARTURE, Place, slates_of, world_of
 from recsim_envs import rng
 from recsim_envs.errors import AgentError
+from recsim_envs.files import write_file
 from recsim_envs.spec import Agent, Budget, Sessions
 
 SPLIT: Final = "gate"
@@ -134,30 +134,38 @@ def play(agent: Agent, place: Place, sessions: int, seed: int) -> tuple[np.ndarr
 
 
 def summary(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
-    """Each variant: its means, and `full` less it with 95 % intervals over worlds that all variants have played."""
+    """Each variant: its means, and `full` less it with 95 % intervals over worlds that both have played.
+
+    A variant that learns is compared in training seeds that `full` has too, so that a run that was stopped early, or
+    gave `full` fewer seeds, compares like with like. `PLAIN` ones do not learn: their one outcome stands for all seeds.
+    """
     found = list(outcomes)
     rows = []
     for variant in dict.fromkeys(o.variant for o in found):
         for figure in ("earned", "kept"):
-            full, other = (_by_world(found, name, figure) for name in ("full", variant))
-            worlds = sorted(full.keys() & other.keys())
-            differences = np.array([full[w] - other[w] for w in worlds])
+            full, other = _paired(found, variant, figure)
+            differences = full - other
             low, high = _interval(differences)
             rows.append({
-                "variant": variant, "figure": figure, "worlds": len(worlds),
-                "mean": float(np.mean([other[w] for w in worlds])),
-                "full_less_it": float(differences.mean()), "low": low, "high": high,
-                "share": float(np.sum([full[w] for w in worlds]) / max(np.sum([other[w] for w in worlds]), 1e-9)),
+                "variant": variant, "figure": figure, "worlds": len(other),
+                "mean": float(other.mean()), "full_less_it": float(differences.mean()), "low": low, "high": high,
+                "share": float(full.sum() / max(other.sum(), 1e-9)),
             })  # fmt: skip
     return rows
 
 
-def _by_world(outcomes: Iterable[Outcome], variant: str, figure: str) -> Mapping[int, float]:
-    of_world: dict[int, list[float]] = {}
-    for o in outcomes:
-        if o.variant == variant:
-            of_world.setdefault(o.world, []).append(getattr(o, figure))
-    return {world: float(np.mean(values)) for world, values in of_world.items()}
+def _paired(
+    outcomes: Iterable[Outcome], variant: str, figure: str
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """`full` and a variant in each world that both have played, averaged over seeds of both; float64 (worlds,) each."""
+    value = {(o.variant, o.world, o.seed): getattr(o, figure) for o in outcomes}
+    of_world: dict[int, list[tuple[float, float]]] = {}
+    for (name, world, seed), full in sorted(value.items()):
+        other = value.get((variant, world, 0 if variant in PLAIN else seed))
+        if name == "full" and other is not None:
+            of_world.setdefault(world, []).append((full, other))
+    means = np.array([np.mean(pairs, axis=0) for pairs in of_world.values()]).reshape(-1, 2)
+    return means[:, 0], means[:, 1]
 
 
 def _interval(values: np.ndarray[Any, Any]) -> tuple[float | None, float | None]:
@@ -177,10 +185,10 @@ def kept_outcomes(file: Path, options: Mapping[str, Any]) -> list[Outcome]:
     """
     *lines, partial = file.read_text("utf-8", "replace").split("\n") if file.exists() else [""]
     if not lines:
-        write_atomically(file, json.dumps(options) + "\n")
+        write_file(file, json.dumps(options) + "\n")
         return []
     if partial:
-        write_atomically(file, "\n".join(lines) + "\n")
+        write_file(file, "\n".join(lines) + "\n")
     begun = _object(file, 1, lines[0])
     differ = [key for key, value in options.items() if begun.get(key) != value]
     if differ:

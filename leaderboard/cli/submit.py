@@ -67,7 +67,10 @@ def submit(
     cassette: Cassette = False,
     curve: Annotated[
         list[Path] | None,
-        typer.Option(metavar="DIR", help="Learning curve of `longrec train --curve` to go with it; may repeat."),
+        typer.Option(
+            metavar="DIR",
+            help="Learning curve of `longrec train --curve` to go with it, also if it is there already; may repeat.",
+        ),
     ] = None,
     transcript: Annotated[
         bool,

@@ -20,30 +20,29 @@ def model():
     return make_model(make_config(1100, hidden=160, layers=6, **TOKENS), 0)
 
 
-@pytest.fixture(scope="module")
-def ids():
-    return torch.randint(2, 1100, (ROWS, PROMPT), generator=torch.Generator().manual_seed(0))
-
-
 @pytest.mark.parametrize("way", ["ours", "generate"])
-def test_decoding(benchmark, model, ids, way):
-    """So many tokens a row, whatever they are: nothing ends early."""
-    mask, decoder = torch.ones_like(ids), Decoder(model)
+def test_decoding(benchmark, model, way):
+    """So many tokens a row, whatever they are: nothing ends early. Prompts are new each time: none is remembered."""
+    decoder, drawn = Decoder(model), torch.Generator().manual_seed(0)
     options = {"max_new_tokens": WRITTEN, "min_new_tokens": WRITTEN, "do_sample": False, "pad_token_id": 1}
 
-    @torch.inference_mode()
-    def decoded(rows):
-        return decoder.generate(ids[rows], mask[rows], WRITTEN, set())
+    def prompts():
+        ids = torch.randint(2, 1100, (ROWS, PROMPT), generator=drawn)
+        return (ids, torch.ones_like(ids)), {}
 
-    def ours():
+    def ours(ids, mask):
+        @torch.inference_mode()
+        def decoded(rows):
+            return decoder.generate(ids[rows], mask[rows], WRITTEN, set())
+
         return side_by_side(decoded, ROWS)
 
-    def generate():
-        with torch.inference_mode():
-            return model.generate(input_ids=ids, attention_mask=mask, **options)
+    @torch.inference_mode()
+    def generate(ids, mask):
+        return model.generate(input_ids=ids, attention_mask=mask, **options)
 
     benchmark.extra_info["steps"] = ROWS * WRITTEN
-    benchmark.pedantic(ours if way == "ours" else generate, rounds=5, warmup_rounds=1)
+    benchmark.pedantic(ours if way == "ours" else generate, setup=prompts, rounds=5, warmup_rounds=1)
 
 
 def test_memory(benchmark, model):

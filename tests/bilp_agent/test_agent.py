@@ -75,6 +75,15 @@ def test_memories_are_capped_in_training_and_it_is_counted(world: World, tmp_pat
         kind(max_memories=0)
 
 
+@pytest.mark.parametrize("kind", [BiLLPAgent, BiLLPPlusAgent])
+def test_parameters_cannot_be_changed_later(kind: type[BiLLPAgent | BiLLPPlusAgent]) -> None:
+    agent = kind(gamma=0.8)
+    for name, value in (("gamma", 0.7), ("model", "pocket"), ("model_options", {"api_key": "secret"})):
+        with pytest.raises(AgentError, match=rf"{name} of a .*{kind.__name__}\({name}=\.\.\.\)$"):
+            setattr(agent, name, value)
+    assert agent.gamma == 0.8
+
+
 def test_labels_in_memory_use_departures(trained: BiLLPAgent) -> None:
     fatal = [r for r in trained._memories.critic.records if r.value == -10.0]
     left = sum(point["left"] for point in trained.describe()["training"]["curve"])

@@ -197,6 +197,19 @@ def test_tested_curves_go_along(one_task, curve, tmp_path):
     assert submission.files["curve.json"].sha256 == file_sha256(target / "curve.json")
 
 
+def test_a_curve_joins_a_submission_that_is_there_already(one_task, curve, tmp_path):
+    evaluate(Job(f"{HERE}:Learner", tmp_path / "run"), one_task, workers=1)
+    target = submit(tmp_path / "run", tmp_path / "to")
+    before = verify(target).submission
+    for _ in range(2):
+        assert submit(tmp_path / "run", tmp_path / "to", [curve]) == target
+        after, kept = verify(target).submission, read_model(target / "curve.json", CurveFile)
+        assert (len(kept.tested), len(kept.training)) == (1, 2)
+        assert after == before.model_copy(update={"files": after.files})
+    assert submit(tmp_path / "run", tmp_path / "to") == target
+    assert verify(target).submission == after
+
+
 def test_curves_on_several_tasks_go_along(one_task, suite, curve, tmp_path):
     """They share no axes, and need not: nobody compares them."""
     known = read_model(curve / "learning_curve.json", LearningCurve)

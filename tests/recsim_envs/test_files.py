@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recsim_envs.files import atomic_file
+from recsim_envs.errors import AgentError
+from recsim_envs.files import atomic_file, write_file, write_json
 
 
 def test_the_file_takes_the_place_of_the_old_one_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -44,3 +45,13 @@ def test_a_place_that_is_no_folder_is_an_error_of_the_system(tmp_path: Path) -> 
     (tmp_path / "file").touch()
     with pytest.raises(OSError), atomic_file(tmp_path / "file" / "below") as scratch:  # noqa: PT011
         scratch.write_text("never")
+
+
+def test_what_agents_have_learned_is_written_the_same_everywhere_or_not_at_all(tmp_path: Path) -> None:
+    write_file(tmp_path / "text", "é\n")
+    write_file(tmp_path / "bytes", b"\xff\r\n")
+    write_json(tmp_path / "json", {"a": [1]}, indent=None)
+    found = [(tmp_path / name).read_bytes() for name in ("text", "bytes", "json")]
+    assert found == [b"\xc3\xa9\n", b"\xff\r\n", b'{"a": [1]}\n']
+    with pytest.raises(AgentError, match=r"cannot write .*text.json: .*choose another folder"):
+        write_json(tmp_path / "text" / "text.json", {})

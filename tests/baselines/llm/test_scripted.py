@@ -46,6 +46,15 @@ def test_it_does_what_reflections_say():
     assert step([], 2, "Prefer what the user is known to like to new ones.").endswith("Tool: known")
 
 
+def test_it_searches_where_all_it_knows_was_shown_too_lately():
+    warned = "Do not show the same item again within 2 steps. Prefer what the user is known to like to new ones."
+    known = ["known:", *(f"- {DESK.option(item, VISIT)}" for item in (2, 3))]  # the last two of this session
+    assert step(known, 1, warned).endswith("Tool: search any")
+    assert step([*known, "search any:", f"- {DESK.option(6, VISIT)}"], 0, warned).endswith('Item: "Eta"')
+    assert step([*known, f"- {DESK.option(0, VISIT)}"], 1, warned).endswith('Item: "Alpha"')
+    assert step(known, 0, warned).endswith('Item: "Delta"')  # it may ask no more
+
+
 def lesson(visit: Visit, left: bool, *reflections: str) -> str:
     last = DESK.line(visit.shown[-1])
     return write("reflexion", visit, reflections=reflections, left=left, steps=len(visit.shown), last=last)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +57,20 @@ def test_batches_are_answered_in_order_and_measured(model: HuggingFaceModel) -> 
 def test_a_batch_has_to_hold_something(folder: Path) -> None:
     with pytest.raises(ConfigurationError, match="batch_size must be at least 1, got 0"):
         HuggingFaceModel(str(folder), batch_size=0)
+
+
+def test_a_model_that_nobody_asks_any_more_is_gone_at_once(folder: Path) -> None:
+    """Hundreds of megabytes, which Python would not look for before many small objects were made."""
+    HuggingFaceModel(str(folder), device="cpu")  # the first import of transformers holds its caller for a while
+    gc.disable()
+    try:
+        model = HuggingFaceModel(str(folder), device="cpu")
+        model.generate([ask("hello", choices=("1", "2"), choice_line="Item")])
+        gone = weakref.ref(model)
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_greedy_is_repeatable_and_sampling_follows_the_seed(model: HuggingFaceModel) -> None:

@@ -64,6 +64,14 @@ def test_differences_are_paired_within_worlds():
     assert found["full_less_it"] == found["low"] == found["high"] == pytest.approx(2.5)
 
 
+def test_what_learns_is_compared_in_seeds_that_both_have():
+    rows = [Outcome(w, 0, "full", 10.0 * w, 1.0) for w in range(3)]  # stopped before the seeds that others had
+    rows += [Outcome(w, s, "teacher", 10.0 * w - 1.0 + 50.0 * s, 1.0) for w in range(3) for s in range(3)]
+    found = next(r for r in summary(rows) if r["variant"] == "teacher" and r["figure"] == "earned")
+    assert (found["worlds"], found["mean"]) == (3, pytest.approx(9.0))
+    assert found["full_less_it"] == found["low"] == found["high"] == pytest.approx(1.0)
+
+
 def test_the_command_goes_on_where_it_was_killed(tmp_path: Path):
     out = tmp_path / "gate.jsonl"
     command = ["--model", "scripted", "--worlds", "2", "--seeds", "1", "--train", "2", "--test", "3"]

@@ -103,6 +103,29 @@ def test_decoding_gives_the_tokens_that_transformers_gives(seed: int, shared: in
         assert torch.equal(ours, theirs)
 
 
+def test_scores_do_not_depend_on_the_batch_nor_on_what_was_read_before():
+    drawn, decoder = torch.Generator().manual_seed(0), Decoder(tiny_model(5))
+    begin = torch.randint(3, len(TOKENIZER), (1, 90), generator=drawn)
+    ids = torch.cat([begin.repeat(5, 1), torch.randint(3, len(TOKENIZER), (5, 37), generator=drawn)], dim=1)
+    mask = torch.ones_like(ids)
+    for row, blank in enumerate((0, 0, 3, 90, 120)):
+        mask[row, :blank] = 0
+
+    def scores(decoder: Decoder, rows: list[int]) -> torch.Tensor:
+        heard: list[torch.Tensor] = []
+
+        def hear(_: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+            heard.append(told.clone())
+            return told
+
+        decoder.generate(ids[rows], mask[rows], 8, set(), [hear])
+        return torch.stack(heard, dim=1)
+
+    alone = torch.cat([scores(Decoder(tiny_model(5)), [row]) for row in range(5)])
+    for rows in ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [4, 0], [1, 3, 2], [0, 0, 2]):  # from the second on, much is known
+        assert torch.equal(scores(decoder, rows), alone[rows])
+
+
 @pytest.mark.parametrize("head", [16, 64])
 def test_it_decodes_in_the_shape_that_a_model_has(head: int):
     from transformers import LlamaForCausalLM
