@@ -5,7 +5,8 @@ all rows are packed without blanks, the weights of a layer that meet the same in
 where it is there (on some processors twice as fast as what torch takes by default), attention is compiled
 (`attention.py`), what prompts have begun with before is not read again (`prefixes.py`), the last layer answers for the
 last token alone, rows that are done are not computed further, and each processor decodes rows of its own. What comes
-out is the same, token by token (tested), whatever else is in the batch and whatever was read before, to the bit.
+out is the same, token by token; where oneDNN multiplies (AVX2 and AVX512 were tried) it does not depend on what else is
+in the batch, nor on what was read before, to the bit (tested).
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ class Decoder:
         turns = base ** (-torch.arange(0, self._width, 2, dtype=torch.float32) / self._width)
         angles = torch.arange(config.max_position_embeddings)[:, None] * torch.cat([turns, turns])
         self._cos, self._sin = angles.cos().numpy(), angles.sin().numpy()
-        self._prefixes = Prefixes()
+        # elsewhere last bits differ by the rows of a product: what was read before would change what is answered
+        self._prefixes = Prefixes() if _has_onednn() else Prefixes(most_bytes=0)
         self._free: list[Floats] = []
 
     def _taken(self, layer: Any) -> _Layer:
@@ -187,12 +189,19 @@ def _is_decodable(config: Any) -> bool:
     )
 
 
+def _has_onednn() -> bool:
+    """Whether oneDNN multiplies: what it computes for one row is the same bits with any other rows."""
+    import torch
+
+    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+
+
 def _product(weight: torch.Tensor) -> Product:
     """Multiplication by a weight (out, in), packed once where oneDNN computes it."""
     import torch
 
     weight = weight.detach()
-    if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if _has_onednn():
         packed = torch.ops.mkldnn._reorder_linear_weight(weight)
         return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
     return lambda x: torch.nn.functional.linear(x, weight)

@@ -144,6 +144,8 @@ def summary(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
     for variant in dict.fromkeys(o.variant for o in found):
         for figure in ("earned", "kept"):
             full, other = _paired(found, variant, figure)
+            if not len(other):
+                continue
             differences = full - other
             low, high = _interval(differences)
             rows.append({

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -39,26 +39,35 @@ class Prefixes:
 
         ids: int64 (t,). keys: (layers, h, w, c), values: (layers, h, c, w), c at least t.
         """
+        known = list[bytes]()
         for start, key in _begun(ids[:-1]):
-            with self._lock:
-                found = self._blocks.get(key)
-                if found is None:
-                    return start
-                self._blocks.move_to_end(key)
+            found = self._blocks.get(key)
+            if found is None:
+                break
             keys[..., start : start + BLOCK], values[:, :, start : start + BLOCK] = found
-        return len(ids[:-1]) // BLOCK * BLOCK
+            known.append(key)
+        with self._lock:
+            self._refresh(known)
+        return len(known) * BLOCK
 
     def keep(self, ids: NDArray[np.int64], keys: Floats, values: Floats) -> None:
         """Take from a prompt that has been read, shapes as in `recall`, what was met before and is not known yet."""
-        for start, key in _begun(ids[:-1]):
-            with self._lock:
-                if key in self._blocks or not self._met(hash(key)):
-                    continue
-                block = keys[..., start : start + BLOCK].copy(), values[:, :, start : start + BLOCK].copy()
-                self._blocks[key] = block
-                self._bytes += 2 * block[0].nbytes
-                while self._bytes > self.most_bytes:
-                    self._bytes -= 2 * self._blocks.popitem(last=False)[1][0].nbytes
+        with self._lock:
+            begun = list(_begun(ids[:-1]))
+            for start, key in begun:
+                if key not in self._blocks and self._met(hash(key)):
+                    block = keys[..., start : start + BLOCK].copy(), values[:, :, start : start + BLOCK].copy()
+                    self._blocks[key] = block
+                    self._bytes += 2 * block[0].nbytes
+            self._refresh([key for _, key in begun])
+            while self._bytes > self.most_bytes:
+                self._bytes -= 2 * self._blocks.popitem(last=False)[1][0].nbytes
+
+    def _refresh(self, begun: Sequence[bytes]) -> None:
+        """These blocks of one prompt were used last, its first one most lately: without it the rest is of no use."""
+        for key in reversed(begun):
+            if key in self._blocks:
+                self._blocks.move_to_end(key)
 
     def _met(self, what: int) -> bool:
         """Whether it was met before; now it was."""

@@ -70,6 +70,7 @@ def test_what_learns_is_compared_in_seeds_that_both_have():
     found = next(r for r in summary(rows) if r["variant"] == "teacher" and r["figure"] == "earned")
     assert (found["worlds"], found["mean"]) == (3, pytest.approx(9.0))
     assert found["full_less_it"] == found["low"] == found["high"] == pytest.approx(1.0)
+    assert summary([Outcome(0, 0, "random", 1.0, 1.0)]) == []  # killed before full played: nothing to compare yet
 
 
 def test_the_command_goes_on_where_it_was_killed(tmp_path: Path):

@@ -103,6 +103,7 @@ def test_decoding_gives_the_tokens_that_transformers_gives(seed: int, shared: in
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="other products differ in last bits by their rows")
 def test_scores_do_not_depend_on_the_batch_nor_on_what_was_read_before():
     drawn, decoder = torch.Generator().manual_seed(0), Decoder(tiny_model(5))
     begin = torch.randint(3, len(TOKENIZER), (1, 90), generator=drawn)

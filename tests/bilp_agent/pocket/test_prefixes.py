@@ -43,3 +43,17 @@ def test_the_least_used_goes_first():
     for n in (0, 0, 1, 1, 0, 2, 2):
         read(prefixes, prompts[n])
     assert [read(prefixes, prompts[n]) for n in (2, 0, 1)] == [BLOCK, BLOCK, 0]
+
+
+def test_of_a_prompt_its_end_goes_first():
+    """A block is of no use without those before it."""
+    block = 2 * 4 * 2 * 3 * 8 * BLOCK  # bytes
+    prefixes, long, short = Prefixes(most_bytes=4 * block), np.arange(LENGTH), np.arange(1, 2 * BLOCK + 2)
+    assert [read(prefixes, long) for _ in range(3)] == [0, 0, 4 * BLOCK]
+    assert [read(prefixes, short) for _ in range(3)] == [0, 0, 2 * BLOCK]
+    assert read(prefixes, long) == 2 * BLOCK
+
+
+def test_nothing_is_kept_where_there_is_no_room():
+    prefixes = Prefixes(most_bytes=0)
+    assert [read(prefixes, np.arange(LENGTH)) for _ in range(3)] == [0, 0, 0]
