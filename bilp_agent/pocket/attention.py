@@ -36,8 +36,7 @@ def attend(
 
     joined: (n, 3, h, w), queries, keys and values of the tokens, in order of place within a row. cos, sin: (n, w), by
     which the halves of a head are turned. rows, places: (n,), where they belong. asked: (a,), which tokens are to see.
-    keys: (b, h, w, c), values: (b, h, c, w), of each row's tokens by their places; those before are read. w is a
-    multiple of eight.
+    keys: (b, h, w, c), values: (b, h, c, w), of each row's tokens by their places; those before are read.
     """
     count, _, heads, width = joined.shape
     half, scale = width // 2, np.float32(1.0 / math.sqrt(width))
@@ -58,24 +57,11 @@ def attend(
             for i in range(half):
                 a, b, c, s = joined[n, 0, h, i], joined[n, 0, h, half + i], scale * cos[n, i], scale * sin[n, i]
                 query[i], query[half + i] = a * c - b * s, b * c + a * s
-            _score(query, keys[row, h], scores[:seen])
+            scores[:seen] = 0
+            _add(query, keys[row, h], scores[:seen])
             _weigh(scores[:seen], powers[:seen])
             _add(scores[:seen], values[row, h], out[m, h])
     return out.reshape(len(asked), heads * width)
-
-
-@_compiled  # type: ignore[untyped-decorator]
-def _score(query: Floats, keys: Floats, scores: Floats) -> None:
-    """Products of a query (w,) and keys (w, t), eight parts at a time: scores are read and written less."""
-    scores[:] = 0
-    for i in range(0, len(query), 8):
-        a, b, c, d = query[i], query[i + 1], query[i + 2], query[i + 3]
-        e, f, g, h = query[i + 4], query[i + 5], query[i + 6], query[i + 7]
-        for k in range(len(scores)):
-            scores[k] += (
-                (a * keys[i, k] + b * keys[i + 1, k]) + (c * keys[i + 2, k] + d * keys[i + 3, k])
-                + (e * keys[i + 4, k] + f * keys[i + 5, k]) + (g * keys[i + 6, k] + h * keys[i + 7, k])
-            )  # fmt: skip
 
 
 @_compiled  # type: ignore[untyped-decorator]
@@ -109,20 +95,23 @@ def _exponentiate(x: Floats, powers: NDArray[np.int32]) -> None:
 
 
 @_compiled  # type: ignore[untyped-decorator]
-def _add(weights: Floats, values: Floats, found: Floats) -> None:
-    """Add values (t, w) by their weights to `found` (w,), eight at a time: it is read and written so much less."""
+def _add(weights: Floats, lines: Floats, found: Floats) -> None:
+    """Add the first lines (n, m) of a matrix, by weights (n,), to `found` (m,), eight at a time: it is read less often.
+
+    Of a query's parts and keys these are scores, of shares and values what is seen.
+    """
     last = len(weights) - len(weights) % 8
     for k in range(0, last, 8):
         a, b, c, d = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
         e, f, g, h = weights[k + 4], weights[k + 5], weights[k + 6], weights[k + 7]
         for i in range(len(found)):
             found[i] += (
-                (a * values[k, i] + b * values[k + 1, i]) + (c * values[k + 2, i] + d * values[k + 3, i])
-                + (e * values[k + 4, i] + f * values[k + 5, i]) + (g * values[k + 6, i] + h * values[k + 7, i])
+                (a * lines[k, i] + b * lines[k + 1, i]) + (c * lines[k + 2, i] + d * lines[k + 3, i])
+                + (e * lines[k + 4, i] + f * lines[k + 5, i]) + (g * lines[k + 6, i] + h * lines[k + 7, i])
             )  # fmt: skip
     for k in range(last, len(weights)):
         for i in range(len(found)):
-            found[i] += weights[k] * values[k, i]
+            found[i] += weights[k] * lines[k, i]
 
 
 @_compiled  # type: ignore[untyped-decorator]

@@ -74,7 +74,7 @@ class Decoder:
         if not _is_decodable(model.config):
             kind = f"a {model.config.model_type} model"
             raise LanguageModelError(
-                f"{kind} with biases, shared keys, scaled positions or odd heads cannot be decoded so; use hf:FOLDER"
+                f"{kind} with biases, shared keys or scaled positions cannot be decoded so; use hf:FOLDER"
                 if model.config.model_type == "llama"
                 else f"{kind} is no Llama; use hf:FOLDER"
             )
@@ -185,7 +185,6 @@ def _is_decodable(config: Any) -> bool:
         and not (config.attention_bias or config.mlp_bias)
         and config.rope_parameters["rope_type"] == "default"
         and config.hidden_act == "silu"
-        and config.head_dim % 8 == 0
     )
 
 

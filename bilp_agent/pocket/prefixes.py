@@ -52,6 +52,8 @@ class Prefixes:
 
     def keep(self, ids: NDArray[np.int64], keys: Floats, values: Floats) -> None:
         """Take from a prompt that has been read, shapes as in `recall`, what was met before and is not known yet."""
+        if not self.most_bytes:
+            return
         with self._lock:
             begun = list(_begun(ids[:-1]))
             for start, key in begun:

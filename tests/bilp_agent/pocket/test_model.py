@@ -127,7 +127,7 @@ def test_scores_do_not_depend_on_the_batch_nor_on_what_was_read_before():
         assert torch.equal(scores(decoder, rows), alone[rows])
 
 
-@pytest.mark.parametrize("head", [16, 64])
+@pytest.mark.parametrize("head", [12, 16, 64])
 def test_it_decodes_in_the_shape_that_a_model_has(head: int):
     from transformers import LlamaForCausalLM
 
