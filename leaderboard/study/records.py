@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from leaderboard.board.cached import summaries
 from leaderboard.board.groups import RETURN, Group, Member, groups
@@ -19,6 +19,7 @@ from leaderboard.evaluate.curve.plan import LearningCurve
 from leaderboard.schema import Estimate, Row
 from leaderboard.site.text import called, called_in_full, plain, settings
 from leaderboard.stats import LEVEL, Sums, difference
+from leaderboard.study.models import chosen, shown
 from leaderboard.suites import builtin_suites
 
 FEWEST_SEEDS: Final = 3
@@ -72,26 +73,26 @@ class Table:
         return [m for m in self.competing if m.row.agent in wanted and not _ablated(m)]
 
     def plain(self, agent: str) -> Member | None:
-        """An agent with its default parameters."""
-        return self.variant(agent, {})
+        """An agent that no parameters were given."""
+        return next((m for m in self.competing if m.row.agent == agent and not m.row.parameters), None)
 
-    def variant(self, agent: str, parameters: dict[str, object]) -> Member | None:
-        """An agent with just these parameters."""
-        return next((m for m in self.competing if (m.row.agent, m.row.parameters) == (agent, parameters)), None)
+    def variant(self, agent: str, parameters: dict[str, Any]) -> Member | None:
+        """An agent with just these parameters, as `chosen` has them."""
+        return next((m for m in self.competing if m.row.agent == agent and chosen(m) == parameters), None)
 
     def on_models(self, agent: str) -> list[Member]:
-        """An agent of which nothing but the language model was chosen: on its default one, then on others by name."""
+        """An agent of which nothing but the language model was chosen, by its name; each asked in its own prompts."""
         found: dict[str, Member] = {}
         for member in self.competing:
-            if member.row.agent == agent and member.row.parameters.keys() <= {"model"}:
-                found.setdefault(called(agent, member.row.parameters), member)
+            if member.row.agent == agent and (parameters := chosen(member)).keys() <= {"model"}:
+                found.setdefault(called(agent, parameters), member)
         return [found[name] for name in sorted(found)]
 
     def label(self, member: Member) -> str:
         """Its agent with its language model; with other parameters where that stands in the table more than once."""
-        name = called(member.row.agent, member.row.parameters)
-        alone = sum(called(other.row.agent, other.row.parameters) == name for other in self.competing) == 1
-        return name if alone else called_in_full(member.row.agent, member.row.parameters)
+        name = called(member.row.agent, shown(member))
+        alone = sum(called(other.row.agent, shown(other)) == name for other in self.competing) == 1
+        return name if alone else called_in_full(member.row.agent, shown(member))
 
     def sums(self, member: Member, metric: str = RETURN) -> Sums:
         """Its per-user sums; read from the cache once."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from leaderboard.board.groups import Member
 from leaderboard.study.contrast import Contrast, Pair, answered, contrasts, named
+from leaderboard.study.models import chosen, own_prompts
 from leaderboard.study.question import Answer, Missing, Question
 from leaderboard.study.records import Records, Table
 from leaderboard.study.verdict import by_agent
@@ -21,7 +22,7 @@ PARTS: Final = {
 """Parameters of `billp` that switch a part off, and what they switch off."""
 
 _INSEPARABLE: Final = "use_tools"
-"""What the prompts for its default language model cannot do without."""
+"""What compact prompts cannot do without."""
 
 _TEXT: Final = """
 `billp` less the same agent, on the same language model, without one of its parts. "Yes" means that the part helps: with
@@ -34,7 +35,7 @@ def _answer(records: Records) -> Answer:
     for table in records.usual:
         pairs = list[Pair]()
         for billp in table.on_models("billp"):
-            without = {name: table.variant("billp", billp.row.parameters | {name: False}) for name in PARTS}
+            without = {name: table.variant("billp", chosen(billp) | {name: False}) for name in PARTS}
             there = {name: member for name, member in without.items() if member is not None}
             pairs += [(f"{PARTS[name]}{_whose(table, billp)}", billp, member) for name, member in there.items()]
             if there:
@@ -56,7 +57,7 @@ def _part(ablated: Member) -> str:
 
 def _may(billp: Member, name: str) -> bool:
     """Whether this one can be without a part."""
-    return name != _INSEPARABLE or "model" in billp.row.parameters
+    return name != _INSEPARABLE or own_prompts(chosen(billp).get("model")) == "full"
 
 
 def _missing(table: Table, billp: Member, name: str) -> Missing:

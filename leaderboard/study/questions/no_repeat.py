@@ -54,7 +54,7 @@ def _answer(records: Records) -> Answer:
         found += contrasts(table, against(table, planners, controls))
         shares += [_share(table, billp, c) for billp in planners for c in controls]
     said = by_kind([(named(c.first), c.verdict) for c in found], sorted({named(c.first) for c in found}))
-    answer, sheets = answered(found, absent(tables, _CONTROLS), said), list[Sheet]()
+    answer, sheets = answered(found, absent(tables, {name: {} for name in _CONTROLS}), said), list[Sheet]()
     if shares:
         sheets.append(Sheet("The share that it explains", _SHARE_COLUMNS, shares, _SHARE_NOTE))
     if alone:

@@ -10,7 +10,7 @@ from leaderboard.board.groups import Member
 from leaderboard.site.text import markdown, percent
 from leaderboard.study.best import less_best
 from leaderboard.study.contrast import Contrast, answered, named, shared_level, sources
-from leaderboard.study.kinds import BILLP, MYOPIC, PLANNERS
+from leaderboard.study.kinds import BILLP, MYOPIC, OFFLINE_RL, ONLINE_RL
 from leaderboard.study.question import Answer, Question, Sheet
 from leaderboard.study.records import Records, Table, scaled
 from leaderboard.study.verdict import by_kind, verdict
@@ -52,13 +52,18 @@ def _answer(records: Records) -> Answer:
 
 def _of_table(table: Table, myopic: Sequence[Member]) -> list[Contrast]:
     """Of each planner, its comparison with the best that does not plan."""
-    planners, others = table.named(PLANNERS), [table.sums(m) for m in myopic]
+    planners, others = _planners(table), [table.sums(m) for m in myopic]
     found = list[Contrast]()
     for planner in planners:
         if (held := less_best(table.sums(planner), others, shared_level(len(planners)))) is not None:
             best, less = myopic[held[0]], scaled(held[1], table.scale)
             found.append(Contrast(table, table.label(planner), planner, best, less, verdict(less)))
     return found
+
+
+def _planners(table: Table) -> list[Member]:
+    """Those that choose for more than the next reward; of BiLLP no variants but for the language model."""
+    return [*(m for agent in BILLP for m in table.on_models(agent)), *table.named([*ONLINE_RL, *OFFLINE_RL])]
 
 
 def _said(found: Sequence[Contrast]) -> str:

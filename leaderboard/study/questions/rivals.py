@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from leaderboard.study.contrast import Contrast, absent, against, answered, contrasts, named
 from leaderboard.study.kinds import LANGUAGE, ONLINE_RL, RIVALS, kind_of
+from leaderboard.study.models import POCKET
 from leaderboard.study.question import Answer, Question
 from leaderboard.study.records import Records
 from leaderboard.study.verdict import by_agent
 
-_RL: Final = "ppo"
-"""Reinforcement learning whose run is asked for where it is missing: it plays every family."""
+_ASKED: Final[dict[str, dict[str, Any]]] = {"billp": POCKET} | {agent: {} for agent in (*LANGUAGE, "ppo")}
+"""What is asked for where it is missing; of reinforcement learning what plays every family."""
 
 _TEXT: Final = """
 `billp`, on each language model that it was run on and otherwise with its defaults, less each rival, where all were
@@ -27,7 +28,7 @@ def _answer(records: Records) -> Answer:
     for table in tables:
         pairs = against(table, table.on_models("billp"), table.named([*LANGUAGE, *ONLINE_RL]))
         found += contrasts(table, pairs)
-    missing = absent([t for t in tables if t.on_models("billp")], ("billp", *LANGUAGE, _RL))
+    missing = absent([t for t in tables if t.on_models("billp")], _ASKED)
     said = [(named(c.first), kind_of(c.second.row.agent, RIVALS), c.verdict) for c in found]
     return answered(found, missing, by_agent(said, RIVALS))
 

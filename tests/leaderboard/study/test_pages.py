@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from bilp_agent.llm.registry import prompts_for
 from leaderboard.board.groups import Member
 from leaderboard.board.summary import Summary
 from leaderboard.evaluate.curve.plan import CurvePlan, CurvePoint, LearningCurve
@@ -18,12 +20,16 @@ from leaderboard.replay import verify
 from leaderboard.schema import Estimate, SpentBudget, json_hash
 from leaderboard.stats import difference
 from leaderboard.study.contrast import COLUMNS, contrasts
+from leaderboard.study.models import own_prompts
 from leaderboard.study.popularity import long_tail, shown
 from leaderboard.study.question import Answer
 from leaderboard.study.questions import QUESTIONS
 from leaderboard.study.records import Records, Table, Told, records_of
 from leaderboard.study.write import answers, write
 from tests.leaderboard.study.conftest import SCRIPTED
+
+BRIEF: dict[str, object] = SCRIPTED | {"prompts": "compact"}
+POCKET: dict[str, object] = {"model": "pocket", "prompts": "compact"}
 
 
 @pytest.fixture(scope="session")
@@ -81,11 +87,17 @@ def test_every_question_that_has_records_is_answered(found: Mapping[str, Answer]
 @pytest.mark.parametrize(
     ("given", "writer", "compared"),
     [
-        ({}, SCRIPTED, True),  # each with its own prompts
+        ({}, SCRIPTED, True),  # the default is pocket here; each in its own prompts
+        ({"model": "pocket"}, SCRIPTED, True),
+        (POCKET, SCRIPTED, True),  # which names the prompts that it is asked in anyway
         ({"model": "hf:other"}, SCRIPTED, True),
-        ({}, SCRIPTED | {"prompts": "compact"}, True),  # which the default reads
+        ({}, BRIEF, True),  # which pocket reads
+        (POCKET, BRIEF, True),
+        ({"model": "pocket", "prompts": "full"}, SCRIPTED, True),
+        ({"model": "pocket", "prompts": "full"}, BRIEF, False),
         ({"model": "hf:other", "prompts": "compact"}, SCRIPTED, False),
-        ({"model": "hf:other"}, SCRIPTED | {"prompts": "compact"}, False),
+        ({"model": "hf:other", "prompts": "compact"}, BRIEF, True),
+        ({"model": "hf:other"}, BRIEF, False),
         ({"gamma": 0.9}, SCRIPTED, False),
     ],
 )
@@ -98,21 +110,48 @@ def test_a_language_model_is_held_against_the_writer_that_differs_in_nothing_els
     answer = answers(Records((Table(replace(table.group, members=made)),)))["robustness"]
     assert ("base model: not run" not in answer.verdict) == compared
     assert [line[3] for sheet in answer.sheets for line in sheet.lines] == (["billp on scripted"] if compared else [])
-    assert ("billp with its defaults" in [m.what for m in answer.missing]) == (given != {})
-    assert ("billp on scripted" in [m.what for m in answer.missing]) == (writer != SCRIPTED)
+    missing = [m.what for m in answer.missing]
+    assert ("billp on pocket" in missing) == (given not in ({}, {"model": "pocket"}, POCKET))
+    assert ("billp on scripted" in missing) == (writer != SCRIPTED)
+    assert ("billp on scripted (prompts=compact)" in missing) == (writer != BRIEF)
 
 
-def test_the_default_stands_beside_the_writer_as_soon_as_it_was_run(records: Records, table: Table) -> None:
-    plain = _renamed(_ablated(table), {})
-    members = (*table.group.members, plain)
+@pytest.mark.parametrize("pocket", [{}, POCKET])
+def test_pocket_stands_beside_the_writer_and_the_writer_in_other_prompts_does_not(
+    records: Records, table: Table, pocket: dict[str, object]
+) -> None:
+    more = [_renamed(_ablated(table), parameters) for parameters in (pocket, BRIEF)]
+    members = (*table.group.members, *more)
     found = answers(Records((Table(replace(table.group, members=members)),)))
-    (scripted,) = table.on_models("billp")
     for name in ("planning", "rivals", "no-repeat"):
-        assert {line[2] for line in found[name].sheets[0].lines} == {"billp", "billp on scripted"}, name
-    assert re.match("billp against ActOnly.*; billp on scripted against ActOnly", found["rivals"].verdict)
-    assert {line[6] for line in found["long-tail"].sheets[0].lines} == {"", "billp", "billp on scripted"}
+        assert {line[2] for line in found[name].sheets[0].lines} == {"billp on pocket", "billp on scripted"}, name
+    assert re.match("billp on pocket against ActOnly.*; billp on scripted against ActOnly", found["rivals"].verdict)
+    assert {line[6] for line in found["long-tail"].sheets[0].lines} == {"", "billp on pocket", "billp on scripted"}
     assert {line[2] for line in found["ablations"].sheets[0].lines} == {"billp on scripted"}
-    assert scripted.row.parameters == SCRIPTED
+    models = [line[2:4] for line in found["robustness"].sheets[0].lines]
+    assert [[first, html.unescape(second)] for first, second in models] == [
+        ["billp on pocket", "billp on scripted"],
+        ["billp on pocket", "billp on scripted (prompts=compact)"],
+    ]
+    assert re.search(
+        r"base model, billp on pocket against billp on scripted: [a-z ]+; "
+        r"base model, billp on pocket against billp on scripted \(prompts=compact\): [a-z ]+$",
+        found["robustness"].verdict,
+    )
+
+
+@pytest.mark.parametrize("model", ["scripted", "pocket", "pocket:runs/mine", "hf:pocket", "openai:m@http://localhost"])
+def test_the_study_knows_the_prompts_that_a_model_is_asked_in(model: str) -> None:
+    assert own_prompts(model) == prompts_for(model)
+
+
+def test_what_compact_prompts_cannot_do_without_is_not_asked_for(table: Table) -> None:
+    pocket, without = (_renamed(_ablated(table), POCKET | more) for more in ({}, {"use_critic": False}))
+    members = (*table.group.members, pocket, without)
+    missing = answers(Records((Table(replace(table.group, members=members)),)))["ablations"].missing
+    told = [m.command for m in missing if "-p model=pocket" in m.command]
+    assert len(told) == 4
+    assert not any("use_tools" in command for command in told)
 
 
 def test_the_verdict_of_a_page_is_that_of_its_lines(found: Mapping[str, Answer]) -> None:
@@ -205,12 +244,11 @@ def _ablated(table: Table) -> Member:
 
 
 def _renamed(member: Member, parameters: dict[str, object]) -> Member:
-    """As if it had been run with other parameters; without a language model named, in the prompts of the default."""
-    prompts = "full" if "model" in parameters else "compact"
+    """As if it had been run with other parameters, where pocket is the default."""
+    model = parameters.get("model", "pocket")
+    configuration = {"model": model, "prompts": own_prompts(model)} | parameters
     agent = member.summary.submission.agent.model_copy(update={"parameters": parameters})
-    submission = member.summary.submission.model_copy(
-        update={"agent": agent, "configuration": {"prompts": prompts} | parameters}
-    )
+    submission = member.summary.submission.model_copy(update={"agent": agent, "configuration": configuration})
     row = member.row.model_copy(update={"parameters": parameters})
     return replace(member, row=row, summary=replace(member.summary, submission=submission))
 
