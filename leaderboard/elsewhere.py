@@ -22,7 +22,7 @@ from leaderboard.evaluate.build import check_track, plan_for, simulator_for
 from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.checkpoint import is_finished
 from leaderboard.evaluate.simulate import simulate
-from leaderboard.files import file_sha256, first_fault
+from leaderboard.files import alone_in, file_sha256, first_fault
 from leaderboard.schema import AgentRecord, Cell, Disclosure, SpentBudget, Suite
 from leaderboard.traces import Trace, write_trace
 from recsim_envs.errors import AgentError, SubmissionError
@@ -93,12 +93,14 @@ def import_trace(
     plan = plan_for(_record(file, name, spent, hidden_state), suite)
     check_track(plan.agent, suite.track)
     job = Job(ELSEWHERE, out, command=tuple(command), disclosure=disclosure or Disclosure())
-    folder, table = open_run(job, plan).folder, _read(file, suite)
-    if folder.submission() is None:
-        for spec in folder.specs(ELSEWHERE, _LANES):
-            if not is_finished(spec):
-                _write(file, table, spec, spent)
-        finish(job, folder)
+    table = _read(file, suite)
+    with alone_in(out):
+        folder = open_run(job, plan).folder
+        if folder.submission() is None:
+            for spec in folder.specs(ELSEWHERE, _LANES):
+                if not is_finished(spec):
+                    _write(file, table, spec, spent)
+            finish(job, folder)
     return out
 
 

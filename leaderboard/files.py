@@ -7,7 +7,7 @@ import json
 import stat
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -17,6 +17,7 @@ from leaderboard.schema.basics import PATTERNS
 from leaderboard.words import suggestion
 from recsim_envs.errors import ConfigurationError, LongrecError, SubmissionError
 from recsim_envs.files import atomic_file
+from recsim_envs.locks import locked
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -30,9 +31,28 @@ def atomic_path(target: Path) -> Iterator[Path]:
         with atomic_file(target) as scratch:
             yield scratch
     except OSError as error:
-        raise ConfigurationError(
-            f"cannot write to {target}: {error.strerror}; free some space, or choose a folder that you may write"
-        ) from error
+        raise _unwritable(target, error) from error
+
+
+@contextmanager
+def alone_in(*folders: Path) -> Iterator[None]:
+    """Hold folders for this process, see `recsim_envs.locks`. What two make there at once would be neither's.
+
+    Raises `ConfigurationError` for one that another process holds, or that cannot be written.
+    """
+    with ExitStack() as held:
+        for folder in folders:
+            try:
+                held.enter_context(locked(folder, ConfigurationError))
+            except OSError as error:
+                raise _unwritable(folder, error) from error
+        yield
+
+
+def _unwritable(target: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"cannot write to {target}: {error.strerror}; free some space, or choose a folder that you may write"
+    )
 
 
 def write_json(target: Path, value: Any) -> None:

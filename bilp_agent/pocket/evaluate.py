@@ -40,6 +40,8 @@ SPLIT: Final = "gate"
 PLAIN: Final = ("random", "greedy", "greedy-no-repeat")
 """Agents to be better than, found by name among those that are installed."""
 WITHOUT: Final = {"no reflections": "use_reflector", "no actor memory": "use_actor_memory", "no critic": "use_critic"}
+AFTER: Final = {f"after {sessions} sessions": sessions for sessions in (0, 10, 25, 50)}
+"""`full`, trained on no more than so many sessions: with `full` itself its learning curve."""
 
 
 class Family(str, Enum):
@@ -65,7 +67,7 @@ class Outcome:
 
 
 def variants(model: str) -> dict[str, Callable[[], Agent]]:
-    """What is compared: the planner on `model`, without each of its parts, on the teacher, and agents without any."""
+    """What is compared: the planner on `model`, less a part, trained less, on the teacher; agents that plan nothing."""
     made: dict[str, Callable[[], Agent]] = {
         "full": lambda: BiLLPAgent(model=model, prompts="compact"),
         "teacher": lambda: BiLLPAgent(model="scripted", prompts="compact"),
@@ -73,6 +75,7 @@ def variants(model: str) -> dict[str, Callable[[], Agent]]:
     for name, switch in WITHOUT.items():
         off: dict[str, Any] = {switch: False}
         made[name] = partial(BiLLPAgent, model=model, prompts="compact", **off)
+    made |= dict.fromkeys(AFTER, made["full"])
     registered = {entry.name: entry for entry in entry_points(group="longrec.agents")}
     return made | {name: registered[name].load() for name in PLAIN if name in registered}
 
@@ -90,7 +93,7 @@ def outcome(
 ) -> Outcome:
     """Let an agent learn from `train` sessions of a held-out world, and try it on `test` sessions of its test users."""
     place, agent = place_of_family(family, split, world), make()
-    playground = Playground(place, Budget(episodes=train))
+    playground = Playground(place, Budget(episodes=min(train, AFTER.get(variant, train))))
     if agent.trains:
         agent.train(playground, rng.derive_seed("pocket gate", world, seed) % 2**31)
     earned, kept = play(agent, place, test, rng.derive_seed("pocket gate test", world) % 2**31)
@@ -241,9 +244,11 @@ def main(
     agents = variants(model)
     if unknown := [name for name in only or () if name not in agents]:
         raise typer.BadParameter(f"no variant is called {unknown[0]!r}; there are {', '.join(agents)}")
+    if late := [name for name in only or () if AFTER.get(name, -1) >= train]:
+        raise typer.BadParameter(f"{late[0]!r} asks for more training sessions than those of full: --train {train}")
     done = kept_outcomes(out, {"model": load_model(model).name, "family": family.value, "train": train, "test": test})
     known = {(o.world, o.seed, o.variant) for o in done}
-    played = [v for v in agents if not only or v in (*only, "full")]
+    played = [v for v in agents if (not only or v in (*only, "full")) and AFTER.get(v, -1) < train]
     wanted = [(w, s, v) for w in range(worlds) for s in range(seeds) for v in played if s == 0 or v not in PLAIN]
     with out.open("a", encoding="utf-8") as file:
         for world, seed, variant in track([key for key in wanted if key not in known], "playing"):

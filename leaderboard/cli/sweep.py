@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from leaderboard.cli.tracks import Device, on_device
 
 if TYPE_CHECKING:
     from leaderboard.sweep.cells import CellRow
+    from leaderboard.sweep.cost import Cost
     from leaderboard.sweep.schema import SweepFile
 
 
@@ -94,9 +95,9 @@ def _filters(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _preview(expanded: Any, folder: Path, filters: dict[str, tuple[str, ...]], workers: int, json: bool) -> None:
-    """The cells of a dry run, and an estimate from those that are finished."""
-    from leaderboard.cores import usable_cores
-    from leaderboard.sweep.cells import estimate, rows_of
+    """The cells of a dry run, and what those to do may cost."""
+    from leaderboard.sweep.cells import rows_of
+    from leaderboard.sweep.cost import cost
     from leaderboard.sweep.run import only, open_runs
 
     runs = open_runs(expanded, folder, make=False)
@@ -104,46 +105,73 @@ def _preview(expanded: Any, folder: Path, filters: dict[str, tuple[str, ...]], w
     specs = [spec for run in runs for spec in run.folder.specs(run.job.agent, 1)]
     rows = rows_of(runs, folder)
     finished = [row for row in rows if row.status == "done"]
-    todo = [row for row, spec in zip(rows, specs, strict=True) if row.status == "open" and passes(spec)]
-    guesses = [estimate(row, finished) for row in todo]
-    known = [g for g in guesses if g is not None]
-    cost = {
+    to_do = [row.status == "open" and passes(spec) for row, spec in zip(rows, specs, strict=True)]
+    costs = [cost(row, finished) if todo else None for row, todo in zip(rows, to_do, strict=True)]
+    known = [c for c in costs if c is not None]
+    measured, guessed = ([c.seconds for c in known if bool(c.unlike) == guess] for guess in (False, True))
+    told = {
         "cells": len(rows),
         "done": len(finished),
         "failed": sum(row.status == "failed" for row in rows),
-        "to_do": len(todo),
-        "estimated_seconds": round(sum(known), 1),
-        "without_estimate": len(todo) - len(known),
+        "to_do": sum(to_do),
+        "estimated": len(measured),
+        "estimated_seconds": round(sum(measured), 1),
+        "guessed": len(guessed),
+        "guessed_seconds": round(sum(guessed), 1),
+        "without_estimate": sum(to_do) - len(known),
     }
     if json:
-        print_json({"out": folder, **cost, "left_out": expanded.left_out, "rows": rows})
+        pairs = zip(rows, costs, strict=True)
+        lines = [row.model_dump(mode="json") | {"cost": c and c._asdict()} for row, c in pairs]
+        print_json({"out": folder, **told, "left_out": expanded.left_out, "rows": lines})
         return
-    print_cells(expanded.sweep.name, rows)
+    print_cells(expanded.sweep.name, rows, costs)
     for reason in expanded.left_out:
         say(f"left out: {reason}")
-    say(f"{cost['cells']} cells: {cost['done']} done, {cost['failed']} failed, {cost['to_do']} to do")
-    if known:
-        cores = workers or usable_cores()
-        say(f"those to do take about {sum(known):.0f} s of one core, {sum(known) / cores:.0f} s on {cores} cores here")
-    if cost["without_estimate"]:
-        say(f"{cost['without_estimate']} of them are like none that is finished: their time is not known")
+    _say_cost(told, workers)
 
 
-def print_cells(title: str, rows: Sequence[CellRow]) -> None:
-    """One line a cell."""
+def _say_cost(told: Mapping[str, float], workers: int) -> None:
+    """What is to do and may take, apart by how well it is known."""
+    from leaderboard.cores import usable_cores
+
+    say(f"{told['cells']} cells: {told['done']} done, {told['failed']} failed, {told['to_do']} to do")
+    cores = workers or usable_cores()
+    if told["estimated"]:
+        seconds = told["estimated_seconds"]
+        say(
+            f"{told['estimated']} of them are as finished ones but for the seed: about {seconds:.0f} s of one core, "
+            f"{seconds / cores:.0f} s on {cores} cores here"
+        )
+    if told["guessed"]:
+        say(
+            f"{told['guessed']} are guessed at {told['guessed_seconds']:.0f} s of one core, from cells of their agents "
+            "that have another of what the table names; they may take many times that. Run one seed of each to know "
+            "(--only seed=N)"
+        )
+    if told["without_estimate"]:
+        say(f"{told['without_estimate']} are of agents that have finished none: their time is not known")
+
+
+def print_cells(title: str, rows: Sequence[CellRow], costs: Sequence[Cost | None] = ()) -> None:
+    """One line a cell, with what it may cost where that is given and known."""
     columns = ("agent", "return", "Len", "seconds", "seed", "environment", "track", "status")
-    print_table(title, columns, [_line(row) for row in rows], figures=4)
+    print_table(title, columns, list(map(_line, rows, costs or [None] * len(rows))), figures=4)
 
 
-def _line(row: CellRow) -> tuple[str, ...]:
+def _line(row: CellRow, cost: Cost | None) -> tuple[str, ...]:
     import json
 
     parameters = " ".join(f"{k}={json.dumps(v)}" for k, v in row.parameters.items())
     options = " ".join(f"{k}={json.dumps(v)}" for k, v in row.options.items())
     seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
+    if cost is not None:
+        seconds = f"~{cost.seconds:.1f}"
     limit = {} if row.limit is None else row.limit.model_dump(exclude_none=True)
     track = " ".join([row.track, *(f"{n} {unit}" for unit, n in limit.items())])
     note = f": {row.error}" if row.error else ", a straggler" if row.straggler else ""
+    if cost is not None and cost.unlike:
+        note = f", guessed: other {', '.join(cost.unlike)}"
     return (
         f"{row.agent} {parameters}".strip(),
         "" if row.mean_return is None else f"{row.mean_return:.3f}",

@@ -16,7 +16,7 @@ from leaderboard.evaluate.cell import Answers, CellSpec
 from leaderboard.evaluate.checkpoint import CASSETTE, Discard, RunFolder, is_finished, load_cell
 from leaderboard.evaluate.executor import Event, Executor, make_executor, run_cells
 from leaderboard.evaluate.learned import take
-from leaderboard.files import file_sha256, read_model, write_json
+from leaderboard.files import alone_in, file_sha256, read_model, write_json
 from leaderboard.prices import prices_sha256
 from leaderboard.schema import Disclosure, Isolation, Submission, Suite, as_line, json_hash
 from leaderboard.traces import concatenate, write_trace
@@ -84,11 +84,14 @@ def evaluate_all(
     """Run jobs on one executor, by default on `workers` processes here, and write their submissions.
 
     `workers` 0 is one a core. Neither that nor `num_lanes` changes a result. A job that fails does not stop the
-    others; the errors are returned by index into `jobs`. Errors in a job's plan are raised before any is run.
+    others; the errors are returned by index into `jobs`. Errors in a job's plan, and `ConfigurationError` for a folder
+    that another process is at work in, are raised before any is run.
     """
-    runs = [open_run(job, _plan(job, suite)) for job in jobs]
+    plans = [_plan(job, suite) for job in jobs]
     executor = make_executor("local", workers=workers) if executor is None else executor
-    return run_all(runs, executor, num_lanes=num_lanes, watch=watch)
+    with alone_in(*(job.path for job in jobs)):
+        runs = [open_run(job, plan) for job, plan in zip(jobs, plans, strict=True)]
+        return run_all(runs, executor, num_lanes=num_lanes, watch=watch)
 
 
 def _plan(job: Job, suite: Suite) -> Plan:

@@ -25,14 +25,15 @@ from leaderboard.files import read_model, write_json
 from leaderboard.schema import OPTIONAL_FILES, Cell, Submission
 from leaderboard.traces import Trace, read_trace
 from recsim_envs.errors import ConfigurationError, SubmissionError
+from recsim_envs.locks import LOCK
 
 CASSETTE: Final = "cassette.jsonl"
 """Where answers are recorded while a run goes on; it is packed in the end."""
 
 Discard = Literal["never", "other", "always"]
 
-# What a killed write leaves behind.
-_SCRATCH = tuple(f".{name}-" for name in ("run.json", "traces.parquet", "submission.json", *OPTIONAL_FILES))
+# What a killed write leaves behind, and what says that the folder is in use.
+_SCRATCH = (*(f".{name}-" for name in ("run.json", "traces.parquet", "submission.json", *OPTIONAL_FILES)), LOCK)
 
 
 class RunFolder:

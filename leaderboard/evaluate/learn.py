@@ -16,7 +16,7 @@ from leaderboard.evaluate.logs import find_log, record_of
 from leaderboard.evaluate.simulate import guarded
 from leaderboard.evaluate.training import MeteredEnvs, TrainingProgress
 from leaderboard.evaluate.witness import agent_facts
-from leaderboard.files import write_json
+from leaderboard.files import alone_in, write_json
 from leaderboard.schema import (
     AgentRecord,
     EnvId,
@@ -75,7 +75,7 @@ def train_and_save(
 
     Given again after a kill, it goes on from what the agent kept. Event files for TensorBoard end up in
     `out/tensorboard`. Raises `AgentError` if the agent does not learn in this way or fails, `ConfigurationError` if
-    `out` exists.
+    `out` exists, or another process is at this training.
     """
     record = agent_record(agent, parameters)
     check_learner(record, log)
@@ -86,20 +86,26 @@ def train_and_save(
     plan = json_hash([record.model_dump(mode="json"), task.model_dump(mode="json"), seed, allowed.model_dump()])
     folder = out.parent / f".{out.name}-{plan[:16]}.training"  # of this training and no other
     try:
-        training = train_agent(built, record, task, allowed, seed, progress, folder=folder, updates=updates)
+        with alone_in(folder):
+            training = train_agent(built, record, task, allowed, seed, progress, folder=folder, updates=updates)
+            _save(built, training, folder, out)
+            shutil.rmtree(folder, ignore_errors=True)
     except LongrecError:
         with suppress(OSError):
             folder.rmdir()  # nothing was kept in it
         raise
+    return training
+
+
+def _save(agent: Agent, training: TrainingRecord, folder: Path, out: Path) -> None:
+    """Write what was learned, with the event files that training left in `folder`."""
     with atomic_folder(out) as scratch:
         (scratch / "agent").mkdir()
-        guarded(built, "save", lambda: built.save(scratch / "agent"))
+        guarded(agent, "save", lambda: agent.save(scratch / "agent"))
         write_json(scratch / "training.json", training)
         for file in sorted(folder.rglob("events.out.tfevents.*")):
             (scratch / "tensorboard").mkdir(exist_ok=True)
             shutil.move(file, scratch / "tensorboard" / file.name)
-    shutil.rmtree(folder, ignore_errors=True)
-    return training
 
 
 def check_learner(agent: AgentRecord, log: LogRef | None) -> None:

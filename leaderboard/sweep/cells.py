@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -223,12 +222,3 @@ def _values(row: CellRow) -> list[object]:
         row.training_seed, row.status, row.mean_return, row.mean_length, spent.episodes, spent.steps,
         row.train_seconds, row.test_seconds, row.seconds, row.straggler, row.error, row.run,
     ]  # fmt: skip
-
-
-def estimate(row: CellRow, finished: Sequence[CellRow]) -> float | None:
-    """Seconds that an open cell may take: the median of the finished cells most like it; None where none is."""
-    alike = [f for f in finished if f.agent == row.agent and f.seconds is not None]
-    for same in ("track", "env_id", "parameters"):
-        closer = [f for f in alike if getattr(f, same) == getattr(row, same)]
-        alike = closer or alike
-    return statistics.median(f.seconds or 0.0 for f in alike) if alike else None

@@ -16,7 +16,7 @@ from leaderboard.evaluate.batch import DEFAULT_LANES, Job, Run, Watch, run_all
 from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.checkpoint import RunFolder
 from leaderboard.evaluate.executor import Executor
-from leaderboard.files import write_json
+from leaderboard.files import alone_in, write_json
 from leaderboard.schema import Disclosure, Line, Stored, as_line
 from leaderboard.sweep.cells import CellRow, noting, rows_of, worth_running, write_csv
 from leaderboard.sweep.expand import Expanded
@@ -77,21 +77,22 @@ def run_sweep(
 ) -> SweepRecord:
     """Run what is missing and write what was found. A cell that fails stops no other.
 
-    Raises `ConfigurationError` for filters that no cell passes, and what makes the executor give up; the files are
-    written then, too.
+    Raises `ConfigurationError` for filters that no cell passes and a folder that another process is at work in, and
+    what makes the executor give up; the files are written then, too.
     """
-    runs = open_runs(expanded, out, options.command)
-    passes = only(options.only, runs)
+    with alone_in(out):
+        runs = open_runs(expanded, out, options.command)
+        passes = only(options.only, runs)
 
-    def wanted(spec: CellSpec) -> bool:
-        return passes(spec) and worth_running(spec, options.retry_failed)
+        def wanted(spec: CellSpec) -> bool:
+            return passes(spec) and worth_running(spec, options.retry_failed)
 
-    try:
-        run_all(runs, executor, num_lanes=options.num_lanes, watch=noting(watch), wanted=wanted, keep_going=True)
-    except LongrecError:
-        record(expanded, runs, out, options.command)
-        raise
-    return record(expanded, runs, out, options.command)
+        try:
+            run_all(runs, executor, num_lanes=options.num_lanes, watch=noting(watch), wanted=wanted, keep_going=True)
+        except LongrecError:
+            record(expanded, runs, out, options.command)
+            raise
+        return record(expanded, runs, out, options.command)
 
 
 def record(expanded: Expanded, runs: list[Run], out: Path, command: tuple[str, ...]) -> SweepRecord:

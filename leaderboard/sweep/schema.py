@@ -134,8 +134,9 @@ class SweepFile(Stored):
     def _somewhere(self) -> SweepFile:
         if not self.environments and not self.suites:
             raise ValueError("name environments or suites to run the agents on")
-        if not self.environments and (given := {"training_seeds", "episodes"} & self.model_fields_set):
-            raise ValueError(f"{min(given)} belongs to environments; a suite has its own")
+        for name in () if self.environments else ("training_seeds", "episodes"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} belongs to environments; a suite has its own")
         return self
 
 

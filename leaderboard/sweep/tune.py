@@ -20,7 +20,7 @@ import numpy as np
 from leaderboard.evaluate.batch import DEFAULT_LANES, Job, Watch, open_run, run_all
 from leaderboard.evaluate.cell import CellSpec
 from leaderboard.evaluate.executor import Executor
-from leaderboard.files import write_json
+from leaderboard.files import alone_in, write_json
 from leaderboard.schema import Finite, Json, Line, Seconds, SpentBudget, Stored, as_line
 from leaderboard.sweep.cells import CellRow, noting, rows_of, worth_running, write_csv
 from leaderboard.sweep.expand import digest
@@ -74,28 +74,29 @@ def tune(
     """Run the trials that are missing, choose, and write it down.
 
     With a budget in seconds, trials are begun so that about `together` cells run at a time, until it is spent. A trial
-    that fails stops no other; one that failed by the agent's fault is not run again, unless `retry_failed`.
+    that fails stops no other; one that failed by the agent's fault is not run again, unless `retry_failed`. Raises
+    `ConfigurationError` for a folder that another process is at work in.
     """
-    runs = [
-        open_run(Job(search.tuning.agent, out / "trials" / f"{n:03d}-{digest(plan)}", parameters), plan)
-        for n, (parameters, plan) in enumerate(zip(search.trials, search.plans, strict=True))
-    ]
-
-    wanted = partial(worth_running, retry_failed=retry_failed)
-    limit = search.tuning.budget.seconds
-    wave = len(runs) if limit is None else max(1, together // search.cells_a_trial)
-    rows: list[CellRow] = []
-    try:
-        for start in range(0, len(runs), wave):
-            if limit is not None and sum(row.seconds or 0.0 for row in rows) >= limit:
-                break
-            chosen = runs[start : start + wave]
-            run_all(chosen, executor, num_lanes=num_lanes, watch=noting(watch), wanted=wanted, keep_going=True)
-            rows += rows_of(chosen, out)
-    except LongrecError:
-        _record(search, rows, out, command)
-        raise
-    return _record(search, rows, out, command)
+    with alone_in(out):
+        runs = [
+            open_run(Job(search.tuning.agent, out / "trials" / f"{n:03d}-{digest(plan)}", parameters), plan)
+            for n, (parameters, plan) in enumerate(zip(search.trials, search.plans, strict=True))
+        ]
+        wanted = partial(worth_running, retry_failed=retry_failed)
+        limit = search.tuning.budget.seconds
+        wave = len(runs) if limit is None else max(1, together // search.cells_a_trial)
+        rows: list[CellRow] = []
+        try:
+            for start in range(0, len(runs), wave):
+                if limit is not None and sum(row.seconds or 0.0 for row in rows) >= limit:
+                    break
+                chosen = runs[start : start + wave]
+                run_all(chosen, executor, num_lanes=num_lanes, watch=noting(watch), wanted=wanted, keep_going=True)
+                rows += rows_of(chosen, out)
+        except LongrecError:
+            _record(search, rows, out, command)
+            raise
+        return _record(search, rows, out, command)
 
 
 def _record(search: Search, rows: Sequence[CellRow], out: Path, command: tuple[str, ...]) -> TuneRecord:

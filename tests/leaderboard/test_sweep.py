@@ -22,7 +22,8 @@ from leaderboard.evaluate.logs import find_log, record_of
 from leaderboard.replay import verify
 from leaderboard.results import rows as board_rows
 from leaderboard.schema import Task
-from leaderboard.sweep.cells import COLUMNS, note
+from leaderboard.sweep.cells import COLUMNS, CellRow, note
+from leaderboard.sweep.cost import Cost, cost
 from leaderboard.sweep.expand import expand
 from leaderboard.sweep.run import SweepOptions, SweepRecord, run_sweep
 from leaderboard.sweep.schema import SweepFile, TuneFile
@@ -183,6 +184,29 @@ def test_stragglers():
     assert not is_slow(100, [1, 1])  # too few to tell
 
 
+def test_what_open_cells_may_cost():
+    """Cells that differ by their seed alone are a measure; what is taken from others is a guess and says so."""
+
+    def row(**values):
+        facts = {"agent": "a", "parameters": {}, "env_id": ENV, "options": {}, "suite": "s", "track": "scarce",
+                 "limit": None, "training_seed": 0, "status": "open"}  # fmt: skip
+        return CellRow(**(facts | values))
+
+    def done(seconds, **values):
+        return row(status="done", train_seconds=seconds - 1, test_seconds=1, **values)
+
+    finished = [done(2.0), done(4.0, training_seed=1), done(9.0, training_seed=2), done(50.0, agent="b")]
+    assert cost(row(training_seed=3), finished) == Cost(4.0)
+    assert cost(row(agent="c"), finished) is None
+    assert cost(row(env_id="longrec/Books-v0", parameters={"k": 1}), finished) == Cost(
+        4.0, ("environment", "parameters")
+    )
+    online = {"track": "online", "limit": {"steps": 1000}, "suite": "t"}
+    assert cost(row(**online), finished) == Cost(4.0, ("track", "budget", "suite"))
+    assert cost(row(**online), [*finished, done(70.0, env_id="longrec/Books-v0", **online)]).unlike  # still a guess
+    assert cost(row(**online), [*finished, done(80.0, **online)]) == Cost(80.0)
+
+
 def test_what_is_noted_of_a_failure(tmp_path, file):
     (run,) = expanded(file | {"agents": ["random"]}).runs
     spec = CellSpec(run.plan, "random", 0, 0, 1, tmp_path / "cells" / "000-0.parquet")
@@ -210,6 +234,13 @@ def test_the_command(longrec, file, tmp_path):  # noqa: F811
     path.write_text(json.dumps(file | {"agents": file["agents"][1:], "training_seeds": [0, 3, 5]}))
     dry = longrec("sweep", path, "--dry-run").stderr
     assert "6 cells: 0 done, 0 failed, 6 to do" in dry
+    assert "6 are of agents that have finished none" in dry
+    more = [*file["environments"], {"env_id": ENV, "options": {"horizon": 9}}]
+    path.write_text(json.dumps(file | {"agents": file["agents"][1:], "environments": more}))
+    dry = longrec("sweep", path, "--dry-run")
+    assert "8 cells: 3 done, 1 failed, 4 to do" in dry.stderr
+    assert "4 are guessed at " in dry.stderr
+    assert dry.stdout.count("open, guessed: other options") == 4
     assert "--only takes KEY=VALUE" in longrec("sweep", path, "--only", "random").stderr
 
 

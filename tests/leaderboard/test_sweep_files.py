@@ -87,6 +87,12 @@ def test_what_does_not_exist_is_named_before_anything_is_run(tmp_path, change, t
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize("where", [{}, {"environments": [], "suites": ["smoke-v1"]}])
+def test_what_is_written_of_a_file_can_be_read_again(where):
+    sweep = SweepFile.model_validate(SWEEP | where)
+    assert SweepFile.model_validate_json(sweep.model_dump_json()) == sweep
+
+
 def test_what_is_no_json(tmp_path):
     with pytest.raises(ConfigurationError, match=r"Invalid JSON: .* line 1 column"):
         read_sweep(write(tmp_path, '{"name": "x",}'))

@@ -23,10 +23,11 @@ from leaderboard.evaluate.curve.point import PointSpec
 from leaderboard.evaluate.curve.results import Found, found
 from leaderboard.evaluate.executor import Event, run_cells
 from leaderboard.evaluate.executor_local import LocalExecutor
-from leaderboard.files import atomic_path, read_model, write_json
+from leaderboard.files import alone_in, atomic_path, read_model, write_json
 from leaderboard.schema import Cell
 from leaderboard.traces import read_trace
 from recsim_envs.errors import ConfigurationError, SubmissionError
+from recsim_envs.locks import LOCK
 
 Progress = Callable[[str, float, int, str], None]
 """(which training seed, points done, points to do, what is done now)."""
@@ -39,18 +40,19 @@ def learning_curve(
 
     `agent` is the name that the plan was made with. `workers` is the number of processes, 0 for one a core; no result
     depends on it. Raises `AgentError` naming training seed and budget if the agent fails, `ConfigurationError` if
-    `out` holds something else.
+    `out` holds something else, or another process is at work in it.
     """
-    _open_folder(out, plan)
-    specs = [PointSpec(plan, agent, seed, budget, out) for seed in plan.training_seeds for budget in plan.at]
-    todo = [spec for spec in specs if not spec.path.exists()]
-    failures = run_cells(todo, LocalExecutor(workers), _Watch(specs, todo, progress)) if todo else {}
-    if failures:
-        raise failures[min(failures)]
-    curve = found(plan, load_points(out, plan))
-    write_json(out / "learning_curve.json", curve)
-    with atomic_path(out / "learning_curve.svg") as scratch:
-        scratch.write_text(picture([curve]), "utf-8")
+    with alone_in(out):
+        _open_folder(out, plan)
+        specs = [PointSpec(plan, agent, seed, budget, out) for seed in plan.training_seeds for budget in plan.at]
+        todo = [spec for spec in specs if not spec.path.exists()]
+        failures = run_cells(todo, LocalExecutor(workers), _Watch(specs, todo, progress)) if todo else {}
+        if failures:
+            raise failures[min(failures)]
+        curve = found(plan, load_points(out, plan))
+        write_json(out / "learning_curve.json", curve)
+        with atomic_path(out / "learning_curve.svg") as scratch:
+            scratch.write_text(picture([curve]), "utf-8")
     return curve
 
 
@@ -87,7 +89,7 @@ class _Watch:
 def _open_folder(out: Path, plan: CurvePlan) -> None:
     file = out / "curve.json"
     if not file.exists():
-        if out.exists() and (not out.is_dir() or any(not p.name.startswith(".curve.json-") for p in out.iterdir())):
+        if any(not p.name.startswith((".curve.json-", LOCK)) for p in out.iterdir()):
             raise ConfigurationError(f"{out} exists and holds no learning curve; choose a new folder")
         write_json(file, plan)
         return

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from recsim_envs.errors import ConfigurationError, LogError
-from recsim_envs.worlds.sources.partial import PartialFile, locked
+from recsim_envs.locks import locked
+from recsim_envs.worlds.sources.partial import PartialFile
 from recsim_envs.worlds.sources.records import add_to_record, read_record
 from recsim_envs.worlds.sources.source import Progress, RawFile
 
@@ -60,8 +61,7 @@ def download(file: RawFile, folder: Path, progress: Progress, patience: Patience
     """
     pooch = _pooch()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder), _quiet(pooch):
+        with locked(folder, LogError), _quiet(pooch):
             known = file.checksum or _first_checksum(folder, file)
             loader = _Downloader(file, folder, progress, patience)
             found = Path(pooch.retrieve(file.url, known, file.name, folder, downloader=loader))

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-
-from recsim_envs.errors import LogError
 
 
 class PartialFile:
@@ -67,22 +63,3 @@ class PartialFile:
             return str(note["version"]) if note["url"] == self._url else ""
         except (OSError, ValueError, KeyError, TypeError):
             return ""
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process, as long as the block runs. Raises `LogError` where another one holds it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows, where a file that is being written cannot be replaced anyway
-        yield
-        return
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise LogError(f"another process is downloading to {folder}; wait until it has ended") from None
-        yield
-    finally:
-        os.close(handle)

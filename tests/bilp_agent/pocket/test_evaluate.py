@@ -11,6 +11,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from bilp_agent.pocket.evaluate import (
+    AFTER,
     PLAIN,
     WITHOUT,
     Outcome,
@@ -32,7 +33,7 @@ app.command()(main)
 @pytest.mark.parametrize("family", ["departure", "slates"])
 def test_full_is_the_teacher_where_the_model_is_the_teacher(family: str):
     agents = variants("scripted")
-    assert set(agents) == {"full", "teacher", *WITHOUT, *PLAIN}
+    assert set(agents) == {"full", "teacher", *WITHOUT, *AFTER, *PLAIN}
     full, teacher = (outcome(agents[name], name, 2, 0, 4, 6, family=family) for name in ("full", "teacher"))
     assert (full.earned, full.kept) == (teacher.earned, teacher.kept)
     assert full.kept > 0
@@ -89,6 +90,21 @@ def test_the_command_goes_on_where_it_was_killed(tmp_path: Path):
     result = CliRunner().invoke(app, [*command, "--out", str(out), "--only", "half"])
     assert result.exit_code == 2
     assert "half" in result.output
+
+
+def test_a_learning_curve_is_of_the_same_agent_with_fewer_training_sessions(tmp_path: Path):
+    out = tmp_path / "curve.jsonl"
+    curve = ["--model", "scripted", "--worlds", "2", "--seeds", "1", "--test", "3", "--out", str(out)]
+    earlier = ["--only", "after 0 sessions", "--only", "after 10 sessions"]
+    assert CliRunner().invoke(app, [*curve, "--train", "12", *earlier]).exit_code == 0
+    played = [Outcome(**json.loads(line)) for line in out.read_text().splitlines()[1:]]
+    assert {o.variant for o in played} == {"full", "after 0 sessions", "after 10 sessions"}
+    for found in (o for o in played if o.world == 1):  # as an agent with such a budget does
+        train = AFTER.get(found.variant, 12)
+        assert outcome(variants("scripted")["full"], found.variant, 1, 0, train, 3) == found
+    result = CliRunner().invoke(app, [*curve, "--train", "10", "--only", "after 10 sessions"])
+    assert result.exit_code == 2
+    assert "--train 10" in result.output
 
 
 def test_outcomes_of_other_options_and_damaged_lines_are_refused(tmp_path: Path):

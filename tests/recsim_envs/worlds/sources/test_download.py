@@ -15,9 +15,9 @@ from dataclasses import replace
 import pytest
 
 from recsim_envs.errors import LogError
+from recsim_envs.locks import locked
 from recsim_envs.worlds.sources import download as module
 from recsim_envs.worlds.sources.download import CHECKSUMS, Patience, check_sum, download
-from recsim_envs.worlds.sources.partial import locked
 from recsim_envs.worlds.sources.source import RawFile, silent
 from tests.recsim_envs.worlds.sources.server import Script, serving, wait_until
 
@@ -37,7 +37,7 @@ def fetched(script, folder, checksum=MD5, progress=silent, patience=QUICK):
 
 
 def leftovers(folder):
-    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_good_download_is_checked_shown_and_kept(tmp_path):
@@ -213,7 +213,7 @@ def test_a_disk_that_fills_up_meanwhile_is_told(tmp_path, monkeypatch):
 
 
 def test_two_processes_do_not_write_one_file(tmp_path):
-    with locked(tmp_path), pytest.raises(LogError, match="another process is downloading"):
+    with locked(tmp_path, LogError), pytest.raises(LogError, match=f"is in use by process {os.getpid()} on "):
         fetched(Script(CONTENT), tmp_path)
     assert fetched(Script(CONTENT), tmp_path).read_bytes() == CONTENT
 
