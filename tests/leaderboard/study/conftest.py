@@ -14,7 +14,7 @@ from leaderboard.study.records import Records, Table, records_of
 from tests.leaderboard.conftest import ENV
 
 PLAIN = ("random", "oracle", "greedy", "greedy-no-repeat", "best-rated", "act-only")
-SCRIPTED = {"model": "scripted"}
+SCRIPTED: dict[str, object] = {"model": "scripted"}
 
 
 @pytest.fixture(scope="session")

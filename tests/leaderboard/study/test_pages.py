@@ -28,7 +28,7 @@ from leaderboard.study.records import Records, Table, Told, records_of
 from leaderboard.study.write import answers, write
 from tests.leaderboard.study.conftest import SCRIPTED
 
-BRIEF: dict[str, object] = SCRIPTED | {"prompts": "compact"}
+BRIEF = SCRIPTED | {"prompts": "compact"}
 POCKET: dict[str, object] = {"model": "pocket", "prompts": "compact"}
 
 
