@@ -89,10 +89,12 @@ class Table:
         return [found[name] for name in sorted(found)]
 
     def label(self, member: Member) -> str:
-        """Its agent with its language model; with other parameters where that stands in the table more than once."""
+        """Its agent with its language model; with other parameters where that stands in the table more than once, and
+        where they are prompts, by which it is another planner.
+        """
         name = called(member.row.agent, shown(member))
         alone = sum(called(other.row.agent, shown(other)) == name for other in self.competing) == 1
-        return name if alone else called_in_full(member.row.agent, shown(member))
+        return name if alone and "prompts" not in shown(member) else called_in_full(member.row.agent, shown(member))
 
     def sums(self, member: Member, metric: str = RETURN) -> Sums:
         """Its per-user sums; read from the cache once."""

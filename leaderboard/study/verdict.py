@@ -43,7 +43,7 @@ def together(found: Sequence[Verdict]) -> str:
     return ", ".join([first, *(f"{other} in {n}" for other, n in others)])
 
 
-def by_agent(found: Iterable[tuple[str, str, Verdict]], kinds: Iterable[str], between: str = " against ") -> str:
+def by_agent(found: Iterable[tuple[str, str, Verdict]], kinds: Iterable[str]) -> str:
     """`by_kind` for each agent; `found` are verdicts with the agent and the kind that they belong to.
 
     >>> by_agent([("billp", "rules", "yes"), ("billp on scripted", "rules", "no")], ["rules"])
@@ -53,8 +53,8 @@ def by_agent(found: Iterable[tuple[str, str, Verdict]], kinds: Iterable[str], be
     agents = sorted({agent for agent, _, _ in known})
     if not agents:
         return by_kind([], every)
-    named = [(f"{agent}{between}{kind}", said) for agent, kind, said in known]
-    return by_kind(named, [f"{agent}{between}{kind}" for agent in agents for kind in every])
+    named = [(f"{agent} against {kind}", said) for agent, kind, said in known]
+    return by_kind(named, [f"{agent} against {kind}" for agent in agents for kind in every])
 
 
 def by_kind(found: Iterable[tuple[str, Verdict]], kinds: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from leaderboard.study.contrast import Contrast, Pair, answered, contrasts, name
 from leaderboard.study.models import chosen, own_prompts
 from leaderboard.study.question import Answer, Missing, Question
 from leaderboard.study.records import Records, Table
-from leaderboard.study.verdict import by_agent
+from leaderboard.study.verdict import by_kind
 
 PARTS: Final = {
     "use_reflector": "macro level: Reflector",
@@ -41,9 +41,10 @@ def _answer(records: Records) -> Answer:
             if there:
                 missing += [_missing(table, billp, name) for name in PARTS if name not in there and _may(billp, name)]
         found += contrasts(table, pairs)
-    said = [(named(c.first), _part(c.second), c.verdict) for c in found]
-    told = {part for _, part, _ in said}
-    return answered(found, missing, by_agent(said, [part for part in PARTS.values() if part in told], ", "))
+    said = [(f"{named(c.first)}, {_part(c.second)}", c.verdict) for c in found]
+    agents, told = sorted({named(c.first) for c in found}), {kind for kind, _ in said}
+    kinds = [kind for agent in agents for part in PARTS.values() if (kind := f"{agent}, {part}") in told]
+    return answered(found, missing, by_kind(said, kinds))
 
 
 def _whose(table: Table, billp: Member) -> str:
