@@ -122,16 +122,15 @@ def _replay(simulator: Simulator, trace: Trace) -> tuple[Film, list[dict[str, ND
 
 def _figures(simulator: Simulator) -> dict[str, NDArray[np.float64]]:
     """What is hidden of each lane as a single number; users' ids are no state."""
-    lanes, found = simulator.num_lanes, simulator.hidden()
     return {
         name.replace("_", " "): np.round(value.astype(np.float64), 4)
-        for name, value in found.items()
-        if name != "user" and _is_figure(value, lanes)
+        for name, value in simulator.hidden().items()
+        if name not in ("user", *simulator.shared) and _is_figure(value)
     }
 
 
-def _is_figure(value: Any, lanes: int) -> bool:
-    return isinstance(value, np.ndarray) and value.shape == (lanes,) and value.dtype.kind in "fiub"
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "fiub"
 
 
 def _group_names(simulator: Simulator, items: Sequence[Shown]) -> list[str]:

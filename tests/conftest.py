@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty LONGREC_HOME for tests that register or generate worlds."""
     monkeypatch.setenv("LONGREC_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="module")
+def home_of_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The same for a whole file of tests: `pytestmark = pytest.mark.usefixtures("home_of_file")`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LONGREC_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session")

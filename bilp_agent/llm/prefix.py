@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from bilp_agent.llm.base import Message
 
@@ -38,14 +38,6 @@ class PrefixMeter:
     def share(self) -> float | None:
         """Reusable characters over all characters; None before the first prompt."""
         return self.reusable_characters / self.prompt_characters if self.prompt_characters else None
-
-
-def prefix_share(prompts: Iterable[str]) -> float | None:
-    """The share of all characters of these prompts, in order, that a prefix cache could reuse; None without any."""
-    meter = PrefixMeter()
-    for prompt in prompts:
-        meter.add(prompt)
-    return meter.share
 
 
 def prompt_text(messages: Sequence[Message]) -> str:

@@ -15,9 +15,9 @@ from bilp_agent.llm.scripted_compact import (
     write_compact_choice,
     write_compact_plan,
     write_compact_reflection,
+    write_compact_slate_plan,
     write_compact_value,
 )
-from bilp_agent.llm.scripted_compact_slates import write_compact_slate_plan
 from bilp_agent.llm.scripted_reading import Page
 from bilp_agent.llm.scripted_rules import write_choice, write_plan, write_reflection, write_value
 from bilp_agent.llm.scripted_slates import write_slate, write_slate_plan, write_slate_reflection

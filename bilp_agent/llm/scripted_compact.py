@@ -8,7 +8,8 @@ from typing import Final
 from bilp_agent.llm.scripted_blame import Ending, read_plan_in_force, reflection_on
 from bilp_agent.llm.scripted_reading import Page, read_principles
 from bilp_agent.llm.scripted_rules import FOCUS, demanded, wanted
-from bilp_agent.llm.scripted_slates import lines_wanted
+from bilp_agent.llm.scripted_slates import FOCUS as SLATE_FOCUS
+from bilp_agent.llm.scripted_slates import lines_wanted, read_lessons
 
 _CATEGORY: Final = re.compile(r"(\d+) (.+) (-?\d+\.\d+) \((\d+)\)(?:, \d+% full)?$")
 _CANDIDATE: Final = re.compile(
@@ -30,6 +31,26 @@ def write_compact_plan(page: Page) -> str:
         f"Focus: {numbers(focus, 'any')}\nAvoid: {numbers(avoid, 'none')}\nRepeat after: {again}\n"
         f"Rest categories: {learned.rest}\nMinimum rating: {learned.rating:g}\nPrefer: {prefer}"
     )
+
+
+def write_compact_slate_plan(page: Page) -> str:
+    """Focus on what the user likes best; demand what the most successful reflection teaches."""
+    told = page.section("Reflections")
+    learned = read_lessons(told)
+    listed = [found for text in page.section("Categories") if (found := category_of(text))]
+    avoid = [n for n, name, _ in listed if name in learned.avoid]
+    focus = [n for n, _, _ in listed if n not in avoid][:SLATE_FOCUS]
+    lines = [
+        f"Thought: {'follow the reflections' if told else 'what the user likes'}",
+        f"Focus: {numbers(focus, 'any')}",
+        f"Avoid: {numbers(avoid, 'none')}",
+        f"At most of a category: {learned.most}",
+        f"Leave out when full: {learned.full}",
+        f"Repeat after: {learned.again}",
+        f"Rest categories: {learned.rest}",
+        f"Prefer: {'known' if learned.known else 'any'}",
+    ]
+    return "\n".join(line for line in lines if f"\n{line.split(':')[0]}:" in page.system)  # what the form asks for
 
 
 def category_of(text: str) -> tuple[int, str, float] | None:

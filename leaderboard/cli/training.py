@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +16,7 @@ from leaderboard.cli.tracks import Choice, Device, Log, LogSeed, LogSessions, on
 
 if TYPE_CHECKING:
     from leaderboard.evaluate.curve.plan import CurvePlan, Unit
-
-_OF_CURVES = ("curve_at", "curve_steps", "seeds", "sessions", "train_sessions")
+    from leaderboard.schema import LogRef
 
 
 def train(
@@ -70,37 +70,43 @@ def train(
              "train_sessions": train_sessions}  # fmt: skip
     _check(curve, episodes, steps, log, given)
     parameters = on_device(agent, parse_parameters(param or [], "agent parameter"), device)
-    options, choice = parse_parameters(option or [], "option"), Choice("offline", log, log_sessions, log_seed)
+    choice = Choice("offline", log, log_sessions, log_seed, episodes, steps)
+    asked = _Asked(agent, parameters, env, parse_parameters(option or [], "option"), choice, seed)
     if curve:
         from leaderboard.cli.curves import train_curve
 
-        plan = _plan(agent, parameters, env, options, episodes, steps, choice, seed, given)
-        train_curve(agent, plan, out=out, workers=workers, json=json)
+        train_curve(agent, _plan(asked, given), out=out, workers=workers, json=json)
     else:
-        _train(agent, parameters, env, options, episodes, steps, choice, seed, out, json)
+        _train(asked, out, json)
 
 
-def _train(
-    agent: str,
-    parameters: Mapping[str, Any],
-    env: str,
-    options: dict[str, Any],
-    episodes: int | None,
-    steps: int | None,
-    choice: Choice,
-    seed: int,
-    out: Path,
-    json: bool,
-) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """Who is to be trained and where; `choice` has the log or the budget, `seed` is the first of a curve."""
+
+    agent: str
+    parameters: Mapping[str, Any]
+    env: str
+    options: dict[str, Any]
+    choice: Choice
+    seed: int
+
+    def log(self) -> LogRef | None:
+        """What is learnt from; None: from interaction."""
+        return None if self.choice.log is None else self.choice.reference(self.env, self.options)
+
+
+def _train(asked: _Asked, out: Path, json: bool) -> None:
     from leaderboard.evaluate.learn import train_and_save
     from leaderboard.evaluate.player import recent
 
-    log = None if choice.log is None else choice.reference(env, options)
+    episodes, steps = asked.choice.episodes, asked.choice.steps
     if episodes is None and steps is None:
         episodes = 100
     with Stages(quiet=json) as stages:
         record = train_and_save(
-            agent, parameters, env, options, episodes=episodes, steps=steps, seed=seed, out=out, log=log,
+            asked.agent, asked.parameters, asked.env, asked.options, episodes=episodes, steps=steps, seed=asked.seed,
+            out=out, log=asked.log(),
             progress=lambda done, earned, length: stages(
                 "training sessions", done, episodes or 0, recent(earned, length)
             ),
@@ -115,33 +121,22 @@ def _train(
     say(f"trained on {used}, {record.seconds:g} s; saved to {out}")
 
 
-def _plan(
-    agent: str,
-    parameters: Mapping[str, Any],
-    env: str,
-    options: dict[str, Any],
-    episodes: int | None,
-    steps: int | None,
-    choice: Choice,
-    first: int,
-    given: Mapping[str, Any],
-) -> CurvePlan:
+def _plan(asked: _Asked, given: Mapping[str, Any]) -> CurvePlan:
     from leaderboard.cli.curves import budgets
     from leaderboard.evaluate.curve.plan import SESSIONS, make_curve_plan
 
-    log, sessions = None, given["sessions"] or SESSIONS
+    log, choice, sessions = asked.log(), asked.choice, given["sessions"] or SESSIONS
     unit: Unit
-    if choice.log is not None:
-        log = choice.reference(env, options)
+    if log is not None:
         unit, at = "sessions", budgets(given["curve_at"], log.sessions, "sessions")
-    elif given["curve_steps"] is not None or steps is not None:
-        unit, at = "steps", budgets(given["curve_steps"], steps or 0, "steps")
+    elif given["curve_steps"] is not None or choice.steps is not None:
+        unit, at = "steps", budgets(given["curve_steps"], choice.steps or 0, "steps")
     else:
-        unit, at = "episodes", budgets(given["curve_at"], episodes or 100)
+        unit, at = "episodes", budgets(given["curve_at"], choice.episodes or 100)
     return make_curve_plan(
-        agent, parameters, env, options,
-        at=at, unit=unit, log=log, training_seeds=range(first, first + (given["seeds"] or 1)), sessions=sessions,
-        train_sessions=sessions if given["train_sessions"] is None else given["train_sessions"],
+        asked.agent, asked.parameters, asked.env, asked.options,
+        at=at, unit=unit, log=log, training_seeds=range(asked.seed, asked.seed + (given["seeds"] or 1)),
+        sessions=sessions, train_sessions=sessions if given["train_sessions"] is None else given["train_sessions"],
     )  # fmt: skip
 
 

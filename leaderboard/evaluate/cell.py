@@ -16,7 +16,7 @@ from leaderboard.evaluate.player import Player
 from leaderboard.evaluate.simulate import simulate
 from leaderboard.evaluate.witness import Onlooker, room_for
 from leaderboard.schema import Cell, TrainingCurve
-from leaderboard.traces import write_trace
+from leaderboard.traces import Trace, write_trace
 from leaderboard.transcripts import to_text
 from recsim_envs.errors import AgentError, BudgetExceededError, EpisodeError, InvalidActionError
 
@@ -131,25 +131,33 @@ def _run(spec: CellSpec, report: Report) -> None:
             rescue=None if plan.isolation is None else player,
             keeper=played,
         )
-        facts = played.facts()
-        cell = Cell(
-            task=spec.task,
-            training_seed=seed,
-            spent=player.spent,
-            train_seconds=round(trained - start, 3),
-            test_seconds=round(played.seconds(), 3),
-            facts=facts,
-            usage=player.usage(facts),
-            latency=onlooker.latency(),
-            lost=player.lost(trace),
-        )
-        footer = {"cell": cell.model_dump_json(), "transcript": to_text(onlooker.transcript(player.agent))}
-        if player.curve:
-            curve = TrainingCurve(task=spec.task, training_seed=seed, points=player.curve)
-            footer["curve"] = curve.model_dump_json()
+        footer = _footer(spec, player, played, onlooker, trace, trained - start)
     write_trace(spec.path, trace, footer)
     spec.played.unlink(missing_ok=True)
     shutil.rmtree(spec.folder, ignore_errors=True)
+
+
+def _footer(
+    spec: CellSpec, player: Player, played: Played, onlooker: Onlooker, trace: Trace, train_seconds: float
+) -> dict[str, str]:
+    """What goes with the episodes of a cell: its record, what was told of them, how training went."""
+    task, seed, facts = spec.task, spec.training_seed, played.facts()
+    cell = Cell(
+        task=task,
+        training_seed=seed,
+        spent=player.spent,
+        train_seconds=round(train_seconds, 3),
+        test_seconds=round(played.seconds(), 3),
+        facts=facts,
+        usage=player.usage(facts),
+        latency=onlooker.latency(),
+        lost=player.lost(trace),
+    )
+    footer = {"cell": cell.model_dump_json(), "transcript": to_text(onlooker.transcript(player.agent))}
+    if player.curve:
+        curve = TrainingCurve(task=task, training_seed=seed, points=player.curve)
+        footer["curve"] = curve.model_dump_json()
+    return footer
 
 
 def _room(spec: CellSpec) -> int:

@@ -169,18 +169,20 @@ def _rows(arrays: Batch, rows: NDArray[np.int64] | None) -> dict[str, NDArray[An
     return dict(arrays) if rows is None else {key: array[rows] for key, array in arrays.items()}
 
 
-def _lane_rows(value: Any, rows: NDArray[np.int64], simulator: Simulator) -> Any:
-    """The rows of an array that has one a lane; other arrays are constants, such as the items' vectors."""
-    by_lane = isinstance(value, np.ndarray) and value.ndim > 0 and len(value) == simulator.num_lanes
-    return value[rows] if by_lane else value
-
-
 def _infos(simulator: Simulator, rows: NDArray[np.int64] | None, privileged: bool) -> dict[str, Any]:
     infos: dict[str, Any] = _rows(simulator.infos(), rows)
     if privileged:
-        hidden = simulator.privileged()
-        infos["privileged"] = {k: v if rows is None else _lane_rows(v, rows, simulator) for k, v in hidden.items()}
+        infos["privileged"] = _privileged(simulator, rows)
     return infos
+
+
+def _privileged(simulator: Simulator, rows: NDArray[np.int64] | None) -> dict[str, Any]:
+    """What a simulator tells oracles, of lanes only these rows."""
+    found = simulator.privileged()
+    if rows is None:
+        return found
+    by_lane = {name for name, value in found.items() if isinstance(value, np.ndarray)} - simulator.shared
+    return {name: value[rows] if name in by_lane else value for name, value in found.items()}
 
 
 def _act(agent: Agent, observations: Batch, infos: Batch, sessions: Sessions, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -27,7 +27,7 @@ from recsim_envs.markets.base import Market
 from recsim_envs.markets.gap import market_gap
 from recsim_envs.markets.play import digests, random_actions
 
-LANES, ROUNDS, WORLDS = 16, 40, 200
+LANES, ROUNDS = 16, 40
 
 
 def _module(name: str) -> ModuleType:

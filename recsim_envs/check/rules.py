@@ -184,6 +184,9 @@ def hygiene(env_id: str) -> str:
     state = simulator.hidden()
     clash = [name for name in simulator.constants() if isinstance(state.get(name), np.ndarray)]
     require(not clash, f"hidden() and constants() call two things {', '.join(clash)}")
+    for name, array in state.items():
+        if isinstance(array, np.ndarray) and name not in simulator.shared:
+            require(array.shape[:1] == (LANES,), f"hidden {name!r} has no row a lane, and is not in `shared`")
     hidden = set(simulator.privileged()) - set(simulator.task.observation_space.spaces)
     for step in range(STEPS):
         public = simulator.observe() | simulator.infos()

@@ -48,6 +48,8 @@ class Simulator(ABC):
     num_lanes: int
     leaving_earns: bool = True
     """Whether the step at which a user leaves earned its reward, and so counts as kept."""
+    shared: frozenset[str] = frozenset()
+    """Names of the arrays in `hidden` that are the same for all lanes, such as the items' vectors."""
 
     @abstractmethod
     def begin(self, lanes: NDArray[np.int64], seeds: NDArray[np.uint64]) -> None:
@@ -83,7 +85,7 @@ class Simulator(ABC):
 
     @abstractmethod
     def hidden(self) -> dict[str, Any]:
-        """Hidden state for analysis: arrays with one row a lane, and constants."""
+        """Hidden state for analysis: arrays with one row a lane, arrays that all share, see `shared`, and constants."""
 
     @abstractmethod
     def render_ansi(self, lane: int) -> str:

@@ -34,7 +34,7 @@ class PrivilegedInfo(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.Reco
 
 
 class VectorPrivilegedInfo(VectorWrapper):
-    """The same for a vector environment; the arrays in it have one row a lane."""
+    """The same for a vector environment; arrays in it have one row a lane, but for those in `Simulator.shared`."""
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
         super().__init__(env)

@@ -136,3 +136,8 @@ def play(
                 shown.setdefault(int(batch[row]), []).append(item)
             steps[rows] += 1
     return shown
+
+
+def mean_length(agent: Any, world: World, sessions: int = 12) -> float:
+    """Steps of a test session on average."""
+    return float(np.mean([len(items) for items in play(agent, world, list(range(sessions)), sessions).values()]))

@@ -18,14 +18,9 @@ from bilp_agent.reflector import Ended, Reflector
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.spec import TaskSpec
 from recsim_envs.worlds.world import World
-from tests.bilp_agent.fakes import Door, Says, kind_world, play, task
+from tests.bilp_agent.fakes import Door, Says, mean_length, play, task
 
 ORDER = list(range(12))
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return kind_world()
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +28,6 @@ def trained(world: World) -> BiLLPAgent:
     agent = BiLLPAgent(model="scripted", train_lanes=4)
     agent.train(Door(world, 40), 0)
     return agent
-
-
-def mean_length(agent: BiLLPAgent, world: World) -> float:
-    return float(np.mean([len(items) for items in play(agent, world, ORDER, 12).values()]))
 
 
 def test_training_uses_the_budget_and_fills_the_memories(trained: BiLLPAgent) -> None:

@@ -15,7 +15,7 @@ from bilp_agent.agent import BiLLPAgent
 from bilp_agent.plus.agent import BiLLPPlusAgent
 from recsim_envs.spec import Agent, Batch, Sessions
 from recsim_envs.worlds.world import World
-from tests.bilp_agent.fakes import Door, kind_world, play
+from tests.bilp_agent.fakes import Door, play
 
 ORDER = list(range(6))
 AGENTS = (BiLLPAgent, BiLLPPlusAgent, ActOnlyAgent, ReActAgent, ReflexionAgent)
@@ -39,11 +39,6 @@ class Asked:
         assert len(told) == len(rows)
         self.told += zip(actions[rows].tolist(), json.loads(json.dumps(told)), strict=True)
         return actions
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return kind_world()
 
 
 def ready(kind: type[Agent], world: World | None, env_id: str = "longrec/Games-v0", **options: Any) -> Agent:

@@ -20,11 +20,7 @@ from recsim_envs.errors import AgentError, ConfigurationError
 from tests.leaderboard.conftest import ENV
 
 LOG = "longrec/games/mixed-v0"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LONGREC_HOME", str(tmp_path / "home"))
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def suite(choice=None, *, name=None, env=ENV, episodes=None, option=None):

@@ -22,13 +22,7 @@ HERE = "tests.leaderboard.curve_agents"
 PLANTED, OVERFITS = f"{HERE}:Planted", f"{HERE}:Overfits"
 LEARNER = "tests.leaderboard.log_agents:LogLearner"
 LOG = "longrec/games/mixed-v0"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LONGREC_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
+pytestmark = pytest.mark.usefixtures("home_of_file")
 
 
 def plan_of(agent, world, at=(2, 20), seeds=(0, 1), sessions=40, **options):

@@ -24,13 +24,7 @@ from tests.leaderboard.conftest import ENV
 
 HERE = "tests.leaderboard.log_agents"
 AGENT, FROM_LOG = f"{HERE}:Counts", f"{HERE}:LogLearner"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LONGREC_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
+pytestmark = pytest.mark.usefixtures("home_of_file")
 
 
 @pytest.fixture(scope="module")

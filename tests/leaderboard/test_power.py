@@ -19,6 +19,7 @@ from recsim_envs.measured import measured
 from tests.leaderboard.edits import edit
 
 WRONG = "0" * 64
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +34,6 @@ def pilot(suite, tmp_path_factory):
     for path in paths:
         evaluate(Job(path.name, path), suite, workers=1)
     return paths
-
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("LONGREC_HOME", str(tmp_path / "home"))
 
 
 def with_quotas(suite: Suite, factor: int) -> Suite:

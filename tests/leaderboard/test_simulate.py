@@ -9,6 +9,7 @@ from leaderboard import seeds
 from leaderboard.agents import build_agent
 from leaderboard.evaluate.build import simulator_for
 from leaderboard.evaluate.simulate import simulate
+from leaderboard.schema import Task
 from leaderboard.traces import step_tags
 from recsim_envs import rng
 from recsim_envs.errors import AgentError
@@ -89,6 +90,24 @@ def test_only_privileged_agents_see_hidden_state(one_task):
     run(seeing, one_task.tasks[0], 16)
     assert "privileged" not in blind.seen
     assert {"user", "world", "threshold"} <= set(seeing.seen["privileged"])
+
+
+def test_what_lanes_share_is_whole_however_many_of_them_run():
+    """As many lanes as there are topics must not make a row a lane of a row a topic."""
+    sizes = set()
+
+    class Sees(Agent):
+        privileged = True
+
+        def act(self, observations, infos, sessions):
+            hidden = infos["privileged"]
+            sizes.add(len(hidden["topic_quality"]))
+            assert len(hidden["time_left"]) == len(sessions.lanes)
+            return np.zeros((len(sessions.lanes), 2), np.int64)
+
+    trace = run(Sees(), Task(env_id="longrec/InterestEvolution-v0", episodes=20), 20, quota=20)
+    assert len(set(trace.lengths)) > 1  # some lanes were over before others
+    assert sizes == {20}
 
 
 def test_hidden_state_follows_the_record_not_the_instance(one_task):

@@ -24,6 +24,7 @@ from tests.leaderboard.conftest import ENV
 
 HERE = "tests.leaderboard.log_agents"
 LOG = "longrec/games/mixed-v0"
+pytestmark = pytest.mark.usefixtures("home_of_file")
 
 
 def on(suite: Suite, track: str, sessions: int = 40, **changes) -> Suite:
@@ -35,13 +36,6 @@ def on(suite: Suite, track: str, sessions: int = 40, **changes) -> Suite:
 
 def run(path, suite, agent, workers=1, **parameters):
     return evaluate(Job(agent, path, parameters), suite, workers=workers)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LONGREC_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,8 @@ class BoredomSimulator(Simulator):
     meaning.
     """
 
+    shared = frozenset({"item_vectors"})
+
     def __init__(
         self,
         num_lanes: int,

@@ -48,7 +48,7 @@ class FeedbackSimulator(Simulator):
             raise ConfigurationError("of='feedback' would wrap itself; name the family whose feedback changes")
         self.inner = make_family(of, num_lanes, env_id=env_id, **options)
         self.num_lanes = self.inner.num_lanes
-        self.leaving_earns = self.inner.leaving_earns
+        self.leaving_earns, self.shared = self.inner.leaving_earns, self.inner.shared
         self.delay = integer("delay", delay, 0, MAX_DELAY)
         self.noise = number("noise", noise, 0.0, MAX_NOISE)
         self.view = choice("observe", observe, VIEWS)

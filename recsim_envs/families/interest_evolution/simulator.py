@@ -29,6 +29,8 @@ class InterestEvolutionSimulator(DrawnSlateSimulator):
     `ConfigurationError` for an option without meaning.
     """
 
+    shared = frozenset({"topic_quality"})
+
     def __init__(
         self,
         num_lanes: int,

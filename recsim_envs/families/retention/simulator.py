@@ -46,6 +46,8 @@ class RetentionSimulator(Simulator):
     also replaces the middle two between lives.
     """
 
+    shared = frozenset({"quality", "bait", "topics"})
+
     def __init__(
         self,
         num_lanes: int,

@@ -20,7 +20,7 @@ from bilp_agent.views import Answered
 from recsim_envs import make_simulator
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.grounding import Allowed
-from tests.bilp_agent.fakes import Door, Says, kind_world, play, task
+from tests.bilp_agent.fakes import Door, Says, kind_world, mean_length, play, task
 
 ORDER = list(range(8))
 AGENTS = (ActOnlyAgent, ReActAgent, ReflexionAgent)
@@ -179,13 +179,9 @@ def reflexion(world: Any) -> ReflexionAgent:
     return agent
 
 
-def mean_length(agent: Any, world: Any) -> float:
-    return float(np.mean([len(items) for items in play(agent, world, list(range(30)), 30).values()]))
-
-
 def test_reflexion_learns_what_react_does_not_know(reflexion, world):
-    assert mean_length(reflexion, world) > mean_length(ReActAgent(), world) + 0.5
-    assert mean_length(ReflexionAgent(), world) == mean_length(ReActAgent(), world)  # untrained, it is ReAct
+    assert mean_length(reflexion, world, 30) > mean_length(ReActAgent(), world, 30) + 0.5
+    assert mean_length(ReflexionAgent(), world, 30) == mean_length(ReActAgent(), world, 30)  # untrained, it is ReAct
 
 
 def test_reflections_are_bounded_and_frozen_at_test(reflexion, world):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bilp_agent.llm import Message
-from bilp_agent.llm.prefix import PrefixMeter, prefix_share, prompt_text
+from bilp_agent.llm.prefix import PrefixMeter, prompt_text
 
 TEXTS = st.lists(st.text("ab", max_size=8), max_size=30)
 
@@ -31,11 +31,13 @@ def test_it_is_the_longest_beginning_shared_with_any_earlier_prompt(prompts: lis
 
 
 def test_the_share_of_all_characters() -> None:
-    assert prefix_share(["abcd", "abxx", "abcx"]) == pytest.approx(5 / 12)
-    assert prefix_share([]) is None
     meter = PrefixMeter()
+    assert meter.share is None
     meter.add("abcd")
     assert (meter.prompt_characters, meter.reusable_characters, meter.share) == (4, 0, 0.0)
+    meter.add("abxx")
+    meter.add("abcx")
+    assert meter.share == pytest.approx(5 / 12)
 
 
 def test_a_prompt_is_its_messages_in_order() -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bilp_agent.agent import BiLLPAgent
@@ -28,14 +27,9 @@ from leaderboard.agents import load_class
 from recsim_envs.errors import AgentError, ConfigurationError
 from recsim_envs.text.encoder import HashingEncoder
 from recsim_envs.worlds.world import World
-from tests.bilp_agent.fakes import Door, Says, kind_world, play
+from tests.bilp_agent.fakes import Door, Says, kind_world, mean_length, play
 
 ORDER = list(range(12))
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return kind_world()
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +37,6 @@ def trained(world: World) -> BiLLPPlusAgent:
     agent = BiLLPPlusAgent(train_lanes=4)
     agent.train(Door(world, 40), 0)
     return agent
-
-
-def mean_length(agent: Any, world: World) -> float:
-    return float(np.mean([len(items) for items in play(agent, world, ORDER, 12).values()]))
 
 
 def test_both_configurations_are_registered() -> None:

@@ -107,8 +107,7 @@ def test_what_users_saw_must_follow_from_the_file(env_id, tmp_path):
         read_own(tmp_path / "x.parquet", env_id, {})
 
 
-def test_files_are_kept_by_their_hash(log, tmp_path, monkeypatch):
-    monkeypatch.setenv("LONGREC_HOME", str(tmp_path / "home"))
+def test_files_are_kept_by_their_hash(log, tmp_path, own_home):
     write_log(log, tmp_path / "ours")
     own = write(tmp_path / "mine.parquet", table(log, propensity=None))
     for path in (tmp_path / "ours", own):
