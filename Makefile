@@ -18,7 +18,7 @@ help: ## what each target does
 
 demo: $(INSTALLED) ## install, let a small language model learn, evaluate agents of every kind, verify, build the board
 	rm -rf runs/demo
-	$(BIN)/longrec train billp --env longrec/Games-v0 --episodes 20 -p model=pocket -p prompts=compact --out runs/demo
+	$(BIN)/longrec train billp --env longrec/Games-v0 --episodes 20 -p model=pocket --out runs/demo
 	$(BIN)/longrec memory show runs/demo --role planner --limit 3
 	$(BIN)/longrec quickstart --out runs/quickstart
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bilp_agent.asking import Asker, request_seeds
 from bilp_agent.learn import Learner
+from bilp_agent.llm.registry import prompts_for
 from bilp_agent.llm.source import ModelSource
 from bilp_agent.memory.files import TRAINING, read_json
 from bilp_agent.mind import Memories, Mind
@@ -33,7 +34,8 @@ class PlanningAgent(Agent):
 
     model, model_options, cache: the language model, its keyword arguments and the file of its answer cache, see
         `bilp_agent.llm.load_model`. max_tokens, temperature: of every answer.
-    gamma, reflections, neighbours, window, use_*, prompts: see `bilp_agent.settings.Settings`.
+    gamma, reflections, neighbours, window, use_*, prompts: see `bilp_agent.settings.Settings`; where no prompts are
+        named they are those that the model reads, see `bilp_agent.llm.registry.prompts_for`.
     train_lanes: sessions side by side in training; part of the result, since they share what they learn.
     encoder: what profiles and states are compared by, see `recsim_envs.text.encoders.load_encoder`.
     max_memories: records of each memory beyond which training compacts it, see `bilp_agent.memory.bound`.
@@ -56,7 +58,7 @@ class PlanningAgent(Agent):
     use_critic: bool = Settings.use_critic
     use_tools: bool = Settings.use_tools
     use_filter: bool = Settings.use_filter
-    prompts: str = Settings.prompts
+    prompts: str | None = None
     train_lanes: int = 10
     encoder: str = "hashing"
     max_memories: int = 100_000
@@ -67,6 +69,7 @@ class PlanningAgent(Agent):
                 "train_lanes, max_tokens and max_memories must be at least 1, temperature at least 0"
             )
         self._source = ModelSource(self.model, self.cache, self.model_options)
+        self.prompts = prompts_for(self.model) if self.prompts is None else self.prompts
         self._encoder = load_encoder(self.encoder)
         self._valued = self._encoder_of_values()
         self._forget()
@@ -203,9 +206,11 @@ class BiLLPAgent(PlanningAgent):
     SIGIR 2024, with the published code's errors corrected (docs/agents/billp.md). Parameters: see `PlanningAgent`.
     """
 
+    model: str = "pocket"
+
     def __post_init__(self) -> None:
-        self._settings = Settings.of(self)
         super().__post_init__()
+        self._settings = Settings.of(self)
 
     def _make_mind(self, task: TaskSpec) -> Mind:
         return Mind(task, self._settings, self._memories, self._asker())

@@ -42,7 +42,10 @@ class Settings:
         if self.prompts not in PROMPTS:
             raise ConfigurationError(f"prompts must be one of {', '.join(PROMPTS)}, got {self.prompts!r}")
         if self.compact and not self.use_tools:  # answers name candidates by number, and there would be none
-            raise ConfigurationError('use_tools=False leaves compact prompts without candidates; use prompts="full"')
+            raise ConfigurationError(
+                'use_tools=False leaves compact prompts without candidates; use prompts="full", and a model that reads '
+                "them (-p model=scripted)"
+            )
 
     @classmethod
     def of(cls: type[S], agent: object) -> S:

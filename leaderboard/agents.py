@@ -139,10 +139,18 @@ def default_parameters(cls: type[Agent]) -> dict[str, Any]:
     return {p.name: None if p.default is p.empty else p.default for p in named}
 
 
-def resolved(cls: type[Agent], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Every parameter of an agent, defaults too, as they are stored: a default that is no JSON as its text."""
-    defaults = {name: _stored(value) for name, value in default_parameters(cls).items()}
-    return defaults | dict(parameters)
+def resolved(agent: Agent, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Every parameter of an agent that was made with some, defaults too, as they are stored: no JSON as its text.
+
+    None often stands for what follows from another parameter; then it is what the agent keeps under its name.
+    """
+    given = default_parameters(type(agent)) | dict(parameters)
+    return {name: _followed(agent, name) if value is None else _stored(value) for name, value in given.items()}
+
+
+def _followed(agent: Agent, name: str) -> bool | int | float | str | None:
+    value = getattr(agent, name, None)
+    return value if isinstance(value, bool | int | float | str) else None
 
 
 def _stored(value: Any) -> Any:

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, req
 from pathlib import Path
 from typing import Any, Final
 
-from leaderboard.agents import kind_of, load_class, resolved
+from leaderboard.agents import build_agent, kind_of, resolved
 from leaderboard.cores import usable_cores
 from leaderboard.hosting.remote import RemoteAgent
 from leaderboard.hosting.start import started
@@ -75,7 +75,7 @@ def configuration(agent: AgentRecord, isolation: Isolation | None) -> dict[str, 
         return agent.parameters
     try:
         if isolation is None and kind_of(agent.entry_point) == "class":
-            return resolved(load_class(agent.entry_point), agent.parameters)
+            return resolved(build_agent(agent.entry_point, agent.parameters), agent.parameters)
         with started(agent.entry_point, agent.parameters, isolation) as running:
             return running.hello.configuration or agent.parameters if isinstance(running, RemoteAgent) else {}
     except AgentError:

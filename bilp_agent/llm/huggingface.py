@@ -244,7 +244,10 @@ def _import_libraries() -> tuple[Any, Any]:
         import torch
         import transformers
     except ImportError as error:
-        raise LanguageModelError(f"{error.name} is not installed; run: pip install 'longrec[llm]'") from error
+        raise LanguageModelError(
+            f"{error.name} is not installed; run: pip install 'longrec[llm]', or do without a language model by "
+            "-p model=scripted"
+        ) from error
     return torch, transformers
 
 

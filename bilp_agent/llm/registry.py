@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bilp_agent.llm.base import LanguageModel
 from bilp_agent.llm.cache import CachedModel
@@ -27,6 +27,11 @@ def check_spec(spec: str) -> None:
         if not model or (at and not url):
             raise ConfigurationError(f"an endpoint's model lacks its name or, after the @, its URL; use {FORMS}")
         check_url(url)
+
+
+def prompts_for(spec: str) -> Literal["full", "compact"]:
+    """The planner's prompts that a model of this name reads best: pocket models learned from compact ones."""
+    return "compact" if spec.partition(":")[0] == "pocket" else "full"
 
 
 def load_model(

@@ -36,8 +36,8 @@ class BiLLPPlusAgent(PlanningAgent):
     thin: float = PlusSettings.thin
 
     def __post_init__(self) -> None:
-        self._settings = PlusSettings.of(self)
         super().__post_init__()
+        self._settings = PlusSettings.of(self)
 
     def _encoder_of_values(self) -> Encoder:
         return HashingEncoder(256, graded)

@@ -70,7 +70,7 @@ def variants(model: str) -> dict[str, Callable[[], Agent]]:
     """What is compared: the planner on `model`, less a part, trained less, on the teacher; agents that plan nothing."""
     made: dict[str, Callable[[], Agent]] = {
         "full": lambda: BiLLPAgent(model=model, prompts="compact"),
-        "teacher": lambda: BiLLPAgent(prompts="compact"),
+        "teacher": lambda: BiLLPAgent(model="scripted", prompts="compact"),
     }
     for name, switch in WITHOUT.items():
         off: dict[str, Any] = {switch: False}

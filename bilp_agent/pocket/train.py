@@ -338,7 +338,7 @@ def main(
         schedule = Schedule(seed=seed, rounds=rounds)
         watch: Watch = lambda what, done, total: bar.update(task, description=what, completed=done, total=total)  # noqa: E731
         model = train(out, schedule, device=device, workers=workers, watch=watch)
-    typer.echo(f"model: {model}   next: longrec evaluate billp -p model=pocket:{model} -p prompts=compact")
+    typer.echo(f"model: {model}   next: longrec evaluate billp -p model=pocket:{model}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from leaderboard.board.model import Board, Entry, Overall, Reported, Section, St
 from leaderboard.board.summary import Summary
 from leaderboard.metrics import METRICS, SCORE
 from leaderboard.schema import Row, canonical_json, json_hash
-from leaderboard.site.text import plain, settings
+from leaderboard.site.text import called, called_in_full, plain
 from leaderboard.stats import Pairs
 
 FIRST: Final = (SCORE.name, "R_traj", "Len", "R_each", "coverage", "repeats")
@@ -123,9 +123,9 @@ def _entry(row: Row, section: str, label: str, summary: Summary | None) -> Entry
 
 
 def _labels(rows: Sequence[Row]) -> list[str]:
-    """The shortest of agent, parameters and folder that names each row of a section."""
-    names = [row.agent for row in rows]
-    full = [f"{row.agent} ({settings(row.parameters, 60)})" if row.parameters else row.agent for row in rows]
+    """The shortest of agent with its language model, other parameters and folder that names each row of a section."""
+    names = [called(row.agent, row.parameters) for row in rows]
+    full = [called_in_full(row.agent, row.parameters) for row in rows]
     last = [f"{label} [{plain(row.version, 60)}]" for label, row in zip(full, rows, strict=True)]
     named, told = Counter(names), Counter(full)
     choices = zip(names, full, last, strict=True)

@@ -41,9 +41,10 @@ class Entry:
     """One row with its names, and what pages tell of its submission beyond figures.
 
     `id` is unique on the board and `agent_id` the same for all rows of one agent with the same parameters; both are
-    safe in file names and fragments. `label` is the shortest of agent, parameters and folder that is unique in its
-    section; strangers wrote it. `key` is a hash of everything that an entry shows, `own` of all but its tier and rank,
-    which change when others join. `summary` is None where a board is made from rows alone.
+    safe in file names and fragments. `label` is the shortest of agent with its language model, other parameters and
+    folder that is unique in its section; strangers wrote it. `key` is a hash of everything that an entry shows, `own`
+    of all but its tier and rank, which change when others join. `summary` is None where a board is made from rows
+    alone.
     """
 
     row: Row

@@ -21,6 +21,9 @@ KINDS: Final = (
 )  # fmt: skip
 """A few agents of every kind that takes no log: all there are would take a quarter of an hour."""
 
+GIVEN: Final[dict[str, dict[str, str]]] = {"billp": {"model": "scripted"}}
+"""Parameters of agents that need an extra otherwise, and minutes where seconds have to do."""
+
 
 def run(out: Path, workers: int, *, every: bool, quiet: bool) -> tuple[Path, list[Row], dict[str, LongrecError]]:
     """Returns the board's folder, its rows, and what made agents fail, by their names.
@@ -39,15 +42,7 @@ def run(out: Path, workers: int, *, every: bool, quiet: bool) -> tuple[Path, lis
     if from_logs and not quiet:
         say(f"left out, as they learn from logs: {', '.join(from_logs)}; evaluate them with --track offline")
     names = [name for name in names if name not in from_logs]
-    jobs = [
-        Job(
-            n,
-            run_path(out / "runs", suite, n, {}),
-            command=("longrec", "evaluate", n, "--suite", SUITE),
-            discard="other",
-        )
-        for n in names
-    ]
+    jobs = [_job(name, run_path(out / "runs", suite, name, GIVEN.get(name, {}))) for name in names]
     if not quiet:
         say(f"{len(jobs)} agents, {len(suite.tasks)} environments, {len(suite.training_seeds)} training seeds each")
     with Progress(quiet=quiet) as watch:
@@ -56,3 +51,9 @@ def run(out: Path, workers: int, *, every: bool, quiet: bool) -> tuple[Path, lis
     folders = [submit(job.path, out / "submissions") for job in finished]
     built = build(folders, out / "board", strict=True)  # replays every one again: the board trusts no folder
     return out / "board", built.board.rows, {names[i]: error for i, error in failures.items()}
+
+
+def _job(name: str, path: Path) -> Job:
+    given = GIVEN.get(name, {})
+    words = [word for key, value in given.items() for word in ("-p", f"{key}={value}")]
+    return Job(name, path, given, command=("longrec", "evaluate", name, "--suite", SUITE, *words), discard="other")

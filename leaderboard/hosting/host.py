@@ -71,7 +71,7 @@ class Host:
         if cls.trains:
             methods.append("learn" if cls.learns_from_log else "train")
         facts = {"name": cls.__name__.lstrip("_") or "Agent", "privileged": cls.privileged, "encoding": "buffers"}
-        configuration = resolved(cls, message["parameters"])
+        configuration = resolved(self._agent, message["parameters"])
         return {"type": "hello", "protocol": VERSION, "methods": methods, "configuration": configuration, **facts}
 
     def _do(self, message: Message) -> Message:

@@ -78,6 +78,6 @@ def badge(word: Badge) -> Markup:
 
 
 def agent_link(entry: Entry, root: str) -> Markup:
-    """The agent's name, which leads to its page."""
-    name = escape(text.plain(entry.row.agent))
+    """The agent's name, with the language model that it was given, which leads to its page."""
+    name = escape(text.plain(text.called(entry.row.agent, entry.row.parameters)))
     return Markup(f'<a href="{escape(root)}agents/{escape(entry.agent_id)}.html"><bdi>{name}</bdi></a>')

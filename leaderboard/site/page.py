@@ -62,7 +62,7 @@ def templates() -> Environment:
     ):  # fmt: skip
         environment.filters[function.__name__] = function
     environment.filters["command"] = _command
-    texts = {"ABSENT": text.ABSENT, "figure": text.figure, "interval": text.interval, "meaning": text.meaning}
+    texts = {"ABSENT": text.ABSENT} | {f.__name__: f for f in (text.called, text.figure, text.interval, text.meaning)}
     drawn = (cells.agent_link, cells.badge, cells.bar, cells.measured, cells.rank, cells.tier)
     environment.globals |= texts | {function.__name__: function for function in drawn}
     return environment

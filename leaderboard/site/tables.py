@@ -106,9 +106,9 @@ class Frame:
     def _name(self, entry: Entry, root: str) -> Markup:
         """The agent, with what tells the entry from others of the same name."""
         row, detail = entry.row, ""
-        if row.parameters:
-            detail = text.settings(row.parameters, 60)
-        elif entry.label != row.agent:
+        if rest := text.other_parameters(row.parameters):
+            detail = text.settings(rest, 60)
+        elif entry.label != text.called(row.agent, row.parameters):
             detail = text.plain(row.version, 60)
         small = f"<small><bdi>{escape(detail)}</bdi></small>" if detail else ""
         label = escape(text.plain(entry.label.lower()))

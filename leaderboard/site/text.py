@@ -123,6 +123,22 @@ def settings(values: Mapping[str, Any], limit: int = 120) -> str:
     return plain(", ".join(pairs), limit)
 
 
+def called(agent: str, parameters: Mapping[str, Any]) -> str:
+    """An agent by name, with the language model that it was given where it was given one: "billp on scripted"."""
+    return f"{agent} on {plain(parameters['model'], 40)}" if isinstance(parameters.get("model"), str) else agent
+
+
+def called_in_full(agent: str, parameters: Mapping[str, Any]) -> str:
+    """The same with all other parameters that it was given: "billp on scripted (use_critic=false)"."""
+    name, rest = called(agent, parameters), other_parameters(parameters)
+    return f"{name} ({settings(rest, 60)})" if rest else name
+
+
+def other_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that `called` does not tell."""
+    return {key: value for key, value in parameters.items() if key != "model" or not isinstance(value, str)}
+
+
 def track(row: Row) -> str:
     """The track of a row, with the budget where that is smaller than the track's."""
     if row.declared == TRACKS[row.track]:

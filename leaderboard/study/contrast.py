@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from leaderboard.board.groups import RETURN, Member
 from leaderboard.schema import Estimate
-from leaderboard.site.text import markdown
+from leaderboard.site.text import called, markdown
 from leaderboard.stats import LEVEL
 from leaderboard.study.forest import Bar, Panel, forest
+from leaderboard.study.models import shown
 from leaderboard.study.question import Answer, Missing, Sheet
 from leaderboard.study.records import Table
 from leaderboard.study.verdict import Verdict, together, verdict
@@ -54,6 +55,20 @@ def contrasts(table: Table, pairs: Sequence[Pair]) -> list[Contrast]:
     return found
 
 
+def named(member: Member) -> str:
+    """What verdicts call an agent: with its language model, without other parameters."""
+    return called(member.row.agent, shown(member))
+
+
+def against(table: Table, agents: Sequence[Member], rivals: Sequence[Member]) -> list[Pair]:
+    """Each agent with each rival; where there is one agent alone, the figure calls a pair by its rival."""
+    whose = [f"{table.label(agent)} " if len(agents) > 1 else "" for agent in agents]
+    return [
+        (f"{who}less {table.label(rival)}", agent, rival)
+        for who, agent in zip(whose, agents, strict=True) for rival in rivals
+    ]  # fmt: skip
+
+
 def answered(
     found: Sequence[Contrast],
     missing: Sequence[Missing] = (),
@@ -72,12 +87,13 @@ def answered(
     )
 
 
-def absent(tables: Sequence[Table], agents: Sequence[str]) -> list[Missing]:
-    """Agents with default parameters that none of the tables of an environment has, and what runs them on the first."""
+def absent(tables: Sequence[Table], agents: Mapping[str, dict[str, Any]]) -> list[Missing]:
+    """Agents with these parameters that none of the tables of an environment has, and what runs them on the first."""
     places = {table.place: [t for t in tables if t.place == table.place] for table in tables}
     return [
-        Missing(f"{agent} on {place}", some[0].command(agent))
-        for place, some in places.items() for agent in agents if not any(t.plain(agent) for t in some)
+        Missing(f"{called(agent, given)} on {place}", some[0].command(agent, given))
+        for place, some in places.items() for agent, given in agents.items()
+        if not any(t.variant(agent, given) if given else t.plain(agent) for t in some)
     ]  # fmt: skip
 
 

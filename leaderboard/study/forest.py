@@ -17,7 +17,7 @@ from leaderboard.study.verdict import Verdict
 
 _PLOT: Final = 250  # pixels right of the labels
 _LETTER: Final = 6.6  # pixels of one, at the widest
-_LETTERS: Final = 30  # of a label that fit
+_LETTERS: Final = 40  # of a label that fit
 _ROW: Final = 22
 _TONES: Final[dict[Verdict, str]] = {"yes": "yes", "no": "no", "not told apart": "open", "not run": "open"}
 

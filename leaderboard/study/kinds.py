@@ -13,9 +13,6 @@ ONLINE_RL: Final = (
 OFFLINE_RL: Final = ("bcq", "cirs", "cql", "crr", "decision-transformer", "dorl", "ips", "iql", "mopo", "sqn")
 """Those that learn what a choice is worth over the steps that follow."""
 
-PLANNERS: Final = (*BILLP, *ONLINE_RL, *OFFLINE_RL)
-"""Those that choose for more than the next reward."""
-
 MYOPIC: Final = (
     "best-rated", "calibrated", "cluster-bandit", "epsilon-greedy", "exact-no-repeat", "fixed-cycle", "greedy",
     "greedy-no-repeat", "linear-thompson", "linucb", "mf", "mmr", "popular", "round-robin", "sasrec",

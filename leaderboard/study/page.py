@@ -44,8 +44,9 @@ def index(answers: Mapping[str, Answer], questions: Sequence[Question], left_out
         "again of replayed submissions. Verdicts follow from intervals by rule: **yes** where a difference lies above "
         "zero with all of its interval, **no** where it lies below, **not told apart** where the interval holds zero, "
         "**not run** where the submissions are missing. Nobody writes them, and whoever adds a submission may change "
-        "them. Intervals hold together within one environment of one suite, not over a page. Agents on a language "
-        "model ran on `scripted`, which follows rules and is none, where their name says no other: see "
+        "them. Intervals hold together within one environment of one suite, not over a page. Names tell the language "
+        "model: *billp on pocket* asked [one of two million parameters](../pocket.md). *billp on scripted*, and all "
+        "others that need one and whose name tells none, asked `scripted`, which follows rules and is none: see "
         "[language models](../language-models.md).",
         _grid(["question", "verdict"], lines),
         "`longrec study` replays the submissions of record and those in `leaderboard/study/submissions`, which are no "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from leaderboard.board.cached import summaries
 from leaderboard.board.groups import RETURN, Group, Member, groups
@@ -16,8 +17,9 @@ from leaderboard.board.store import Store, default_folder
 from leaderboard.board.summary import Summary, without_twins
 from leaderboard.evaluate.curve.plan import LearningCurve
 from leaderboard.schema import Estimate, Row
-from leaderboard.site.text import plain, settings
+from leaderboard.site.text import called, called_in_full, plain, settings
 from leaderboard.stats import LEVEL, Sums, difference
+from leaderboard.study.models import chosen, shown
 from leaderboard.suites import builtin_suites
 
 FEWEST_SEEDS: Final = 3
@@ -71,18 +73,28 @@ class Table:
         return [m for m in self.competing if m.row.agent in wanted and not _ablated(m)]
 
     def plain(self, agent: str) -> Member | None:
-        """An agent with its default parameters."""
-        return self.variant(agent, {})
+        """An agent that no parameters were given."""
+        return next((m for m in self.competing if m.row.agent == agent and not m.row.parameters), None)
 
-    def variant(self, agent: str, parameters: dict[str, object]) -> Member | None:
-        """An agent with just these parameters."""
-        return next((m for m in self.competing if (m.row.agent, m.row.parameters) == (agent, parameters)), None)
+    def variant(self, agent: str, parameters: dict[str, Any]) -> Member | None:
+        """An agent with just these parameters, as `chosen` has them."""
+        return next((m for m in self.competing if m.row.agent == agent and chosen(m) == parameters), None)
+
+    def on_models(self, agent: str) -> list[Member]:
+        """An agent of which nothing but the language model was chosen, by its name; each asked in its own prompts."""
+        found: dict[str, Member] = {}
+        for member in self.competing:
+            if member.row.agent == agent and (parameters := chosen(member)).keys() <= {"model"}:
+                found.setdefault(called(agent, parameters), member)
+        return [found[name] for name in sorted(found)]
 
     def label(self, member: Member) -> str:
-        """Its agent; with parameters where an agent stands in the table more than once."""
-        row = member.row
-        alone = sum(other.row.agent == row.agent for other in self.competing) == 1
-        return row.agent if alone or not row.parameters else f"{row.agent} ({settings(row.parameters, 60)})"
+        """Its agent with its language model; with other parameters where that stands in the table more than once, and
+        where they are prompts, by which it is another planner.
+        """
+        name = called(member.row.agent, shown(member))
+        alone = sum(called(other.row.agent, shown(other)) == name for other in self.competing) == 1
+        return name if alone and "prompts" not in shown(member) else called_in_full(member.row.agent, shown(member))
 
     def sums(self, member: Member, metric: str = RETURN) -> Sums:
         """Its per-user sums; read from the cache once."""
@@ -96,10 +108,11 @@ class Table:
         found = difference(self.sums(first), self.sums(second), level=level)
         return None if found is None else scaled(found, self.scale)
 
-    def command(self, agent: str, parameters: str = "") -> str:
+    def command(self, agent: str, parameters: Mapping[str, object] | None = None) -> str:
         """What runs an agent on this table's task, for a shell; what strangers gave in theirs is quoted."""
-        where = shlex.join(plain(word) for word in self._where())
-        return f"longrec evaluate {agent} {where} {parameters}".strip()
+        pairs = [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in (parameters or {}).items()]
+        given = [word for pair in pairs for word in ("-p", pair)]
+        return shlex.join(plain(word) for word in ("longrec", "evaluate", agent, *self._where(), *given))
 
     def _where(self) -> list[str]:
         if self.first.suite in builtin_suites():

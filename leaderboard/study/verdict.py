@@ -43,6 +43,20 @@ def together(found: Sequence[Verdict]) -> str:
     return ", ".join([first, *(f"{other} in {n}" for other, n in others)])
 
 
+def by_agent(found: Iterable[tuple[str, str, Verdict]], kinds: Iterable[str]) -> str:
+    """`by_kind` for each agent; `found` are verdicts with the agent and the kind that they belong to.
+
+    >>> by_agent([("billp", "rules", "yes"), ("billp on scripted", "rules", "no")], ["rules"])
+    'billp against rules: yes; billp on scripted against rules: no'
+    """
+    known, every = list(found), list(kinds)
+    agents = sorted({agent for agent, _, _ in known})
+    if not agents:
+        return by_kind([], every)
+    named = [(f"{agent} against {kind}", said) for agent, kind, said in known]
+    return by_kind(named, [f"{agent} against {kind}" for agent in agents for kind in every])
+
+
 def by_kind(found: Iterable[tuple[str, Verdict]], kinds: Iterable[str]) -> str:
     """`together` for each kind; `found` are verdicts with the kind that they belong to.
 

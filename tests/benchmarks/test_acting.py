@@ -1,7 +1,7 @@
 """How fast every registered agent acts with 1,024 sessions at once on Games: decisions a second of processor time.
 
-Trained on next to nothing, which does not change the work of a decision. Agents on language models use the scripted one
-that they have by default, so that their row is the cost of all but the model.
+Trained on next to nothing, which does not change the work of a decision. Agents on language models use the scripted
+writer, so that their row is the cost of all but the model.
 
     pytest tests/benchmarks/test_acting.py --benchmark-enable --benchmark-only
 """
@@ -26,8 +26,9 @@ AGENTS = {e.name: e for e in entry_points(group="longrec.agents")}
 
 def trained(name: str) -> Agent:
     kind = AGENTS[name].load()
-    known = inspect.signature(kind).parameters if kind.learns_from_log else {}
-    agent: Agent = kind(**{key: 2 for key in ("updates", "model_updates") if key in known})
+    few = {"updates": 2, "model_updates": 2} if kind.learns_from_log else {"model": "scripted"}
+    known = inspect.signature(kind).parameters
+    agent: Agent = kind(**{key: value for key, value in few.items() if key in known})
     if agent.learns_from_log:
         agent.learn(FakeLog("games", 30), seed=0)
     elif agent.trains:

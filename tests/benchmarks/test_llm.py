@@ -80,7 +80,8 @@ def test_users(benchmark, monkeypatch, model, name, lanes):
     world = kind_world(horizon=STEPS, r_min=0.0, threshold=0.0)
     counted = Rounds()
     monkeypatch.setattr("bilp_agent.llm.source.load_model", lambda *_, **__: counted)
-    play(build_agent(name, {}), world, range(USERS), lanes)  # compiles what is compiled at first use, and counts
+    # Compiles what is compiled at first use, and counts.
+    play(build_agent(name, {"model": "scripted"}), world, range(USERS), lanes)
     monkeypatch.undo()
     agent = build_agent(name, {"model": model.name, "model_options": {"concurrency": SLOTS}})
     shown = benchmark.pedantic(play, (agent, world, range(USERS), lanes), rounds=1)

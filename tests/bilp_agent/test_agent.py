@@ -25,7 +25,7 @@ ORDER = list(range(12))
 
 @pytest.fixture(scope="module")
 def trained(world: World) -> BiLLPAgent:
-    agent = BiLLPAgent(train_lanes=4)
+    agent = BiLLPAgent(model="scripted", train_lanes=4)
     agent.train(Door(world, 40), 0)
     return agent
 
@@ -47,7 +47,7 @@ def test_training_uses_the_budget_and_fills_the_memories(trained: BiLLPAgent) ->
 def test_memories_are_capped_in_training_and_it_is_counted(world: World, tmp_path: Path, kind: Any) -> None:
     shown = []
     for folder in (tmp_path / "one", tmp_path / "other"):
-        agent = kind(train_lanes=4, max_memories=20)
+        agent = kind(model="scripted", train_lanes=4, max_memories=20)
         agent.train(Door(world, 16), 0)
         told = agent.describe()["training"]["memories"]
         assert told["critic"]["compactions"] > 1
@@ -55,7 +55,7 @@ def test_memories_are_capped_in_training_and_it_is_counted(world: World, tmp_pat
         assert all(sizes["records"] <= 20 for sizes in told.values())
         agent.save(folder)
         shown.append(play(agent, world, ORDER, 12))
-    loaded = kind(max_memories=20)
+    loaded = kind(model="scripted", max_memories=20)
     loaded.load(tmp_path / "one")
     assert shown[0] == shown[1] == play(loaded, world, ORDER, 12)
     assert loaded.describe()["training"]["memories"] == told
@@ -86,7 +86,7 @@ def test_labels_in_memory_use_departures(trained: BiLLPAgent) -> None:
 
 
 def test_what_reflections_teach_keeps_users(trained: BiLLPAgent, world: World) -> None:
-    without = BiLLPAgent(train_lanes=4, use_reflector=False)
+    without = BiLLPAgent(model="scripted", train_lanes=4, use_reflector=False)
     without.train(Door(world, 40), 0)
     assert mean_length(trained, world) > mean_length(without, world) + 2
     assert without.describe()["memories"]["planner"]["records"] == 0
@@ -99,7 +99,7 @@ def test_actions_do_not_depend_on_batch_size_or_lane_order(trained: BiLLPAgent, 
 
 
 def test_training_is_repeatable(trained: BiLLPAgent, world: World) -> None:
-    again = BiLLPAgent(train_lanes=4)
+    again = BiLLPAgent(model="scripted", train_lanes=4)
     again.train(Door(world, 40), 0)
     assert again.describe()["training"] == trained.describe()["training"]
     assert again._memories.planner.records == trained._memories.planner.records
@@ -113,7 +113,7 @@ def test_memories_are_frozen_at_test(trained: BiLLPAgent, world: World) -> None:
 
 def test_what_is_saved_acts_alike(trained: BiLLPAgent, world: World, tmp_path: Path) -> None:
     trained.save(tmp_path / "agent")
-    loaded = BiLLPAgent(train_lanes=4)
+    loaded = BiLLPAgent(model="scripted", train_lanes=4)
     loaded.load(tmp_path / "agent")
     assert play(loaded, world, ORDER, 12) == play(trained, world, ORDER, 12)
     told = [agent.describe() | {"waited_seconds": None} for agent in (loaded, trained)]
@@ -130,7 +130,7 @@ def test_protocols_without_repeats_are_obeyed(trained: BiLLPAgent, world: World,
 
 
 def test_training_under_a_protocol_without_repeats(world: World) -> None:
-    agent = BiLLPAgent(train_lanes=3)
+    agent = BiLLPAgent(model="scripted", train_lanes=3)
     agent.train(Door(world, 6, protocol="NX_0"), 0)
     assert len(agent.describe()["training"]["curve"]) >= 6
 
@@ -146,7 +146,7 @@ def test_training_under_a_protocol_without_repeats(world: World) -> None:
     ],
 )
 def test_every_switch_works_alone(world: World, switches: dict[str, Any]) -> None:
-    agent = BiLLPAgent(train_lanes=3, **switches)
+    agent = BiLLPAgent(model="scripted", train_lanes=3, **switches)
     agent.train(Door(world, 6), 0)
     play(agent, world, ORDER[:3], 3)
     facts = agent.describe()
@@ -162,7 +162,7 @@ def test_every_switch_works_alone(world: World, switches: dict[str, Any]) -> Non
 
 def test_a_model_that_talks_nonsense_still_finishes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bilp_agent.llm.source.load_model", lambda *_args, **_options: Says("As an AI, I cannot."))
-    agent = BiLLPAgent(train_lanes=3)
+    agent = BiLLPAgent(model="scripted", train_lanes=3)
     with pytest.warns(UserWarning, match=r"most answers as actor, .* were replaced; small models"):
         agent.train(Door(world, 6), 0)
     played = play(agent, world, ORDER[:4], 4)
@@ -179,7 +179,7 @@ def test_a_model_that_talks_nonsense_still_finishes(world: World, monkeypatch: p
 def test_the_cache_answers_a_second_run(world: World, tmp_path: Path) -> None:
     runs = []
     for _ in range(2):
-        agent = BiLLPAgent(train_lanes=3, cache=str(tmp_path / "answers.sqlite"))
+        agent = BiLLPAgent(model="scripted", train_lanes=3, cache=str(tmp_path / "answers.sqlite"))
         agent.train(Door(world, 5), 0)
         runs.append((play(agent, world, ORDER[:3], 3), agent.describe()["training"]["usage"]))
     assert runs[0][0] == runs[1][0]
@@ -217,7 +217,7 @@ def test_quality_does_not_depend_on_the_order_of_steps() -> None:
 
 
 def test_without_tools_the_actor_names_what_the_user_is_known_by(world: World) -> None:
-    agent = BiLLPAgent(train_lanes=3, use_tools=False)
+    agent = BiLLPAgent(model="scripted", train_lanes=3, use_tools=False)
     agent.train(Door(world, 6), 0)
     played = play(agent, world, ORDER, 12)
     facts = agent.describe()
@@ -246,21 +246,21 @@ def test_tasks_that_billp_cannot_read_are_refused() -> None:
         (drawn, "draws its items anew"),
     ):  # fmt: skip
         with pytest.raises(AgentError, match=told):
-            BiLLPAgent().reset(other, 1, 0)
+            BiLLPAgent(model="scripted").reset(other, 1, 0)
     with pytest.raises(ConfigurationError, match="no known form"):
         BiLLPAgent(model="gpt").reset(made, 1, 0)
     with pytest.raises(AgentError, match="before reset"):
-        BiLLPAgent().act({}, {}, None)  # type: ignore[arg-type]
+        BiLLPAgent(model="scripted").act({}, {}, None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("configuration", [BiLLPAgent, BiLLPPlusAgent])
 def test_memories_are_searched_by_the_encoder_that_is_named(
     configuration: type[BiLLPAgent | BiLLPPlusAgent], world: World, tmp_path: Path
 ) -> None:
-    agent = configuration(train_lanes=4, encoder="hashing-trigrams-64")
+    agent = configuration(model="scripted", train_lanes=4, encoder="hashing-trigrams-64")
     agent.train(Door(world, 8), 0)
     agent.save(tmp_path)
-    again = configuration(encoder="hashing-trigrams-64")
+    again = configuration(model="scripted", encoder="hashing-trigrams-64")
     again.load(tmp_path)
     assert play(again, world, ORDER[:4], 4) == play(agent, world, ORDER[:4], 4)
     with pytest.raises(AgentError, match=r"planner\.jsonl"):
@@ -282,7 +282,7 @@ def test_what_was_shown_and_not_clicked_is_remembered(
         return reflect(self, ended, seeds)
 
     monkeypatch.setattr(Reflector, "reflect", looking)
-    made = agent(prompts=prompts)
+    made = agent(model="scripted", prompts=prompts)
     made.train(Door(None, 12, "longrec/GamesClicks-v0"), 0)
     curve = made.describe()["training"]["curve"]
     assert len(curve) == len(sessions) >= 12

@@ -162,7 +162,7 @@ def test_it_learns_with_compact_prompts_as_with_full_ones(agent: type[BiLLPAgent
     for prompts in ("full", "compact"):
         earned[prompts] = 0
         for seed in range(2):
-            made = agent(prompts=prompts)
+            made = agent(model="scripted", prompts=prompts)
             made.train(Door(world, 20), seed)
             earned[prompts] += sum(map(len, play(made, world, range(20), 10).values()))
         facts = made.describe()
@@ -184,7 +184,7 @@ SLATES = [
 def test_slates_are_told_briefly_and_answered_in_full(env_id: str):
     characters = {}
     for prompts in ("full", "compact"):
-        made = BiLLPAgent(prompts=prompts, train_lanes=4)
+        made = BiLLPAgent(model="scripted", prompts=prompts, train_lanes=4)
         made.train(Door(None, 4, env_id), 0)
         play(made, None, range(2), 2, env_id)
         facts = made.describe()

@@ -48,7 +48,7 @@ def test_titles_that_give_orders_change_nothing(
     harmless = renamed(plain, {i: f"Thing {i} of words" for i in range(4)})
     shown = []
     for world in (harmless, renamed(plain, dict(enumerate(ORDERS)))):
-        agent = make(train_lanes=4)
+        agent = make(model="scripted", train_lanes=4)
         agent.train(Door(world, 8), 0)
         shown.append(play(agent, world, range(6), 6))
     assert shown[0] == shown[1]

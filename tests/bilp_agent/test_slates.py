@@ -58,7 +58,7 @@ def mind(model: Any, env_id: str = TOPK, **options: Any) -> Mind:
 
 
 def trained(make: Callable[..., Any], env_id: str, episodes: int = 3, **parameters: Any) -> Any:
-    agent = make(train_lanes=2, **parameters)
+    agent = make(model="scripted", train_lanes=2, **parameters)
     agent.train(Door(None, episodes, env_id, **SHORT[env_id]), 0)
     return agent
 
@@ -76,7 +76,7 @@ def test_whole_sessions_are_played_with_different_items(make: Callable[..., Any]
     # Neither the order of lanes nor what else is in the batch matters.
     assert play(agent, None, [3, 1, 0, 2], 3, env_id, **SHORT[env_id]) == together
     agent.save(tmp_path)
-    again = make()
+    again = make(model="scripted")
     again.load(tmp_path)
     assert play(again, None, range(4), 4, env_id, **SHORT[env_id]) == together
     assert json.dumps(again.describe()["training"]) == json.dumps(facts["training"])

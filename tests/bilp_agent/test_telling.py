@@ -44,7 +44,7 @@ class Asked:
 def ready(kind: type[Agent], world: World | None, env_id: str = "longrec/Games-v0", **options: Any) -> Agent:
     agent = kind()
     if kind.trains:
-        agent = kind(train_lanes=3)  # type: ignore[call-arg]
+        agent = kind(model="scripted", train_lanes=3)  # type: ignore[call-arg]
         agent.train(Door(world, 6, env_id, **options), 0)  # type: ignore[arg-type]
     return agent
 

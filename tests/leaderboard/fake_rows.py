@@ -44,7 +44,7 @@ def fake_row(agent: str = "greedy", task: int = 0, **changes: Any) -> Row:
     left = {"repeat": by_repeat, "too-alike": (1 - by_repeat) * 0.55, "low-reward": (1 - by_repeat) * 0.45}
     fields: dict[str, Any] = {
         "agent": agent,
-        "parameters": {"model": "scripted"} if agent == "billp" else {},
+        "parameters": {"window": 5} if agent == "billp" else {},
         "version": f"{agent}-3f9c01",
         "suite": "smoke-v1",
         "suite_hash": json_hash("smoke-v1"),

@@ -264,7 +264,7 @@ def test_seeds_that_are_not_controlled_are_said_so():
 def test_lessons_of_an_agent_that_writes_some(one_task, tmp_path):
     task = one_task.tasks[0].model_copy(update={"episodes": 3})
     suite = one_task.model_copy(update={"tasks": (task,), "training_seeds": (0,), "limit": SpentBudget(episodes=6)})
-    evaluate(Job("billp", tmp_path / "run", {"train_lanes": 3}, record=True), suite, workers=1)
+    evaluate(Job("billp", tmp_path / "run", {"model": "scripted", "train_lanes": 3}, record=True), suite, workers=1)
     *sessions, lessons = read_transcript(tmp_path / "run" / "transcript.jsonl")
     assert len(sessions) == 3
     assert isinstance(lessons, LessonsTold)

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import pytest
 import typer
 
-from leaderboard.agents import registered_agents
+from leaderboard.agents import build_agent, registered_agents
 from leaderboard.cli import main
 from leaderboard.cli.app import app
-from leaderboard.cli.quickstart import KINDS
+from leaderboard.cli.quickstart import GIVEN, KINDS
 from leaderboard.traces import read_trace, write_trace
 from recsim_envs import registered_ids
 from tests.leaderboard.conftest import ENV, HERE
@@ -216,6 +216,8 @@ def test_lists(longrec, arguments):
 
 def test_quickstart_knows_its_agents_by_the_names_they_have():
     assert set(KINDS) <= set(registered_agents())
+    assert set(GIVEN) <= set(KINDS)
+    assert all(build_agent(name, given) for name, given in GIVEN.items())
 
 
 def test_quickstart_leaves_out_who_learns_from_logs(longrec, one_task, monkeypatch):

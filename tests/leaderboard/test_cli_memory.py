@@ -31,7 +31,7 @@ def run(*arguments):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     out = tmp_path_factory.mktemp("memory") / "billp"
-    train_and_save("billp", {}, ENV, {}, episodes=4, steps=None, seed=0, out=out)
+    train_and_save("billp", {"model": "scripted"}, ENV, {}, episodes=4, steps=None, seed=0, out=out)
     return out
 
 
@@ -156,7 +156,7 @@ def test_a_folder_of_another_agent_is_refused(tmp_path):
 
 def test_two_memories_become_one(trained, tmp_path):
     other = tmp_path / "other"
-    train_and_save("billp", {}, ENV, {}, episodes=4, steps=None, seed=1, out=other)
+    train_and_save("billp", {"model": "scripted"}, ENV, {}, episodes=4, steps=None, seed=1, out=other)
     done = run("merge", trained, other, "--out", tmp_path / "both")
     assert "8 reflections" in done.stderr
     found = json.loads(run("merge", trained, other, "--out", tmp_path / "again", "--json").stdout)

@@ -21,7 +21,7 @@ ALWAYS = {"calls_per_decision", "prompt_characters", "reusable_prefix", "repaire
 )
 def test_every_figure_that_is_told_is_on_the_curve(agent, figures, world_path, tmp_path):
     options = {"world": str(world_path)}
-    plan = make_curve_plan(agent, {}, ENV, options, at=(0, 8), training_seeds=(0,), sessions=12)
+    plan = make_curve_plan(agent, {"model": "scripted"}, ENV, options, at=(0, 8), training_seeds=(0,), sessions=12)
     untrained, trained = learning_curve(agent, plan, tmp_path / "curve").points
     known = {name for name, value in trained.measures.items() if value is not None}
     assert known == ALWAYS | figures  # tokens are not measured: the scripted model has none

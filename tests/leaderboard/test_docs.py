@@ -91,9 +91,9 @@ def test_the_script_of_the_page_on_sweeps(tmp_path, monkeypatch, capsys):
 
 
 def test_the_comparison_of_the_page(one_task, tmp_path, monkeypatch, capsys):
-    for name in ("billp", "fixed-cycle"):  # two other agents under these names: what is compared is not the point
+    for name in ("billp-plus", "fixed-cycle"):  # two other agents under these names: what is compared is not the point
         path = tmp_path / "runs" / "quickstart" / "runs" / "smoke-v1" / name
-        evaluate(Job({"billp": "oracle", "fixed-cycle": "random"}[name], path), one_task, workers=1)
+        evaluate(Job({"billp-plus": "oracle", "fixed-cycle": "random"}[name], path), one_task, workers=1)
     monkeypatch.chdir(tmp_path)
     exec(blocks("metrics.md", "python")[0], {})
     assert "low=" in capsys.readouterr().out

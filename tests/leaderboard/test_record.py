@@ -11,7 +11,7 @@ from leaderboard import reruns, seasons
 from leaderboard.files import read_model
 from leaderboard.folder import check_folder, strays
 from leaderboard.replay import verify
-from leaderboard.schema import Reruns
+from leaderboard.schema import Reruns, Submission
 
 ROOT = Path(leaderboard.__file__).parent / "submissions"
 RECORD = sorted(p.parent for p in ROOT.rglob("submission.json"))
@@ -29,9 +29,13 @@ def test_each_replays_to_what_it_claims(folder: Path):
     assert sum(outcomes.ends.size for outcomes in replayed.outcomes) == replayed.submission.suite.episodes
 
 
-def test_attestations_are_whole():
+def test_attestations_are_whole_and_of_a_submission_of_record():
     for file in reruns.FOLDER.glob("*.json"):
-        assert read_model(file, Reruns).traces_sha256 == file.stem
+        attested = read_model(file, Reruns)
+        assert attested.traces_sha256 == file.stem
+        folders = [folder for folder in RECORD if folder.name.endswith(file.stem[:8])]
+        claims = {reruns.claims_hash(read_model(folder / "submission.json", Submission)) for folder in folders}
+        assert claims & {rerun.claims_sha256 for rerun in attested.reruns}
 
 
 def test_seasons_are_whole():

@@ -30,7 +30,7 @@ def test_its_keys_are_those_that_our_agents_tell(agent, one_task, tmp_path):
     task = one_task.tasks[0].model_copy(update={"episodes": 2})
     few = {"tasks": (task,), "training_seeds": (0,), "limit": SpentBudget(episodes=4)}
     suite = one_task.model_copy(update=few)
-    evaluate(Job(agent, tmp_path / "run"), suite, workers=1)
+    evaluate(Job(agent, tmp_path / "run", {"model": "scripted"}), suite, workers=1)
     keys = {key for line in read_transcript(tmp_path / "run" / "transcript.jsonl") if line.kind == "session"
             for step in line.steps for key in step}  # fmt: skip
     assert keys

@@ -19,7 +19,7 @@ def test_the_functions_of_the_page_exist():
 
 
 def test_the_script_of_the_page(one_task, tmp_path, monkeypatch, capsys):
-    agents = {"random": "random", "oracle": "oracle", "billp": "popular", "fixed-cycle": "best-rated"}  # stand-ins
+    agents = {"random": "random", "oracle": "oracle", "billp-plus": "popular", "fixed-cycle": "best-rated"}  # stand-ins
     for name, agent in agents.items():
         path = tmp_path / "runs" / "quickstart" / "runs" / "smoke-v1" / name
         evaluate(Job(agent, path), one_task, workers=1)

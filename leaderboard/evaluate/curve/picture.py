@@ -18,7 +18,7 @@ from leaderboard.evaluate.curve.plan import UNITS, CurvePoint, LearningCurve
 from leaderboard.metrics import METRICS
 from leaderboard.schema import Estimate
 from leaderboard.site.geometry import Axis, axis
-from leaderboard.site.text import plain, settings
+from leaderboard.site.text import called, called_in_full, plain
 
 PANELS: Final = ("R_traj", "Len")
 COLOURS: Final = 6  # of lines, .k0 to .k5 in the template; further curves are dashed
@@ -102,9 +102,10 @@ def short(amount: int) -> str:
 
 
 def labels(curves: Sequence[LearningCurve]) -> list[str]:
-    """A name for each curve: its agent, and its parameters where agents share a name."""
-    names = [curve.plan.agent.name for curve in curves]
-    full = [f"{c.plan.agent.name} ({settings(c.plan.agent.parameters, 60)})" for c in curves]
+    """A name for each curve: its agent with its language model, and other parameters where agents share a name."""
+    agents = [curve.plan.agent for curve in curves]
+    names = [called(agent.name, agent.parameters) for agent in agents]
+    full = [called_in_full(agent.name, agent.parameters) for agent in agents]
     return [plain(a if names.count(a) == 1 else b, 80) for a, b in zip(names, full, strict=True)]
 
 

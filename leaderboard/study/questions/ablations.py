@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from leaderboard.study.contrast import Contrast, answered, contrasts
+from leaderboard.board.groups import Member
+from leaderboard.study.contrast import Contrast, Pair, answered, contrasts, named
+from leaderboard.study.models import chosen, own_prompts
 from leaderboard.study.question import Answer, Missing, Question
 from leaderboard.study.records import Records, Table
-from leaderboard.study.verdict import together
+from leaderboard.study.verdict import by_kind
 
 PARTS: Final = {
     "use_reflector": "macro level: Reflector",
@@ -19,36 +21,52 @@ PARTS: Final = {
 }
 """Parameters of `billp` that switch a part off, and what they switch off."""
 
+_INSEPARABLE: Final = "use_tools"
+"""What compact prompts cannot do without."""
+
 _TEXT: Final = """
-`billp` less the same agent without one of its parts. "Yes" means that the part helps: with it the score is higher. "No"
-means that it does harm.
+`billp` less the same agent, on the same language model, without one of its parts. "Yes" means that the part helps: with
+it the score is higher. "No" means that it does harm.
 """
 
 
 def _answer(records: Records) -> Answer:
     found, missing = list[Contrast](), list[Missing]()
     for table in records.usual:
-        ablated = {name: table.variant("billp", {name: False}) for name in PARTS}
-        billp, there = table.plain("billp"), {n: m for n, m in ablated.items() if m is not None}
-        if billp is None or not there:
-            continue
-        found += contrasts(table, [(PARTS[name], billp, member) for name, member in there.items()])
-        missing += [_missing(table, name) for name in PARTS if name not in there]
-    return answered(found, missing, _by_part(found))
+        pairs = list[Pair]()
+        for billp in table.on_models("billp"):
+            without = {name: table.variant("billp", chosen(billp) | {name: False}) for name in PARTS}
+            there = {name: member for name, member in without.items() if member is not None}
+            pairs += [(f"{PARTS[name]}{_whose(table, billp)}", billp, member) for name, member in there.items()]
+            if there:
+                missing += [_missing(table, billp, name) for name in PARTS if name not in there and _may(billp, name)]
+        found += contrasts(table, pairs)
+    said = [(f"{named(c.first)}, {_part(c.second)}", c.verdict) for c in found]
+    agents, told = sorted({named(c.first) for c in found}), {kind for kind, _ in said}
+    kinds = [kind for agent in agents for part in PARTS.values() if (kind := f"{agent}, {part}") in told]
+    return answered(found, missing, by_kind(said, kinds))
 
 
-def _missing(table: Table, name: str) -> Missing:
-    what = f"without {PARTS[name]}, on {table.place} of {table.first.suite}"
-    return Missing(what, table.command("billp", f"-p {name}=false"))
+def _whose(table: Table, billp: Member) -> str:
+    """What the figure adds where a table has more than one."""
+    return f" of {table.label(billp)}" if len(table.on_models("billp")) > 1 else ""
 
 
-def _by_part(found: list[Contrast]) -> str:
-    """The verdict on each part, since a sum over parts says nothing."""
-    parts = [(part, [c.verdict for c in found if c.label == part]) for part in PARTS.values()]
-    return "; ".join(f"{part}: {together(said)}" for part, said in parts if said)
+def _part(ablated: Member) -> str:
+    return next(part for name, part in PARTS.items() if name in ablated.row.parameters)
+
+
+def _may(billp: Member, name: str) -> bool:
+    """Whether this one can be without a part."""
+    return name != _INSEPARABLE or own_prompts(chosen(billp).get("model")) == "full"
+
+
+def _missing(table: Table, billp: Member, name: str) -> Missing:
+    what = f"{named(billp)} without {PARTS[name]}, on {table.place} of {table.first.suite}"
+    return Missing(what, table.command("billp", billp.row.parameters | {name: False}))
 
 
 QUESTION: Final = Question(
     "ablations", "What do macro and micro level, Critic, tools and grounding contribute?", _TEXT,
-    "longrec evaluate billp --suite docs/examples/planners.json -p use_reflector=false", _answer,
+    "longrec evaluate billp --suite docs/examples/planners.json -p model=scripted -p use_reflector=false", _answer,
 )  # fmt: skip

@@ -9,8 +9,9 @@ from typing import Final
 from leaderboard.board.groups import RETURN
 from leaderboard.evaluate.curve.picture import picture
 from leaderboard.evaluate.curve.plan import UNITS, LearningCurve
-from leaderboard.site.text import markdown, settings
+from leaderboard.site.text import called_in_full, markdown
 from leaderboard.study.contrast import interval
+from leaderboard.study.models import essential
 from leaderboard.study.question import Answer, Question, Sheet
 from leaderboard.study.records import Records
 from leaderboard.study.verdict import Verdict, by_kind, verdict
@@ -56,8 +57,7 @@ def _answer(records: Records) -> Answer:
 
 
 def _agent(curve: LearningCurve) -> str:
-    agent = curve.plan.agent
-    return f"{agent.name} ({settings(agent.parameters, 60)})" if agent.parameters else agent.name
+    return called_in_full(curve.plan.agent.name, essential(curve.plan.agent.parameters))
 
 
 def _verdict(curve: LearningCurve) -> Verdict:

@@ -9,8 +9,8 @@ from typing import Final
 from leaderboard.board.groups import Member
 from leaderboard.site.text import markdown, percent
 from leaderboard.study.best import less_best
-from leaderboard.study.contrast import Contrast, answered, shared_level, sources
-from leaderboard.study.kinds import BILLP, MYOPIC, PLANNERS
+from leaderboard.study.contrast import Contrast, answered, named, shared_level, sources
+from leaderboard.study.kinds import BILLP, MYOPIC, OFFLINE_RL, ONLINE_RL
 from leaderboard.study.question import Answer, Question, Sheet
 from leaderboard.study.records import Records, Table, scaled
 from leaderboard.study.verdict import by_kind, verdict
@@ -31,7 +31,7 @@ Each agent that plans or learns what follows from a choice (BiLLP, reinforcement
 all agents on the same users and budget that look no further than the next reward, never repeat, or follow a fixed
 order. "Yes" means that it is above the best of them. Where fewer than three such agents were run nothing is said.
 `billp` is the paper's agent, [`billp-plus`](../agents/billp-plus.md) what this package makes of it; the verdict tells
-them apart.
+them apart, and language models too.
 `act-only`, `react` and `reflexion` have no planner either, but how far ahead a language model looks nobody can say:
 they are not among these agents, and BiLLP is held against them [apart](rivals.md).
 
@@ -52,13 +52,18 @@ def _answer(records: Records) -> Answer:
 
 def _of_table(table: Table, myopic: Sequence[Member]) -> list[Contrast]:
     """Of each planner, its comparison with the best that does not plan."""
-    planners, others = table.named(PLANNERS), [table.sums(m) for m in myopic]
+    planners, others = _planners(table), [table.sums(m) for m in myopic]
     found = list[Contrast]()
     for planner in planners:
         if (held := less_best(table.sums(planner), others, shared_level(len(planners)))) is not None:
             best, less = myopic[held[0]], scaled(held[1], table.scale)
             found.append(Contrast(table, table.label(planner), planner, best, less, verdict(less)))
     return found
+
+
+def _planners(table: Table) -> list[Member]:
+    """Those that choose for more than the next reward; of BiLLP no variants but for the language model."""
+    return [*(m for agent in BILLP for m in table.on_models(agent)), *table.named([*ONLINE_RL, *OFFLINE_RL])]
 
 
 def _said(found: Sequence[Contrast]) -> str:
@@ -76,7 +81,7 @@ def _pays(table: Table) -> bool:
 def _kind(c: Contrast) -> str:
     """Who plans, and how much there was to learn from."""
     row = c.first.row
-    who = row.agent if row.agent in BILLP else "reinforcement learning"
+    who = named(c.first) if row.agent in BILLP else "reinforcement learning"
     if row.log is not None:
         return f"{who} from logs"
     amounts = [(row.declared.episodes, "sessions"), (row.declared.steps, "steps")]

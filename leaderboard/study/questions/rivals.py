@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from leaderboard.study.contrast import Contrast, absent, answered, contrasts
+from leaderboard.study.contrast import Contrast, absent, against, answered, contrasts, named
 from leaderboard.study.kinds import LANGUAGE, ONLINE_RL, RIVALS, kind_of
+from leaderboard.study.models import POCKET
 from leaderboard.study.question import Answer, Question
 from leaderboard.study.records import Records
-from leaderboard.study.verdict import by_kind
+from leaderboard.study.verdict import by_agent
 
-_RL: Final = "ppo"
-"""Reinforcement learning whose run is asked for where it is missing: it plays every family."""
+_ASKED: Final[dict[str, dict[str, Any]]] = {"billp": POCKET} | {agent: {} for agent in (*LANGUAGE, "ppo")}
+"""What is asked for where it is missing; of reinforcement learning what plays every family."""
 
 _TEXT: Final = """
-`billp` with its defaults less each rival, where all were given the same training sessions, 100 at most, on the same
-train users, and met the same test users. `act-only` and `react` do not learn and use none. "Yes" means that BiLLP has
-the higher score.
+`billp`, on each language model that it was run on and otherwise with its defaults, less each rival, where all were
+given the same training sessions, 100 at most, on the same train users, and met the same test users. `act-only` and
+`react` do not learn and use none. Rivals on a language model ran on `scripted`, as did `billp` where its name says so.
+"Yes" means that BiLLP has the higher score.
 """
 
 
@@ -24,11 +26,11 @@ def _answer(records: Records) -> Answer:
     tables = [t for t in records.usual if t.first.track == "scarce" and not t.first.declared.steps]
     found = list[Contrast]()
     for table in tables:
-        if (billp := table.plain("billp")) is not None:
-            rivals = table.named([*LANGUAGE, *ONLINE_RL])
-            found += contrasts(table, [(f"less {table.label(rival)}", billp, rival) for rival in rivals])
-    missing = absent([t for t in tables if t.plain("billp") is not None], (*LANGUAGE, _RL))
-    return answered(found, missing, by_kind([(kind_of(c.second.row.agent, RIVALS), c.verdict) for c in found], RIVALS))
+        pairs = against(table, table.on_models("billp"), table.named([*LANGUAGE, *ONLINE_RL]))
+        found += contrasts(table, pairs)
+    missing = absent([t for t in tables if t.on_models("billp")], _ASKED)
+    said = [(named(c.first), kind_of(c.second.row.agent, RIVALS), c.verdict) for c in found]
+    return answered(found, missing, by_agent(said, RIVALS))
 
 
 QUESTION: Final = Question(

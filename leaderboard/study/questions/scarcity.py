@@ -10,21 +10,21 @@ from leaderboard.board.groups import RETURN, Member
 from leaderboard.evaluate.curve.plan import UNITS, CurvePoint, LearningCurve
 from leaderboard.schema import Estimate
 from leaderboard.site.text import markdown
-from leaderboard.study.contrast import interval, shared_level, sources
+from leaderboard.study.contrast import interval, named, shared_level, sources
 from leaderboard.study.forest import Bar, Panel, forest
 from leaderboard.study.kinds import OFFLINE_RL, ONLINE_RL
 from leaderboard.study.question import Answer, Missing, Question, Sheet
 from leaderboard.study.records import Records, Table
 from leaderboard.study.spread import deviation, ratio_of_deviations
-from leaderboard.study.verdict import Verdict, together, verdict
+from leaderboard.study.verdict import Verdict, by_kind, together, verdict
 
 _PLANNER: Final = "billp"
 _WANTED: Final = (
     "longrec train ppo --env longrec/Games-v0 -o protocol=FB --curve --curve-at 10,100,1k --seeds 5 --out runs/ppo"
 )
 _SPREAD_COLUMNS: Final = (
-    "environment", "suite", "agent", "R_traj: agent / billp", "sd over seeds, in score", "sd of billp", "ratio",
-    "more than billp",
+    "environment", "suite", "agent", "beside", "R_traj of both", "sd over seeds, in score", "sd of the latter", "ratio",
+    "more",
 )  # fmt: skip
 _SPREAD_NOTE: Final = (
     "Standard deviation of the score over training seeds, all on the same test users. Intervals of the ratio are "
@@ -41,13 +41,14 @@ _GAP_NOTE: Final = (
 
 _TEXT: Final = """
 With 100 training sessions, how far do trainings of one agent lie apart that differ in nothing but their seed, and is
-that more than for `billp`? And does what was learned hold for other users? "Yes" to the first means that agent's spread
-is larger than BiLLP's, to the second that it earns more on train users than on test users.
+that more than for `billp`, on each language model that it was run on? And does what was learned hold for other users?
+"Yes" to the first means that agent's spread is larger than BiLLP's, to the second that it earns more on train
+users than on test users.
 """
 
 
 def _answer(records: Records) -> Answer:
-    tables = [t for t in records.usual if t.first.track == "scarce" and t.plain(_PLANNER) is not None]
+    tables = [t for t in records.usual if t.first.track == "scarce" and t.on_models(_PLANNER)]
     spreads = [spread for table in tables for spread in _spreads(table)]
     told = [t for t in records.curves if t.curve.plan.agent.name != _PLANNER and _points(t.curve)]
     curves = [t.curve for t in told]
@@ -57,14 +58,13 @@ def _answer(records: Records) -> Answer:
     if curves:
         gaps = [_gap(curve, point) for curve in curves for point in _points(curve)]
         sheets.append(Sheet("Train users against test users", _GAP_COLUMNS, gaps, _GAP_NOTE))
-    wider = together([spread.verdict for spread in spreads])
     overfits = together([_overfits(point) for curve in curves for point in _points(curve)])
     return Answer(
-        verdict=f"more spread than {_PLANNER}: {wider}; overfits: {overfits}",
+        verdict=f"{_wider(spreads)}; overfits: {overfits}",
         sheets=sheets,
         pictures={"": forest(_panels(curves), "R_traj on train users less that on test users")} if curves else {},
         missing=[] if curves else [Missing("learning curves with train users, to go with submissions", _WANTED)],
-        sources=sources(m for t in tables for m in _learners(t)) | {t.source for t in told},
+        sources=sources(m for s in spreads for m in (s.learner, s.planner)) | {t.source for t in told},
     )
 
 
@@ -91,16 +91,25 @@ class _Spread:
         returns = " / ".join(f"{self.table.sums(m).value:.1f}" for m in (self.learner, self.planner))
         deviations = [f"{deviation(_by_seed(self.table, m)):.3f}" for m in (self.learner, self.planner)]
         return [
-            *map(markdown, (self.table.place, self.table.first.suite, self.table.label(self.learner))),
+            *map(markdown, (self.table.place, self.table.first.suite)),
+            *(markdown(self.table.label(member)) for member in (self.learner, self.planner)),
             returns, *deviations, "undefined" if self.ratio is None else interval(self.ratio), self.verdict,
         ]  # fmt: skip
 
 
+def _wider(spreads: Sequence[_Spread]) -> str:
+    """The verdicts beside BiLLP on each language model."""
+    known = [(f"more spread than {named(spread.planner)}", spread.verdict) for spread in spreads]
+    return by_kind(known, sorted({kind for kind, _ in known}) or [f"more spread than {_PLANNER}"])
+
+
 def _spreads(table: Table) -> list[_Spread]:
-    planner, learners = table.plain(_PLANNER), _learners(table)
-    assert planner is not None  # tables without it are left out
-    level, other = shared_level(len(learners)), _by_seed(table, planner)
-    return [_Spread(table, one, planner, ratio_of_deviations(_by_seed(table, one), other, level)) for one in learners]
+    pairs = [(one, planner) for planner in table.on_models(_PLANNER) for one in _learners(table)]
+    level = shared_level(len(pairs))
+    return [
+        _Spread(table, one, planner, ratio_of_deviations(_by_seed(table, one), _by_seed(table, planner), level))
+        for one, planner in pairs
+    ]
 
 
 def _by_seed(table: Table, member: Member) -> list[float]:

@@ -258,7 +258,7 @@ def test_a_whole_agent_again_from_its_cassette(tmp_path: Path) -> None:
 def test_a_harness_records_and_replays_without_naming_a_parameter(tmp_path: Path, kind: Any) -> None:
     world, played, path = kind_world(), [], tmp_path / "cassette.jsonl"
     for replay in (False, True):
-        agent = kind(train_lanes=3) if kind.trains else kind()
+        agent = kind(model="scripted", train_lanes=3) if kind.trains else kind()
         agent.use_cassette(path, replay=replay)
         if kind.trains:
             agent.train(Door(world, 4), 0)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from leaderboard.agents import build_agent
-from recsim_envs.errors import AgentError
+from bilp_agent.agent import BiLLPAgent
+from leaderboard.agents import agent_record, build_agent
+from leaderboard.provenance import configuration
+from recsim_envs import make_simulator
+from recsim_envs.errors import AgentError, LanguageModelError
 
 
 @pytest.mark.parametrize("agent", ["billp", "billp-plus", "act-only", "reflexion"])
@@ -44,3 +49,37 @@ def test_what_has_a_place_of_its_own_is_no_option_of_the_model(agent: str, optio
 
 def test_a_model_that_is_not_there_is_no_fault_of_its_name() -> None:
     assert build_agent("billp", {"model": "openai:m@http://localhost:1/v1"})
+
+
+@pytest.mark.parametrize(
+    ("agent", "parameters", "model", "prompts"),
+    [
+        ("billp", {}, "pocket", "compact"),
+        ("billp", {"model": "pocket:runs/mine"}, "pocket:runs/mine", "compact"),
+        ("billp", {"model": "scripted"}, "scripted", "full"),
+        ("billp", {"model": "hf:pocket"}, "hf:pocket", "full"),
+        ("billp", {"prompts": "full"}, "pocket", "full"),
+        ("billp", {"model": "scripted", "prompts": "compact"}, "scripted", "compact"),
+        ("billp-plus", {}, "scripted", "full"),
+        ("billp-plus", {"model": "pocket"}, "pocket", "compact"),
+    ],
+)
+def test_prompts_follow_the_model_unless_they_are_named_and_records_tell(
+    agent: str, parameters: dict[str, str], model: str, prompts: str
+) -> None:
+    told = configuration(agent_record(agent, parameters), None)
+    assert (told["model"], told["prompts"]) == (model, prompts)
+
+
+def test_what_the_default_model_cannot_do_without_is_told_with_a_way_out() -> None:
+    with pytest.raises(AgentError, match=r'use prompts="full", and a model that reads them \(-p model=scripted\)'):
+        build_agent("billp", {"use_tools": False})
+    assert build_agent("billp", {"use_tools": False, "model": "scripted"})
+
+
+def test_without_the_extra_the_default_says_what_to_install_and_what_needs_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(LanguageModelError, match=r"pip install 'longrec\[llm\]', or .* by -p model=scripted"):
+        BiLLPAgent().reset(make_simulator("longrec/Games-v0", 1).task, 1, 0)

@@ -110,7 +110,7 @@ def test_folders_of_billp_are_merged_to_one_that_an_agent_loads(tmp_path: Path) 
     assert [(r.episode, r.used) for r in kept.planner.records] == [(0, 4), (1, 1), (2, 2), (3, 0)]
     assert (kept.actor.records, kept.critic.records) == (JUDGED * 2, VALUED * 2)
     assert [source["folder"] for source in kept.training["merged"]] == [str(one), str(other)]
-    agent = BiLLPAgent()
+    agent = BiLLPAgent(model="scripted")
     agent.load(tmp_path / "both")
     assert agent.describe()["memories"]["planner"]["records"] == 4
     with pytest.raises(ConfigurationError, match="exists"):

@@ -31,12 +31,13 @@ def test_the_card_is_of_these_weights() -> None:
 
 
 @pytest.mark.parametrize(("family", "number"), [("departure", 4), ("slates", 2)])  # of short sessions
-def test_every_role_is_read_without_repair(family: str, number: int) -> None:
+def test_the_planner_asks_it_by_default_and_reads_every_role_without_repair(family: str, number: int) -> None:
     torch.set_num_threads(1)
     place = place_of_family(family, "packaged", number)
-    agent = BiLLPAgent(model="pocket", prompts="compact")
+    agent = BiLLPAgent()
     agent.train(Playground(place, Budget(episodes=4)), 0)
     play(agent, place, 2, 0)
     facts = agent.describe()
     assert facts["training"]["answers"].keys() == {"planner", "actor", "critic", "reflector"}
     assert unread(agent) <= 0.02
+    assert agent.describe()["language_model"].startswith("hf:")  # no stand-in

@@ -68,9 +68,15 @@ def test_labels_are_as_short_as_they_can_be() -> None:
         fake_row("ppo", parameters={"lr": 0.1}, version="a"),
         fake_row("ppo", parameters={"lr": 0.2}, version="a"),
         fake_row("ppo", parameters={"lr": 0.2}, version="b"),
+        fake_row("billp", parameters={}),
+        fake_row("billp", parameters={"model": "scripted"}, version="a"),
+        fake_row("billp", parameters={"model": "hf:tiny"}, version="a"),
+        fake_row("billp", parameters={"model": "hf:tiny", "window": 3}, version="b"),
+        fake_row("react", parameters={"model": {"of": "the world"}}),
     ]
     assert {entry.label for entry in board_of(rows).sections[0].entries} == {
-        "greedy", "ppo (lr=0.1)", "ppo (lr=0.2) [a]", "ppo (lr=0.2) [b]",
+        "greedy", "ppo (lr=0.1)", "ppo (lr=0.2) [a]", "ppo (lr=0.2) [b]", "billp", "billp on scripted",
+        "billp on hf:tiny", "billp on hf:tiny (window=3)", "react",
     }  # fmt: skip
 
 

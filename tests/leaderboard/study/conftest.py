@@ -13,7 +13,8 @@ from leaderboard.schema import SpentBudget, Suite, Task
 from leaderboard.study.records import Records, Table, records_of
 from tests.leaderboard.conftest import ENV
 
-PLAIN = ("random", "oracle", "greedy", "greedy-no-repeat", "best-rated", "act-only", "billp")
+PLAIN = ("random", "oracle", "greedy", "greedy-no-repeat", "best-rated", "act-only")
+SCRIPTED: dict[str, object] = {"model": "scripted"}
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,8 @@ def summaries(world_path: Path, tmp_path_factory: pytest.TempPathFactory) -> lis
     )
     suite = Suite(name="tiny", training_seeds=(0, 1, 2), tasks=tasks, limit=SpentBudget(episodes=3))
     jobs = [Job(agent, out / agent) for agent in PLAIN]
-    jobs.append(Job("billp", out / "ablated", {"use_reflector": False}))
+    jobs.append(Job("billp", out / "billp", SCRIPTED))
+    jobs.append(Job("billp", out / "ablated", SCRIPTED | {"use_reflector": False}))
     assert not evaluate_all(jobs, suite, workers=1)
     return [summarise(verify(job.path)) for job in jobs]
 

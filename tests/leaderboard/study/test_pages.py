@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,18 +12,24 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from bilp_agent.llm.registry import prompts_for
+from leaderboard.board.groups import Member
 from leaderboard.board.summary import Summary
 from leaderboard.evaluate.curve.plan import CurvePlan, CurvePoint, LearningCurve
 from leaderboard.replay import verify
 from leaderboard.schema import Estimate, SpentBudget, json_hash
 from leaderboard.stats import difference
 from leaderboard.study.contrast import COLUMNS, contrasts
+from leaderboard.study.models import own_prompts
 from leaderboard.study.popularity import long_tail, shown
 from leaderboard.study.question import Answer
 from leaderboard.study.questions import QUESTIONS
 from leaderboard.study.records import Records, Table, Told, records_of
 from leaderboard.study.write import answers, write
-from tests.leaderboard.study.conftest import PLAIN
+from tests.leaderboard.study.conftest import SCRIPTED
+
+BRIEF = SCRIPTED | {"prompts": "compact"}
+POCKET: dict[str, object] = {"model": "pocket", "prompts": "compact"}
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +45,8 @@ def test_tables_without_both_ends_of_the_scale_or_with_few_seeds_are_left_out(su
 
 
 def test_a_contrast_is_the_paired_difference_in_score_at_a_level_that_all_share(table: Table) -> None:
-    billp, greedy, act_only = table.plain("billp"), table.plain("greedy"), table.plain("act-only")
-    assert billp is not None
+    (billp,) = table.on_models("billp")
+    greedy, act_only = table.plain("greedy"), table.plain("act-only")
     assert greedy is not None
     assert act_only is not None
     alone, wider = contrasts(table, [("", billp, greedy)])[0], contrasts(table, [("", billp, greedy)] * 4)[0]
@@ -54,10 +61,9 @@ def test_a_contrast_is_the_paired_difference_in_score_at_a_level_that_all_share(
 
 
 def test_ablations_stand_in_no_other_question(table: Table) -> None:
-    assert [m.row.parameters for m in table.named(["billp"])] == [{}]
-    ablated = table.variant("billp", {"use_reflector": False})
-    assert ablated is not None
-    assert table.label(ablated) == "billp (use_reflector=false)"
+    (billp,) = table.named(["billp"])
+    assert billp.row.parameters == SCRIPTED
+    assert table.label(_ablated(table)) == "billp on scripted (use_reflector=false)"
 
 
 def test_commands_are_those_of_other_rows_with_their_words_quoted(table: Table) -> None:
@@ -72,40 +78,97 @@ def test_every_question_that_has_records_is_answered(found: Mapping[str, Answer]
     assert run == {"planning", "rivals", "ablations", "robustness", "long-tail", "no-repeat"}
     assert found["learning"].verdict == "not run"
     assert {line[3] for line in found["robustness"].sheets[0].lines} == {"act-only"}
-    assert {m.what.split()[0] for m in found["rivals"].missing} == {"react", "reflexion", "ppo"}
+    assert {m.what.split()[0] for m in found["rivals"].missing} == {"billp", "react", "reflexion", "ppo"}
     assert len(found["ablations"].missing) == 5
+    assert all(" -p model=scripted -p use_" in m.command for m in found["ablations"].missing)
     assert "base model: not run" in found["robustness"].verdict
 
 
 @pytest.mark.parametrize(
-    ("parameters", "compared"),
-    [({"model": "hf:other"}, True), ({"model": "hf:other", "prompts": "compact"}, False)],
+    ("given", "writer", "compared"),
+    [
+        ({}, SCRIPTED, True),  # the default is pocket here; each in its own prompts
+        ({"model": "pocket"}, SCRIPTED, True),
+        (POCKET, SCRIPTED, True),  # which names the prompts that it is asked in anyway
+        ({"model": "hf:other"}, SCRIPTED, True),
+        ({}, BRIEF, True),  # which pocket reads
+        (POCKET, BRIEF, True),
+        ({"model": "pocket", "prompts": "full"}, SCRIPTED, True),
+        ({"model": "pocket", "prompts": "full"}, BRIEF, False),
+        ({"model": "hf:other", "prompts": "compact"}, SCRIPTED, False),
+        ({"model": "hf:other", "prompts": "compact"}, BRIEF, True),
+        ({"model": "hf:other"}, BRIEF, False),
+        ({"gamma": 0.9}, SCRIPTED, False),
+    ],
 )
-def test_another_model_is_held_against_scripted_with_the_same_prompts(
-    records: Records, table: Table, parameters: dict[str, str], compared: bool
+def test_a_language_model_is_held_against_the_writer_that_differs_in_nothing_else(
+    records: Records, table: Table, given: dict[str, object], writer: dict[str, object], compared: bool
 ) -> None:
-    ablated = table.variant("billp", {"use_reflector": False})
-    assert ablated is not None
-    other = replace(ablated, row=ablated.row.model_copy(update={"parameters": parameters}))
-    members = tuple(other if m is ablated else m for m in table.group.members)
-    answer = answers(Records((Table(replace(table.group, members=members)),)))["robustness"]
+    (other,) = table.on_models("billp")
+    members = {other: _renamed(other, writer), _ablated(table): _renamed(_ablated(table), given)}
+    made = tuple(members.get(m, m) for m in table.group.members)
+    answer = answers(Records((Table(replace(table.group, members=made)),)))["robustness"]
     assert ("base model: not run" not in answer.verdict) == compared
-    assert [line[2:4] for sheet in answer.sheets for line in sheet.lines] == (
-        [["billp (model=hf&#58;other)", "billp"]] if compared else []
+    label = "billp on scripted (prompts=compact)" if writer == BRIEF else "billp on scripted"
+    others = [html.unescape(line[3]) for sheet in answer.sheets for line in sheet.lines]
+    assert others == ([label] if compared else [])
+    missing = [m.what for m in answer.missing]
+    assert ("billp on pocket" in missing) == (given not in ({}, {"model": "pocket"}, POCKET))
+    assert ("billp on scripted" in missing) == (writer != SCRIPTED)
+    assert ("billp on scripted (prompts=compact)" in missing) == (writer != BRIEF)
+
+
+@pytest.mark.parametrize("pocket", [{}, POCKET])
+def test_pocket_stands_beside_the_writer_and_the_writer_in_other_prompts_does_not(
+    records: Records, table: Table, pocket: dict[str, object]
+) -> None:
+    more = [_renamed(_ablated(table), parameters) for parameters in (pocket, BRIEF)]
+    members = (*table.group.members, *more)
+    found = answers(Records((Table(replace(table.group, members=members)),)))
+    for name in ("planning", "rivals", "no-repeat"):
+        assert {line[2] for line in found[name].sheets[0].lines} == {"billp on pocket", "billp on scripted"}, name
+    assert re.match("billp on pocket against ActOnly.*; billp on scripted against ActOnly", found["rivals"].verdict)
+    assert {line[6] for line in found["long-tail"].sheets[0].lines} == {"", "billp on pocket", "billp on scripted"}
+    assert {line[2] for line in found["ablations"].sheets[0].lines} == {"billp on scripted"}
+    models = [line[2:4] for line in found["robustness"].sheets[0].lines]
+    assert [[first, html.unescape(second)] for first, second in models] == [
+        ["billp on pocket", "billp on scripted"],
+        ["billp on pocket", "billp on scripted (prompts=compact)"],
+    ]
+    assert re.search(
+        r"base model, billp on pocket against billp on scripted: [a-z ]+; "
+        r"base model, billp on pocket against billp on scripted \(prompts=compact\): [a-z ]+$",
+        found["robustness"].verdict,
     )
-    assert ("billp on another base model" in [m.what for m in answer.missing]) != compared
+
+
+@pytest.mark.parametrize("model", ["scripted", "pocket", "pocket:runs/mine", "hf:pocket", "openai:m@http://localhost"])
+def test_the_study_knows_the_prompts_that_a_model_is_asked_in(model: str) -> None:
+    assert own_prompts(model) == prompts_for(model)
+
+
+def test_what_compact_prompts_cannot_do_without_is_not_asked_for(table: Table) -> None:
+    pocket, without = (_renamed(_ablated(table), POCKET | more) for more in ({}, {"use_critic": False}))
+    members = (*table.group.members, pocket, without)
+    missing = answers(Records((Table(replace(table.group, members=members)),)))["ablations"].missing
+    told = [m.command for m in missing if "-p model=pocket" in m.command]
+    assert len(told) == 4
+    assert not any("use_tools" in command for command in told)
 
 
 def test_the_verdict_of_a_page_is_that_of_its_lines(found: Mapping[str, Answer]) -> None:
     lines = found["rivals"].sheets[0].lines
     assert len(lines) == 1
-    expected = f"ActOnly, ReAct, Reflexion: {lines[0][COLUMNS.index('verdict')]}; reinforcement learning: not run"
-    assert found["rivals"].verdict == expected
+    said = {"ActOnly, ReAct, Reflexion": lines[0][COLUMNS.index("verdict")], "reinforcement learning": "not run"}
+    told = [f"billp on scripted against {kind}: {word}" for kind, word in said.items()]
+    assert found["rivals"].verdict == "; ".join(told)
 
 
 def test_planning_counts_where_it_pays_apart_and_names_all_that_were_there(found: Mapping[str, Answer]) -> None:
     planning = found["planning"]
-    assert re.match("where planning pays: not run; where it does not: billp, 3 sessions: [a-z ]+$", planning.verdict)
+    assert re.match(
+        "where planning pays: not run; where it does not: billp on scripted, 3 sessions: [a-z ]+$", planning.verdict
+    )
     (held,) = next(sheet for sheet in planning.sheets if sheet.title == "Held against").lines
     assert held[2:] == ["3", "best-rated, greedy, greedy-no-repeat"]
     assert {source.split("/")[0] for source in planning.sources} == {
@@ -117,8 +180,7 @@ def test_planning_counts_where_it_pays_apart_and_names_all_that_were_there(found
 
 
 def test_what_was_shown_from_the_long_tail_adds_up_to_what_was_earned(table: Table) -> None:
-    member = table.plain("billp")
-    assert member is not None
+    (member,) = table.on_models("billp")
     parts, outcomes = shown(member), verify(member.summary.path).outcomes[0]
     assert outcomes.catalogue is not None
     tail = long_tail(outcomes.catalogue.popularity)[outcomes.items]
@@ -170,16 +232,32 @@ def test_without_records_nothing_was_run_and_pages_say_what_would(tmp_path: Path
 def test_curves_are_judged_by_their_change_and_their_gap(records: Records, summaries: list[Summary]) -> None:
     answer = answers(Records(records.tables, (_told(summaries, "ppo", -0.5, 2.0), _told(summaries, "billp", 1.0, 3.0))))
     learning, scarcity = answer["learning"], answer["scarcity"]
-    assert learning.verdict == "ppo: not told apart; billp: yes"
+    assert learning.verdict == "ppo on scripted: not told apart; billp on scripted: yes"
     assert sorted(learning.pictures) == ["games-v0-billp", "games-v0-ppo"]
     assert "overfits: yes, in all 2 comparisons" in scarcity.verdict
     assert len(scarcity.sheets[-1].lines) == 2
     assert learning.sources == {"ppo/tiny", "billp/tiny"}
 
 
+def _ablated(table: Table) -> Member:
+    ablated = table.variant("billp", SCRIPTED | {"use_reflector": False})
+    assert ablated is not None
+    return ablated
+
+
+def _renamed(member: Member, parameters: dict[str, object]) -> Member:
+    """As if it had been run with other parameters, where pocket is the default."""
+    model = parameters.get("model", "pocket")
+    configuration = {"model": model, "prompts": own_prompts(model)} | parameters
+    agent = member.summary.submission.agent.model_copy(update={"parameters": parameters})
+    submission = member.summary.submission.model_copy(update={"agent": agent, "configuration": configuration})
+    row = member.row.model_copy(update={"parameters": parameters})
+    return replace(member, row=row, summary=replace(member.summary, submission=submission))
+
+
 def _told(summaries: list[Summary], agent: str, low: float, high: float) -> Told:
     """A curve of two points, made up: the change from the first to the last lies between `low` and `high`."""
-    submission = summaries[PLAIN.index("billp")].submission
+    submission = next(s.submission for s in summaries if s.submission.agent.parameters == SCRIPTED)
     plan = CurvePlan(
         agent=submission.agent.model_copy(update={"name": agent}), task=submission.suite.tasks[0],
         world=submission.worlds[0], fingerprint=json_hash("a"), at=(0, 10), training_seeds=(0, 1), train_sessions=5,
