@@ -19,27 +19,33 @@ PARTS: Final = {
     "use_tools": "tools",
     "use_filter": "grounding by the plan",
 }
-"""Parameters of `billp` that switch a part off, and what they switch off."""
+"""Parameters of the planners that switch a part off, and what they switch off."""
+
+_PLANNERS: Final = "billp", "billp-plus"
 
 _INSEPARABLE: Final = "use_tools"
 """What compact prompts cannot do without."""
 
 _TEXT: Final = """
-`billp` less the same agent, on the same language model, without one of its parts. "Yes" means that the part helps: with
-it the score is higher. "No" means that it does harm.
+`billp` or `billp-plus` less the same agent, on the same language model, without one of its parts. "Yes" means that the
+part helps: with it the score is higher. "No" means that it does harm.
 """
 
 
 def _answer(records: Records) -> Answer:
     found, missing = list[Contrast](), list[Missing]()
     for table in records.usual:
-        pairs = list[Pair]()
-        for billp in table.on_models("billp"):
-            without = {name: table.variant("billp", chosen(billp) | {name: False}) for name in PARTS}
+        pairs, planners = list[Pair](), [member for agent in _PLANNERS for member in table.on_models(agent)]
+        for planner in planners:
+            agent, parameters = planner.row.agent, chosen(planner)
+            without = {name: table.variant(agent, parameters | {name: False}) for name in PARTS}
             there = {name: member for name, member in without.items() if member is not None}
-            pairs += [(f"{PARTS[name]}{_whose(table, billp)}", billp, member) for name, member in there.items()]
+            whose = f" of {table.label(planner)}" if len(planners) > 1 else ""
+            pairs += [(f"{PARTS[name]}{whose}", planner, member) for name, member in there.items()]
             if there:
-                missing += [_missing(table, billp, name) for name in PARTS if name not in there and _may(billp, name)]
+                missing += [
+                    _missing(table, planner, name) for name in PARTS if name not in there and _may(planner, name)
+                ]
         found += contrasts(table, pairs)
     said = [(f"{named(c.first)}, {_part(c.second)}", c.verdict) for c in found]
     agents, told = sorted({named(c.first) for c in found}), {kind for kind, _ in said}
@@ -47,23 +53,18 @@ def _answer(records: Records) -> Answer:
     return answered(found, missing, by_kind(said, kinds))
 
 
-def _whose(table: Table, billp: Member) -> str:
-    """What the figure adds where a table has more than one."""
-    return f" of {table.label(billp)}" if len(table.on_models("billp")) > 1 else ""
-
-
 def _part(ablated: Member) -> str:
     return next(part for name, part in PARTS.items() if name in ablated.row.parameters)
 
 
-def _may(billp: Member, name: str) -> bool:
+def _may(planner: Member, name: str) -> bool:
     """Whether this one can be without a part."""
-    return name != _INSEPARABLE or own_prompts(chosen(billp).get("model")) == "full"
+    return name != _INSEPARABLE or own_prompts(chosen(planner).get("model")) == "full"
 
 
-def _missing(table: Table, billp: Member, name: str) -> Missing:
-    what = f"{named(billp)} without {PARTS[name]}, on {table.place} of {table.first.suite}"
-    return Missing(what, table.command("billp", billp.row.parameters | {name: False}))
+def _missing(table: Table, planner: Member, name: str) -> Missing:
+    what = f"{named(planner)} without {PARTS[name]}, on {table.place} of {table.first.suite}"
+    return Missing(what, table.command(planner.row.agent, planner.row.parameters | {name: False}))
 
 
 QUESTION: Final = Question(

@@ -156,6 +156,18 @@ def test_what_compact_prompts_cannot_do_without_is_not_asked_for(table: Table) -
     assert not any("use_tools" in command for command in told)
 
 
+def test_ablations_of_each_planner_are_held_against_itself(table: Table) -> None:
+    without = _ablated(table)
+    plus = [_renamed(m, SCRIPTED | more, "billp-plus") for m, more in ((without, {}), (without, {"use_critic": False}))]
+    answer = answers(Records((Table(replace(table.group, members=(*table.group.members, *plus))),)))["ablations"]
+    pairs = [tuple(html.unescape(cell) for cell in line[2:4]) for line in answer.sheets[0].lines]
+    assert pairs == [
+        ("billp on scripted", "billp on scripted (use_reflector=false)"),
+        ("billp-plus on scripted", "billp-plus on scripted (use_critic=false)"),
+    ]
+    assert "billp-plus on scripted, Critic: " in answer.verdict
+
+
 def test_the_verdict_of_a_page_is_that_of_its_lines(found: Mapping[str, Answer]) -> None:
     lines = found["rivals"].sheets[0].lines
     assert len(lines) == 1
@@ -245,13 +257,13 @@ def _ablated(table: Table) -> Member:
     return ablated
 
 
-def _renamed(member: Member, parameters: dict[str, object]) -> Member:
-    """As if it had been run with other parameters, where pocket is the default."""
+def _renamed(member: Member, parameters: dict[str, object], agent: str = "billp") -> Member:
+    """As if it were of this agent, run with other parameters, where pocket is the default."""
     model = parameters.get("model", "pocket")
     configuration = {"model": model, "prompts": own_prompts(model)} | parameters
-    agent = member.summary.submission.agent.model_copy(update={"parameters": parameters})
-    submission = member.summary.submission.model_copy(update={"agent": agent, "configuration": configuration})
-    row = member.row.model_copy(update={"parameters": parameters})
+    who = member.summary.submission.agent.model_copy(update={"name": agent, "parameters": parameters})
+    submission = member.summary.submission.model_copy(update={"agent": who, "configuration": configuration})
+    row = member.row.model_copy(update={"agent": agent, "parameters": parameters})
     return replace(member, row=row, summary=replace(member.summary, submission=submission))
 
 
