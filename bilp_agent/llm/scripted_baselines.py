@@ -19,9 +19,12 @@ def write_step(page: Page) -> str:
     if "Tool calls left" not in next_:
         return _name(page, page.items("Candidates"))
     offered = page.items(_FOUND)
-    if _rested(page, offered) or _NO_CALLS_LEFT in next_:
+    if _rested(page, offered):
+        return f"Thought: {_thought(page)}\n{_name(page, offered)}"
+    if _NO_CALLS_LEFT in next_:
         known = [line for heading in ("Before this session", _SESSION) for line in page.items(heading)]
-        return f"Thought: {_thought(page)}\n{_name(page, offered or known)}"
+        at_hand = known if _rested(page, known) else offered or known
+        return f"Thought: {_thought(page)}\n{_name(page, at_hand)}"
     if read_principles(page.section("Reflections")).prefer != "any" and "known:" not in found:
         return f"Thought: {_thought(page)}\nTool: known"
     if "categories:" not in found and "known:" not in found:
