@@ -41,7 +41,7 @@ PLAIN: Final = ("random", "greedy", "greedy-no-repeat")
 """Agents to be better than, found by name among those that are installed."""
 WITHOUT: Final = {"no reflections": "use_reflector", "no actor memory": "use_actor_memory", "no critic": "use_critic"}
 AFTER: Final = {f"after {sessions} sessions": sessions for sessions in (0, 10, 25, 50)}
-"""`full`, trained on no more than so many sessions: with `full` itself its learning curve."""
+"""`full`, trained on no more than so many sessions: with `full` itself its learning curve. Played where named."""
 
 
 class Family(str, Enum):
@@ -234,7 +234,8 @@ def main(
     train: Annotated[int, typer.Option(min=1, help="Training sessions of the planner in each world.")] = 30,
     test: Annotated[int, typer.Option(min=1, help="Test sessions in each world.")] = 20,
     only: Annotated[
-        list[str] | None, typer.Option(help="A variant to compare full with; may repeat. All by default.")
+        list[str] | None,
+        typer.Option(help='A variant to compare full with; may repeat. By default all but those "after N sessions".'),
     ] = None,
 ) -> None:
     """Try a model as the planner's in worlds that it has never met.
@@ -245,10 +246,10 @@ def main(
     if unknown := [name for name in only or () if name not in agents]:
         raise typer.BadParameter(f"no variant is called {unknown[0]!r}; there are {', '.join(agents)}")
     if late := [name for name in only or () if AFTER.get(name, -1) >= train]:
-        raise typer.BadParameter(f"{late[0]!r} asks for more training sessions than those of full: --train {train}")
+        raise typer.BadParameter(f"{late[0]!r} is no earlier than full, which has --train {train}; raise that")
     done = kept_outcomes(out, {"model": load_model(model).name, "family": family.value, "train": train, "test": test})
     known = {(o.world, o.seed, o.variant) for o in done}
-    played = [v for v in agents if (not only or v in (*only, "full")) and AFTER.get(v, -1) < train]
+    played = [v for v in agents if (v in ("full", *only) if only else v not in AFTER)]
     wanted = [(w, s, v) for w in range(worlds) for s in range(seeds) for v in played if s == 0 or v not in PLAIN]
     with out.open("a", encoding="utf-8") as file:
         for world, seed, variant in track([key for key in wanted if key not in known], "playing"):

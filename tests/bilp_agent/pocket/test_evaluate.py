@@ -84,6 +84,7 @@ def test_the_command_goes_on_where_it_was_killed(tmp_path: Path):
     assert result.exit_code == 0
     assert out.read_text().splitlines() == lines
     assert "no reflections" in result.output
+    assert not any(name in result.output for name in AFTER)  # played only where they are named
     again = [*command, "--out", str(out), "--worlds", "3", "--only", "random"]  # of a third world no more than these
     assert CliRunner().invoke(app, again).exit_code == 0
     assert [json.loads(line)["variant"] for line in out.read_text().splitlines()[len(lines) :]] == ["full", "random"]
@@ -104,7 +105,7 @@ def test_a_learning_curve_is_of_the_same_agent_with_fewer_training_sessions(tmp_
         assert outcome(variants("scripted")["full"], found.variant, 1, 0, train, 3) == found
     result = CliRunner().invoke(app, [*curve, "--train", "10", "--only", "after 10 sessions"])
     assert result.exit_code == 2
-    assert "--train 10" in result.output
+    assert "is no earlier than full, which has --train 10" in " ".join(result.output.replace("│", " ").split())
 
 
 def test_outcomes_of_other_options_and_damaged_lines_are_refused(tmp_path: Path):
