@@ -113,6 +113,12 @@ def prose(text: str, limit: int = 4_000) -> str:
     return _cut(visible("\n".join(text.splitlines())).strip(), limit)
 
 
+def short_name(text: str, limit: int) -> str:
+    """As `plain`, but cut in the middle: models in folders begin alike, and differ at the end."""
+    whole, end = plain(text, len(text)), limit // 2
+    return whole if len(whole) <= limit else f"{whole[: limit - 1 - end]}…{whole[-end:]}"
+
+
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -123,14 +129,18 @@ def settings(values: Mapping[str, Any], limit: int = 120) -> str:
     return plain(", ".join(pairs), limit)
 
 
-def called(agent: str, parameters: Mapping[str, Any]) -> str:
-    """An agent by name, with the language model that it was given where it was given one: "billp on scripted"."""
-    return f"{agent} on {plain(parameters['model'], 40)}" if isinstance(parameters.get("model"), str) else agent
+def called(agent: str, parameters: Mapping[str, Any], limit: int = 40) -> str:
+    """An agent by name, with the language model that it was given where it was given one: "billp on scripted".
+
+    limit: of the model's name; that of two models may come out alike, so no key is made of it.
+    """
+    model = parameters.get("model")
+    return f"{agent} on {short_name(model, limit)}" if isinstance(model, str) else agent
 
 
 def called_in_full(agent: str, parameters: Mapping[str, Any]) -> str:
-    """The same with all other parameters that it was given: "billp on scripted (use_critic=false)"."""
-    name, rest = called(agent, parameters), other_parameters(parameters)
+    """The same, less short, with all other parameters that it was given: "billp on scripted (use_critic=false)"."""
+    name, rest = called(agent, parameters, 80), other_parameters(parameters)
     return f"{name} ({settings(rest, 60)})" if rest else name
 
 

@@ -56,8 +56,8 @@ def contrasts(table: Table, pairs: Sequence[Pair]) -> list[Contrast]:
 
 
 def named(member: Member) -> str:
-    """What verdicts call an agent: with its language model, without other parameters."""
-    return called(member.row.agent, shown(member))
+    """What verdicts call an agent, and count by: with its language model, uncut, without other parameters."""
+    return called(member.row.agent, shown(member), 200)
 
 
 def against(table: Table, agents: Sequence[Member], rivals: Sequence[Member]) -> list[Pair]:

@@ -33,12 +33,22 @@ def chosen(member: Member) -> dict[str, Any]:
     """The parameters that tell a submission from others of its agent, whichever of them were named and which followed:
     its language model, as far as its record tells, and all others that it was given but for the model's own prompts.
     """
-    record = member.summary.submission.configuration
-    resolved = {name: record[name] for name in _TOLD if record.get(name) is not None}
-    return essential(member.row.parameters | resolved)
+    return _resolved(member.row.parameters, member.summary.submission.configuration)
 
 
 def shown(member: Member) -> dict[str, Any]:
-    """Of these, what names tell: the writer, which is no language model, only where it was asked for."""
-    given = member.row.parameters
-    return {name: value for name, value in chosen(member).items() if name in given or value != WRITER.get(name)}
+    """Of these, what names tell."""
+    return names_tell(member.row.parameters, member.summary.submission.configuration)
+
+
+def names_tell(given: Mapping[str, Any], configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an agent's parameters, those that tell it from others: the writer, which is no language model, only where it
+    was asked for. `configuration`: every parameter, as a submission records them.
+    """
+    resolved = _resolved(given, configuration)
+    return {name: value for name, value in resolved.items() if name in given or value != WRITER.get(name)}
+
+
+def _resolved(given: Mapping[str, Any], configuration: Mapping[str, Any]) -> dict[str, Any]:
+    followed = {name: configuration[name] for name in _TOLD if configuration.get(name) is not None}
+    return essential({**given, **followed})

@@ -19,7 +19,7 @@ from leaderboard.evaluate.curve.plan import LearningCurve
 from leaderboard.schema import Estimate, Row
 from leaderboard.site.text import called, called_in_full, plain, settings
 from leaderboard.stats import LEVEL, Sums, difference
-from leaderboard.study.models import chosen, shown
+from leaderboard.study.models import chosen, names_tell, shown
 from leaderboard.suites import builtin_suites
 
 FEWEST_SEEDS: Final = 3
@@ -85,8 +85,8 @@ class Table:
         found: dict[str, Member] = {}
         for member in self.competing:
             if member.row.agent == agent and (parameters := chosen(member)).keys() <= {"model"}:
-                found.setdefault(called(agent, parameters), member)
-        return [found[name] for name in sorted(found)]
+                found.setdefault(str(parameters.get("model", "")), member)
+        return [found[model] for model in sorted(found)]
 
     def label(self, member: Member) -> str:
         """Its agent with its language model; with other parameters where that stands in the table more than once, and
@@ -127,10 +127,17 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """A learning curve, and the submission that it goes with: agent/folder."""
+    """A learning curve, and the submission that it goes with: agent/folder, and the agent's every parameter there."""
 
     curve: LearningCurve
     source: str
+    configuration: Mapping[str, Any]
+
+    @property
+    def agent(self) -> str:
+        """Its agent with its language model, as tables name it, and its other parameters."""
+        agent = self.curve.plan.agent
+        return called_in_full(agent.name, names_tell(agent.parameters, self.configuration))
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,8 +194,9 @@ def scaled(estimate: Estimate, scale: float) -> Estimate:
 def _curves(found: Sequence[Summary]) -> list[Told]:
     """What agents do in test after more and more training, by environment, agent and submission."""
     told = [
-        Told(curve, f"{summary.submission.agent.name}/{summary.path.name}")
-        for summary in found if (file := summary.curves()) is not None for curve in file.tested
+        Told(curve, f"{submission.agent.name}/{summary.path.name}", submission.configuration)
+        for summary in found if (file := summary.curves()) is not None
+        for submission in [summary.submission] for curve in file.tested
     ]  # fmt: skip
     return sorted(told, key=lambda t: (t.curve.plan.task.env_id, t.source, t.curve.plan.unit))
 

@@ -17,6 +17,7 @@ from leaderboard.cli import training
 from leaderboard.cli.app import app
 from leaderboard.cli.curves import budgets
 from leaderboard.evaluate.curve.facts import brief, measures
+from leaderboard.evaluate.curve.picture import labels
 from leaderboard.evaluate.curve.plan import (
     BUDGETS,
     SESSIONS,
@@ -106,6 +107,17 @@ def test_the_picture_stays_within_its_frame(planted):
             assert all(0 <= x <= width / 2 and 0 <= y <= height for x, y in pairs)
             assert len(pairs) == (6 if element.tag.endswith("polygon") else 3)
     assert "Planted" in text
+
+
+def test_labels_tell_curves_of_models_apart_whose_names_begin_or_end_alike(curve):
+    agent = curve.plan.agent
+    models = [f"hf:/home/user/models/Llama-3.1-{size}B-{end}" for size in (8, 70) for end in ("it", "its-end-is-alike")]
+    plans = (
+        curve.plan.model_copy(update={"agent": agent.model_copy(update={"parameters": {"model": m}})}) for m in models
+    )
+    told = labels([curve.model_copy(update={"plan": plan}) for plan in plans])
+    assert len(set(told)) == 4
+    assert told[0] == f"{agent.name} on hf:/home/user/models/Llama-3.1-8B-it"
 
 
 def test_a_killed_command_goes_on_to_the_same_bytes(planted, world_path, tmp_path):

@@ -18,7 +18,7 @@ from leaderboard.evaluate.curve.plan import UNITS, CurvePoint, LearningCurve
 from leaderboard.metrics import METRICS
 from leaderboard.schema import Estimate
 from leaderboard.site.geometry import Axis, axis
-from leaderboard.site.text import called, called_in_full, plain
+from leaderboard.site.text import called, called_in_full, short_name
 
 PANELS: Final = ("R_traj", "Len")
 COLOURS: Final = 6  # of lines, .k0 to .k5 in the template; further curves are dashed
@@ -106,7 +106,7 @@ def labels(curves: Sequence[LearningCurve]) -> list[str]:
     agents = [curve.plan.agent for curve in curves]
     names = [called(agent.name, agent.parameters) for agent in agents]
     full = [called_in_full(agent.name, agent.parameters) for agent in agents]
-    return [plain(a if names.count(a) == 1 else b, 80) for a, b in zip(names, full, strict=True)]
+    return [a if names.count(a) == 1 else short_name(b, 120) for a, b in zip(names, full, strict=True)]
 
 
 def _panel(curves: Sequence[LearningCurve], name: str, budgets: Budgets) -> Panel:

@@ -9,11 +9,10 @@ from typing import Final
 from leaderboard.board.groups import RETURN
 from leaderboard.evaluate.curve.picture import picture
 from leaderboard.evaluate.curve.plan import UNITS, LearningCurve
-from leaderboard.site.text import called_in_full, markdown
+from leaderboard.site.text import markdown
 from leaderboard.study.contrast import interval
-from leaderboard.study.models import essential
 from leaderboard.study.question import Answer, Question, Sheet
-from leaderboard.study.records import Records
+from leaderboard.study.records import Records, Told
 from leaderboard.study.verdict import Verdict, by_kind, verdict
 
 _COLUMNS: Final = (
@@ -42,32 +41,28 @@ the correlation of episode number and Len was -0.10 to -0.16.
 
 
 def _answer(records: Records) -> Answer:
-    curves = [told.curve for told in records.curves]
-    if not curves:
+    if not records.curves:
         return Answer("not run")
-    said = [_verdict(curve) for curve in curves]
-    lines = [_line(curve, word) for curve, word in zip(curves, said, strict=True)]
+    said = [_verdict(told.curve) for told in records.curves]
+    lines = [_line(told, word) for told, word in zip(records.curves, said, strict=True)]
     pictures: dict[str, str] = {}
-    for curve in curves:
-        pictures[_end(curve, pictures)] = picture([curve])
-    agents = list(map(_agent, curves))
+    for told in records.curves:
+        pictures[_end(told.curve, pictures)] = picture([told.curve])
+    agents = [told.agent for told in records.curves]
     words = by_kind(zip(agents, said, strict=True), dict.fromkeys(agents))
     sources = frozenset(told.source for told in records.curves)
     return Answer(words, [Sheet("", _COLUMNS, lines, _NOTE)], pictures, sources=sources)
-
-
-def _agent(curve: LearningCurve) -> str:
-    return called_in_full(curve.plan.agent.name, essential(curve.plan.agent.parameters))
 
 
 def _verdict(curve: LearningCurve) -> Verdict:
     return verdict(curve.points[-1].less_first.get(RETURN))
 
 
-def _line(curve: LearningCurve, said: Verdict) -> list[str]:
+def _line(told: Told, said: Verdict) -> list[str]:
+    curve = told.curve
     plan, change = curve.plan, curve.points[-1].less_first.get(RETURN)
     return [
-        markdown(plan.task.env_id.rpartition("/")[2]), markdown(_agent(curve)),
+        markdown(plan.task.env_id.rpartition("/")[2]), markdown(told.agent),
         f"{plan.at[0]} to {plan.at[-1]} {UNITS[plan.unit]}", str(len(plan.training_seeds)),
         *(interval(point.metrics[RETURN], 1) for point in (curve.points[0], curve.points[-1])),
         "" if change is None else interval(change, 1), said,

@@ -22,6 +22,22 @@ def test_markdown_and_plain_never_break_a_cell(words: str) -> None:
     assert not re.search(r"[|<>`*_\[\]\\:@]", text.markdown(shown))
 
 
+@given(st.text(), st.integers(2, 50))
+def test_short_names_keep_their_limit_and_both_ends(words: str, limit: int) -> None:
+    whole, short = text.plain(words, len(words)), text.short_name(words, limit)
+    assert len(short) <= limit
+    assert short == whole if len(whole) <= limit else (short[0], short[-1]) in {(whole[0], whole[-1]), ("…", whole[-1])}
+
+
+def test_long_names_of_models_are_told_by_their_ends() -> None:
+    models = [f"hf:/home/user/models/meta-llama/Llama-3.1-{size}B-Instruct" for size in (8, 70)]
+    assert [text.called("billp", {"model": model}) for model in models] == [
+        "billp on hf:/home/user/model…lama-3.1-8B-Instruct",
+        "billp on hf:/home/user/model…ama-3.1-70B-Instruct",
+    ]
+    assert text.called_in_full("billp", {"model": models[0], "gamma": 0.9}) == f"billp on {models[0]} (gamma=0.9)"
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

@@ -19,7 +19,7 @@ from leaderboard.evaluate.curve.plan import CurvePlan, CurvePoint, LearningCurve
 from leaderboard.replay import verify
 from leaderboard.schema import Estimate, SpentBudget, json_hash
 from leaderboard.stats import difference
-from leaderboard.study.contrast import COLUMNS, contrasts
+from leaderboard.study.contrast import COLUMNS, contrasts, named
 from leaderboard.study.models import own_prompts
 from leaderboard.study.popularity import long_tail, shown
 from leaderboard.study.question import Answer
@@ -251,6 +251,39 @@ def test_curves_are_judged_by_their_change_and_their_gap(records: Records, summa
     assert learning.sources == {"ppo/tiny", "billp/tiny"}
 
 
+@pytest.mark.parametrize(
+    ("given", "asked", "name"),
+    [
+        ({}, "pocket", "billp on pocket"),
+        ({}, "scripted", "billp"),  # as in the tables
+        (SCRIPTED, "scripted", "billp on scripted"),
+        ({"gamma": 0.9}, "pocket", "billp on pocket (gamma=0.9)"),
+    ],
+)
+def test_curves_name_the_model_that_was_asked_by_default(
+    summaries: list[Summary], given: dict[str, object], asked: str, name: str
+) -> None:
+    told = _told(summaries, "billp", 1.0, 3.0)
+    plan = told.curve.plan
+    plan = plan.model_copy(update={"agent": plan.agent.model_copy(update={"parameters": given})})
+    configuration = {"model": asked, "prompts": own_prompts(asked)} | given
+    told = replace(told, curve=told.curve.model_copy(update={"plan": plan}), configuration=configuration)
+    learning = answers(Records((), (told,)))["learning"]
+    assert html.unescape(learning.sheets[0].lines[0][1]) == name
+    assert learning.verdict == f"{name}: yes"
+
+
+def test_models_whose_names_begin_alike_stay_two(table: Table) -> None:
+    folder = "hf:/home/user/models/meta-llama/"
+    names = [
+        f"{folder}Llama-3.1-{size}B-{kind}" for size in (8, 70) for kind in ("Instruct", "of-which-the-end-is-alike")
+    ]
+    members = [_renamed(_ablated(table), {"model": name}) for name in names]
+    found = Table(replace(table.group, members=(*table.group.members, *members))).on_models("billp")
+    assert [m.row.parameters["model"] for m in found] == [*sorted(names), "scripted"]
+    assert len({named(m) for m in found}) == 5
+
+
 def _ablated(table: Table) -> Member:
     ablated = table.variant("billp", SCRIPTED | {"use_reflector": False})
     assert ablated is not None
@@ -285,4 +318,4 @@ def _told(summaries: list[Summary], agent: str, low: float, high: float) -> Told
         )  # fmt: skip
 
     points = point(0, {}), point(10, {"R_traj": change})
-    return Told(LearningCurve(plan=plan, users=9, points=points), f"{agent}/tiny")
+    return Told(LearningCurve(plan=plan, users=9, points=points), f"{agent}/tiny", submission.configuration)
