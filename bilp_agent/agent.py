@@ -69,7 +69,7 @@ class PlanningAgent(Agent):
                 "train_lanes, max_tokens and max_memories must be at least 1, temperature at least 0"
             )
         self._source = ModelSource(self.model, self.cache, self.model_options)
-        self.prompts = prompts_for(self.model) if self.prompts is None else self.prompts
+        self.prompts = prompts_for(self.model, self.prompts)
         self._encoder = load_encoder(self.encoder)
         self._valued = self._encoder_of_values()
         self._forget()

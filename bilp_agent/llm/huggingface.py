@@ -97,7 +97,8 @@ class HuggingFaceModel:
         """The prompt with as many optional passages as the context holds, the least important ones left out."""
         for dropped in range(len(request.optional) + 1):
             text = self._prompt(request.shortened(dropped))
-            ids = self._tokenizer(text, add_special_tokens=self._special)["input_ids"]
+            # not verbose: what is too long is shortened or refused here, transformers need not say so
+            ids = self._tokenizer(text, add_special_tokens=self._special, verbose=False)["input_ids"]
             if len(ids) + request.max_tokens <= self._context:
                 break
         return _Prompt(ids, dropped)

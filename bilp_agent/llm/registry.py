@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from bilp_agent.llm.base import LanguageModel
 from bilp_agent.llm.cache import CachedModel
@@ -17,6 +17,8 @@ def check_spec(spec: str) -> None:
 
     Agents call it when they are made: before anything is recorded of them.
     """
+    if not isinstance(spec, str):  # parameters come from files and commands
+        raise ConfigurationError(f"model must be a language model's name, got {spec!r}; use {FORMS}")
     kind, _, rest = spec.partition(":")
     if spec not in ("scripted", "pocket") and not (kind in ("hf", "pocket", "openai", "cassette") and rest):
         raise ConfigurationError(f"language model {spec!r} is of no known form; use {FORMS}")
@@ -29,8 +31,19 @@ def check_spec(spec: str) -> None:
         check_url(url)
 
 
-def prompts_for(spec: str) -> Literal["full", "compact"]:
-    """The planner's prompts that a model of this name reads best: pocket models learned from compact ones."""
+def prompts_for(spec: str, asked: str | None = None) -> str:
+    """The planner's prompts for a model of this name: those asked for, else what it reads best, "full" or "compact".
+
+    Pocket models learned from compact ones. Raises `ConfigurationError` where the one that comes with longrec is asked
+    in full ones: nearly all of its answers would be replaced by fallbacks.
+    """
+    if spec == "pocket" and asked == "full":
+        raise ConfigurationError(
+            "pocket reads compact prompts only; leave prompts out, or name a model that reads full ones "
+            "(-p model=scripted)"
+        )
+    if asked is not None:
+        return asked
     return "compact" if spec.partition(":")[0] == "pocket" else "full"
 
 

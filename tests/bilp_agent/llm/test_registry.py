@@ -10,7 +10,7 @@ from bilp_agent.agent import BiLLPAgent
 from leaderboard.agents import agent_record, build_agent
 from leaderboard.provenance import configuration
 from recsim_envs import make_simulator
-from recsim_envs.errors import AgentError, LanguageModelError
+from recsim_envs.errors import AgentError, ConfigurationError, LanguageModelError
 
 
 @pytest.mark.parametrize("agent", ["billp", "billp-plus", "act-only", "reflexion"])
@@ -58,7 +58,7 @@ def test_a_model_that_is_not_there_is_no_fault_of_its_name() -> None:
         ("billp", {"model": "pocket:runs/mine"}, "pocket:runs/mine", "compact"),
         ("billp", {"model": "scripted"}, "scripted", "full"),
         ("billp", {"model": "hf:pocket"}, "hf:pocket", "full"),
-        ("billp", {"prompts": "full"}, "pocket", "full"),
+        ("billp", {"model": "pocket:runs/mine", "prompts": "full"}, "pocket:runs/mine", "full"),
         ("billp", {"model": "scripted", "prompts": "compact"}, "scripted", "compact"),
         ("billp-plus", {}, "scripted", "full"),
         ("billp-plus", {"model": "pocket"}, "pocket", "compact"),
@@ -75,6 +75,19 @@ def test_what_the_default_model_cannot_do_without_is_told_with_a_way_out() -> No
     with pytest.raises(AgentError, match=r'use prompts="full", and a model that reads them \(-p model=scripted\)'):
         build_agent("billp", {"use_tools": False})
     assert build_agent("billp", {"use_tools": False, "model": "scripted"})
+
+
+@pytest.mark.parametrize(("agent", "parameters"), [("billp", {}), ("billp-plus", {"model": "pocket"})])
+def test_prompts_that_pocket_cannot_read_are_refused_before_any_run(agent: str, parameters: dict[str, str]) -> None:
+    with pytest.raises(AgentError, match=r"pocket reads compact prompts only; .* \(-p model=scripted\)"):
+        build_agent(agent, parameters | {"prompts": "full"})
+    with pytest.raises(AgentError, match="prompts must be one of full, compact, got 'tiny'"):
+        build_agent(agent, parameters | {"prompts": "tiny"})
+
+
+def test_a_model_that_is_no_name_is_told() -> None:
+    with pytest.raises(ConfigurationError, match='model must be a language model\'s name, got None; use "scripted"'):
+        BiLLPAgent(model=None)  # type: ignore[arg-type]
 
 
 def test_without_the_extra_the_default_says_what_to_install_and_what_needs_none(
