@@ -17,7 +17,7 @@ _ASKED: Final[dict[str, dict[str, Any]]] = {"billp": POCKET} | {agent: {} for ag
 _TEXT: Final = """
 `billp`, on each language model that it was run on and otherwise with its defaults, less each rival, where all were
 given the same training sessions, 100 at most, on the same train users, and met the same test users. `act-only` and
-`react` do not learn and use none. Rivals on a language model ran on `scripted`, as did `billp` where its name says so.
+`react` do not learn and use none. Names tell the language model; those that need one and tell none asked `scripted`.
 "Yes" means that BiLLP has the higher score.
 """
 
