@@ -168,7 +168,8 @@ def _line(row: CellRow, cost: Cost | None) -> tuple[str, ...]:
     if cost is not None:
         seconds = f"~{cost.seconds:.1f}"
     limit = {} if row.limit is None else row.limit.model_dump(exclude_none=True)
-    track = " ".join([row.track, *(f"{n} {unit}" for unit, n in limit.items())])
+    log = [] if row.log is None else [row.log.name]
+    track = " ".join([row.track, *log, *(f"{n} {unit}" for unit, n in limit.items())])
     note = f": {row.error}" if row.error else ", a straggler" if row.straggler else ""
     if cost is not None and cost.unlike:
         note = f", guessed: other {', '.join(cost.unlike)}"

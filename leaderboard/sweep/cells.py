@@ -21,7 +21,20 @@ from leaderboard.evaluate.executor import Event, is_slow
 from leaderboard.files import atomic_path, read_model, write_json
 from leaderboard.metrics import METRICS, Outcomes
 from leaderboard.replay import verify
-from leaderboard.schema import Cell, EnvId, Finite, Json, Line, Name, Seconds, SpentBudget, Stored, Track, TrainingSeed
+from leaderboard.schema import (
+    Cell,
+    EnvId,
+    Finite,
+    Json,
+    Line,
+    LogRef,
+    Name,
+    Seconds,
+    SpentBudget,
+    Stored,
+    Track,
+    TrainingSeed,
+)
 from leaderboard.stepping import LANES, replay_episodes
 from recsim_envs.errors import AgentError, ConfigurationError, WorkerLostError
 
@@ -39,7 +52,10 @@ class Failure(Stored):
 
 
 class CellRow(Stored):
-    """One row of `results.csv`. Figures are replayed, those of a cell that is not done are None."""
+    """One row of `results.csv`. Figures are replayed, those of a cell that is not done are None.
+
+    log   of track offline; None elsewhere, and in files that were written before it was kept
+    """
 
     agent: Name
     parameters: Json
@@ -48,6 +64,7 @@ class CellRow(Stored):
     suite: Name
     track: Track
     limit: SpentBudget | None
+    log: LogRef | None = None
     training_seed: TrainingSeed
     status: Literal["done", "failed", "open"]
     mean_return: Finite | None = None
@@ -66,10 +83,10 @@ class CellRow(Stored):
 
 
 COLUMNS: Final = (
-    "agent", "parameters", "env_id", "options", "suite", "track", "limit", "training_seed", "status", "return", "Len",
-    "spent_episodes", "spent_steps", "train_seconds", "test_seconds", "seconds", "straggler", "error", "run",
+    "agent", "parameters", "env_id", "options", "suite", "track", "limit", "log", "training_seed", "status", "return",
+    "Len", "spent_episodes", "spent_steps", "train_seconds", "test_seconds", "seconds", "straggler", "error", "run",
 )  # fmt: skip
-"""Of `results.csv`, in order; parameters, options and limit are JSON."""
+"""Of `results.csv`, in order; parameters, options, limit and log are JSON."""
 
 
 def failure_path(spec: CellSpec) -> Path:
@@ -180,6 +197,7 @@ def _row(spec: CellSpec, figures: Figures | None, out: Path) -> CellRow:
         suite=plan.suite.name,
         track=plan.suite.track,
         limit=plan.suite.limit,
+        log=task.log,
         training_seed=spec.training_seed,
         status="open",
         run=str(run.relative_to(out)),
@@ -215,10 +233,10 @@ def _values(row: CellRow) -> list[object]:
     def plain(value: Mapping[str, object]) -> str:
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
-    limit = "" if row.limit is None else plain(row.limit.model_dump(exclude_none=True))
+    limit, log = ("" if part is None else plain(part.model_dump(exclude_none=True)) for part in (row.limit, row.log))
     spent = row.spent or SpentBudget()
     return [
-        row.agent, plain(row.parameters), row.env_id, plain(row.options), row.suite, row.track, limit,
+        row.agent, plain(row.parameters), row.env_id, plain(row.options), row.suite, row.track, limit, log,
         row.training_seed, row.status, row.mean_return, row.mean_length, spent.episodes, spent.steps,
         row.train_seconds, row.test_seconds, row.seconds, row.straggler, row.error, row.run,
     ]  # fmt: skip

@@ -13,6 +13,7 @@ ALIKE: Final = {
     "options": "options",
     "track": "track",
     "limit": "budget",
+    "log": "log",
     "suite": "suite",
     "parameters": "parameters",
 }

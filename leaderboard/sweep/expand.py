@@ -75,8 +75,10 @@ def expand(sweep: SweepFile, source: str) -> Expanded:
     """All runs of a sweep, checked before any is run.
 
     Raises `ConfigurationError` naming `source` and the field for what does not exist or does not fit together: agents,
-    parameters, environments, options, logs, suites, exclusions that leave out nothing, combinations that come twice.
+    parameters, environments, options, logs, suites, exclusions that leave out nothing, combinations that come twice,
+    seeds and episodes for suites, which have their own.
     """
+    _check_used(sweep, source)
     agents = list(_agents(sweep, source))
     runs: list[Combination] = []
     left_out: list[str] = []
@@ -175,6 +177,13 @@ def _matches(match: Match, agent: str, parameters: Mapping[str, Any], suite: Sui
 
 def _within(part: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
     return all(key in whole and canonical_json(whole[key]) == canonical_json(value) for key, value in part.items())
+
+
+def _check_used(sweep: SweepFile, source: str) -> None:
+    """Refuse what would be ignored. The model cannot: it also reads `sweep.json`, where defaults are written out."""
+    for name in () if sweep.environments else ("training_seeds", "episodes"):
+        if name in sweep.model_fields_set:
+            raise ConfigurationError(f"{source}: field {name}: it belongs to environments; a suite has its own")
 
 
 def _check_distinct(runs: Sequence[Combination], source: str) -> None:

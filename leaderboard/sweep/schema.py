@@ -134,9 +134,6 @@ class SweepFile(Stored):
     def _somewhere(self) -> SweepFile:
         if not self.environments and not self.suites:
             raise ValueError("name environments or suites to run the agents on")
-        for name in () if self.environments else ("training_seeds", "episodes"):
-            if getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(f"{name} belongs to environments; a suite has its own")
         return self
 
 

@@ -13,16 +13,18 @@ import numpy as np
 import pytest
 
 from leaderboard import seeds
-from leaderboard.evaluate.batch import Job, evaluate
+from leaderboard.evaluate.batch import Job, Run, evaluate
 from leaderboard.evaluate.build import simulator_for
 from leaderboard.evaluate.cell import CellSpec, run_cell
+from leaderboard.evaluate.checkpoint import RunFolder
 from leaderboard.evaluate.executor import Event, is_slow, make_executor
 from leaderboard.evaluate.executor_local import LocalExecutor
 from leaderboard.evaluate.logs import find_log, record_of
 from leaderboard.replay import verify
 from leaderboard.results import rows as board_rows
-from leaderboard.schema import Task
-from leaderboard.sweep.cells import COLUMNS, CellRow, note
+from leaderboard.schema import LogRef, Task
+from leaderboard.suites import on_track
+from leaderboard.sweep.cells import COLUMNS, CellRow, note, rows_of, write_csv
 from leaderboard.sweep.cost import Cost, cost
 from leaderboard.sweep.expand import expand
 from leaderboard.sweep.run import SweepOptions, SweepRecord, run_sweep
@@ -205,6 +207,29 @@ def test_what_open_cells_may_cost():
     assert cost(row(**online), finished) == Cost(4.0, ("track", "budget", "suite"))
     assert cost(row(**online), [*finished, done(70.0, env_id="longrec/Books-v0", **online)]).unlike  # still a guess
     assert cost(row(**online), [*finished, done(80.0, **online)]) == Cost(80.0)
+    mixed, drawn = ({"track": "offline", "log": {"name": f"longrec/games/{name}-v0"}} for name in ("mixed", "random"))
+    assert cost(row(**drawn), [done(90.0, **mixed)]) == Cost(90.0, ("log",))
+    assert cost(row(**drawn), [done(90.0, **mixed), done(7.0, **drawn)]) == Cost(7.0)
+
+
+def test_a_row_tells_its_log_and_one_of_before_is_read(file, tmp_path):
+    (combination,) = expanded(file | {"agents": ["random"]}).runs
+    log = LogRef(name="longrec/games/random-v0")
+    plan = combination.plan.model_copy(update={"suite": on_track(combination.plan.suite, "offline", logs=[log])})
+    run = Run(Job("random", tmp_path / "run"), RunFolder(tmp_path / "run", plan, make=False))
+    rows = rows_of([run], tmp_path)
+    assert [row.log for row in rows] == [log, log]
+    write_csv(tmp_path / "results.csv", rows)
+    with (tmp_path / "results.csv").open(newline="") as text:
+        assert json.loads(next(csv.DictReader(text))["log"])["name"] == log.name
+    assert CellRow.model_validate(rows[0].model_dump(exclude={"log"})).log is None
+
+
+def test_the_record_of_a_sweep_over_suites_is_read(tmp_path):
+    """It tells `training_seeds` and `episodes` by their defaults, which a file for suites may not give."""
+    sweep = SweepFile(name="s", agents=["random"], suites=["smoke-v1"])
+    record = SweepRecord(sweep=sweep, command=(), cells=(), left_out=())
+    assert SweepRecord.model_validate_json(record.model_dump_json()) == record
 
 
 def test_what_is_noted_of_a_failure(tmp_path, file):

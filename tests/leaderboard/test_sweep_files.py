@@ -48,7 +48,6 @@ def write(folder, content, name="file.json"):
         ({"agents": [{"agent": "random", "parameters": {"a": 1}, "grid": {"a": [2]}}]}, r"a is among both parameters"),
         ({"agents": [{"agent": "random", "grid": {"a": [2, 2.0, 2]}}]}, r"grid\.a holds a value twice"),
         ({"environments": []}, r"name environments or suites to run the agents on"),
-        ({"environments": [], "suites": ["smoke-v1"], "episodes": 3}, r"episodes belongs to environments"),
     ],
 )
 def test_a_file_with_a_mistake_names_it(tmp_path, change, text):
@@ -70,6 +69,10 @@ def test_a_file_with_a_mistake_names_it(tmp_path, change, text):
             r"field environments\.0: environment 'longrec/Game-v0' is not registered; did you mean longrec/Games",
         ),
         ({"environments": [{"env_id": ENV, "options": {"protcol": "FB"}}]}, r"field environments\.0: .*protcol"),
+        (
+            {"environments": [], "suites": ["smoke-v1"], "episodes": 100},  # the default
+            r"field episodes: it belongs to environments; a suite has its own",
+        ),
         ({"suites": ["smok-v1"]}, r"field suites\.0: suite 'smok-v1' does not exist; did you mean smoke-v1"),
         ({"exclude": [{"agent": "randon"}]}, r'field exclude\.0: \{"agent":"randon"\} leaves out nothing'),
         ({"agents": ["random", "random"]}, r"random with \{\} comes twice on Games-v0-scarce"),
