@@ -50,6 +50,9 @@ def alone_in(*folders: Path) -> Iterator[None]:
 
 
 def _unwritable(target: Path, error: OSError) -> ConfigurationError:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        file = next((path for path in (target, *target.parents) if path.exists()), target)
+        return ConfigurationError(f"cannot write to {target}: {file} is a file, no folder; choose another name")
     return ConfigurationError(
         f"cannot write to {target}: {error.strerror}; free some space, or choose a folder that you may write"
     )

@@ -1,4 +1,8 @@
-"""One process at a time in a folder. What held it and was killed holds it no longer: the system sees to that."""
+"""One process at a time in a folder. What held it and was killed holds it no longer: the system sees to that.
+
+A child that the killed one forked, and that lives on, holds it until it ends, too; one that runs another program does
+not.
+"""
 
 from __future__ import annotations
 

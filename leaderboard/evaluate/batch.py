@@ -13,7 +13,7 @@ from leaderboard import provenance
 from leaderboard.evaluate.attach import attach
 from leaderboard.evaluate.build import Plan, make_plan, with_learned
 from leaderboard.evaluate.cell import Answers, CellSpec
-from leaderboard.evaluate.checkpoint import CASSETTE, Discard, RunFolder, is_finished, load_cell
+from leaderboard.evaluate.checkpoint import CASSETTE, Discard, RunFolder, is_finished, is_settled, load_cell
 from leaderboard.evaluate.executor import Event, Executor, make_executor, run_cells
 from leaderboard.evaluate.learned import take
 from leaderboard.files import alone_in, file_sha256, read_model, write_json
@@ -89,7 +89,7 @@ def evaluate_all(
     """
     plans = [_plan(job, suite) for job in jobs]
     executor = make_executor("local", workers=workers) if executor is None else executor
-    with alone_in(*(job.path for job in jobs)):
+    with alone_in(*(job.path for job in jobs if not is_settled(job.path, job.discard))):
         runs = [open_run(job, plan) for job, plan in zip(jobs, plans, strict=True)]
         return run_all(runs, executor, num_lanes=num_lanes, watch=watch)
 

@@ -97,6 +97,11 @@ class RunFolder:
         shutil.rmtree(self.path / "cells", ignore_errors=True)
 
 
+def is_settled(path: Path, discard: Discard) -> bool:
+    """Whether a run's folder will only be read: the run is complete, and stays whatever is asked for."""
+    return discard == "never" and (path / "submission.json").exists()
+
+
 def is_finished(spec: CellSpec) -> bool:
     """Whether a cell's file is there and whole. A damaged one is removed, and so done again."""
     if not spec.path.exists():

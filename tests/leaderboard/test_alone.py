@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +20,7 @@ from leaderboard.sweep import tune as tunings
 from leaderboard.sweep.expand import expand
 from leaderboard.sweep.schema import SweepFile, TuneFile
 from leaderboard.sweep.search import make_search
+from recsim_envs import locks
 from recsim_envs.errors import ConfigurationError
 from tests.leaderboard.conftest import ENV, HERE
 
@@ -77,5 +80,21 @@ def test_a_trace_made_elsewhere(finished, one_task, tmp_path):
 
 def test_a_folder_that_cannot_be(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigurationError, match=r"cannot write to .*file: File exists"), alone_in(tmp_path / "file"):
-        pass
+    for folder in (tmp_path / "file", tmp_path / "file" / "suite" / "agent"):
+        told = f"cannot write to {folder}: {tmp_path / 'file'} is a file, no folder; choose another name"
+        with pytest.raises(ConfigurationError, match=told), alone_in(folder):
+            pass
+
+
+def test_a_finished_run_is_told_where_nothing_can_be_written(one_task, tmp_path, monkeypatch):
+    """Root may write everywhere, so that the disk is read-only is told by what takes locks."""
+    job = Job("random", tmp_path / "run")
+    submission = evaluate(job, one_task, workers=1)
+
+    def read_only(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(locks.os, "open", read_only)
+    assert evaluate(job, one_task, workers=1) == submission
+    with pytest.raises(ConfigurationError, match=r"cannot write to .*run: Read-only file system"):
+        evaluate(replace(job, discard="always"), one_task, workers=1)
