@@ -103,7 +103,8 @@ def with_learned(plan: Plan, folder: Path) -> Plan:
     """
     from leaderboard.evaluate.learned import learned_of  # it reads what training wrote, and training needs this module
 
-    return plan.model_copy(update={"learned": learned_of(folder, plan.agent, plan.suite, plan.worlds, plan.logs)})
+    learned = learned_of(folder, plan.agent, plan.suite, plan.worlds, plan.logs, plan.isolation)
+    return plan.model_copy(update={"learned": learned})
 
 
 def tracks_of(agent: AgentRecord) -> tuple[str, ...]:

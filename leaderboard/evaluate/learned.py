@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from leaderboard.evaluate.learn import TrainingRecord
 from leaderboard.files import read_model
-from leaderboard.schema import TRACKS, AgentRecord, Learned, LogRecord, SpentBudget, Suite, World
+from leaderboard.provenance import configuration
+from leaderboard.schema import TRACKS, AgentRecord, Isolation, Learned, LogRecord, SpentBudget, Suite, World
 from recsim_envs.errors import AgentError, WorldError
 from recsim_envs.worlds.storage import atomic_folder
 
@@ -28,7 +29,12 @@ def read_training(folder: Path) -> TrainingRecord:
 
 
 def learned_of(
-    folder: Path, agent: AgentRecord, suite: Suite, worlds: Sequence[World], logs: Sequence[LogRecord]
+    folder: Path,
+    agent: AgentRecord,
+    suite: Suite,
+    worlds: Sequence[World],
+    logs: Sequence[LogRecord],
+    isolation: Isolation | None = None,
 ) -> Learned:
     """What a plan and a submission say of a folder, once it fits them.
 
@@ -36,9 +42,10 @@ def learned_of(
     """
     found = read_training(folder)
     name = (agent.name, agent.entry_point)
+    chosen_then, chosen_here = _apart(found.agent.parameters, agent, isolation)
     for what, learned, here in (
         ("agent", (found.agent.name, found.agent.entry_point), name),
-        ("set of parameters", without_device(found.agent.parameters), without_device(agent.parameters)),
+        ("set of parameters", chosen_then, chosen_here),
         ("version of the agent's source code", found.agent.source_sha256[:12], agent.source_sha256[:12]),
         ("environment", [found.env_id], [task.env_id for task in suite.tasks]),
         ("set of options", [found.options], [task.options for task in suite.tasks]),
@@ -57,6 +64,24 @@ def learned_of(
             allows = f"track {suite.track} allows {limit}; {_advice(found.spent)}"
             raise AgentError(f"{folder} took {used} {unit} of training; {allows}")
     return Learned(sha256=folder_sha256(folder / "agent"), spent=found.spent)
+
+
+def _apart(
+    given: Mapping[str, Any], agent: AgentRecord, isolation: Isolation | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Where what was `given` once and what an agent has been given now come to differ; the device is left out.
+
+    What they resolve to counts: a default that is spelt out is the same. A training of other source code is refused in
+    any case, so what the code makes of them here is what it made of them there.
+    """
+    then, here = without_device(given), without_device(agent.parameters)
+    if then != here:
+        then, here = (
+            without_device(configuration(agent.model_copy(update={"parameters": chosen}), isolation))
+            for chosen in (then, here)
+        )
+    names = [name for name in {**then, **here} if then.get(name) != here.get(name)]
+    return {name: then.get(name) for name in names}, {name: here.get(name) for name in names}
 
 
 def _advice(spent: SpentBudget) -> str:
@@ -84,6 +109,8 @@ def folder_sha256(folder: Path) -> str:
 
 def take(folder: Path, run: Path) -> None:
     """Copy what was learned into a run's folder, where it is not there yet. Raises `AgentError` if that fails."""
+    if (run / FOLDER).exists():
+        return
     try:
         with atomic_folder(run / FOLDER, overwrite=False) as scratch:
             shutil.copyfile(folder / "training.json", scratch / "training.json")

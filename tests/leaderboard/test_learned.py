@@ -104,6 +104,15 @@ def test_what_does_not_fit_is_refused(learned, world_path, tmp_path):
             plan(folder=copy)
 
 
+def test_a_default_that_is_spelt_out_is_the_same(world_path, tmp_path):
+    out, options, suite = tmp_path / "counts", {"world": str(world_path)}, suite_of(world_path)
+    train_and_save(AGENT, {}, ENV, options, episodes=2, steps=None, seed=5, out=out)
+    for given in ({}, {"by": 1}):
+        assert with_learned(make_plan(AGENT, given, suite), out).learned.spent.episodes == 2
+    with pytest.raises(AgentError, match=r"another set of parameters: \{'by': 1\}, here it is \{'by': 2\}"):
+        with_learned(make_plan(AGENT, {"by": 2}, suite), out)
+
+
 def test_the_device_of_training_is_not_that_of_playing(learned, world_path, tmp_path):
     agent, options = f"{HERE}:CountsOnDevice", {"world": str(world_path)}
     out, far = tmp_path / "far", {"by": 2, "device": "cuda:7"}
