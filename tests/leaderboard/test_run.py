@@ -236,7 +236,7 @@ def test_folders_that_cannot_be_used(one_task, tmp_path):
     with pytest.raises(ConfigurationError, match="holds other files; choose an empty or new folder"):
         run(tmp_path / "mine", one_task)
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigurationError, match=r"cannot write to .*choose a folder that you may write"):
+    with pytest.raises(ConfigurationError, match=r"cannot write to .*file is a file, no folder; choose another name"):
         run(tmp_path / "file" / "run", one_task)
 
 
