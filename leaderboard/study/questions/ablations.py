@@ -40,8 +40,8 @@ def _answer(records: Records) -> Answer:
             agent, parameters = planner.row.agent, chosen(planner)
             without = {name: table.variant(agent, parameters | {name: False}) for name in PARTS}
             there = {name: member for name, member in without.items() if member is not None}
-            whose = f" of {table.label(planner)}" if len(planners) > 1 else ""
-            pairs += [(f"{PARTS[name]}{whose}", planner, member) for name, member in there.items()]
+            label = f"{table.label(planner)}: "
+            pairs += [(label + PARTS[name].rpartition(": ")[2], planner, member) for name, member in there.items()]
             if there:
                 missing += [
                     _missing(table, planner, name) for name in PARTS if name not in there and _may(planner, name)
