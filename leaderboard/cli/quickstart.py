@@ -22,7 +22,7 @@ KINDS: Final = (
 """A few agents of every kind that takes no log: all there are would take a quarter of an hour."""
 
 GIVEN: Final[dict[str, dict[str, str]]] = {"billp": {"model": "scripted"}}
-"""Parameters of agents that need an extra otherwise, and minutes where seconds have to do."""
+"""Parameters of agents that would take minutes otherwise, where seconds have to do."""
 
 
 def run(out: Path, workers: int, *, every: bool, quiet: bool) -> tuple[Path, list[Row], dict[str, LongrecError]]:
